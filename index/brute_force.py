@@ -1,0 +1,46 @@
+"""The oracle: score every item. What every other gallery must equal, ties by id included."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, Int64
+
+from index.gallery import Gallery, SearchResult
+from index.scores import score
+from model.distance import ScoreWeights
+from model.latents import Latents
+
+
+@final
+class BruteForceGallery(Gallery):
+    """Search by scoring everything; exact, needs no memory beyond the latents, slow from 10,000 items on."""
+
+    @classmethod
+    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> BruteForceGallery:
+        """Keep the items as they are."""
+        return cls(ids, latents, weights)
+
+    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+        return exhaustive(self, query, k, allowed)
+
+
+def exhaustive(
+    gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+) -> SearchResult:
+    """Score every allowed item of a gallery and return the k nearest."""
+    rows = None if allowed is None else np.flatnonzero(allowed)
+    scores = score(query, gallery.ids, gallery.latents, gallery.weights, rows)
+    best = scores.nearest(k)
+    return SearchResult(
+        ids=best.ids,
+        distance=best.distance,
+        latent=best.latent,
+        generated=best.generated,
+        certified=True,
+        examined=len(scores),
+        gallery_size=len(gallery),
+        path="exhaustive",
+        bound_gap=None,
+    )

@@ -1,0 +1,326 @@
+"""The truth of a library: videos, seconds, latents, labels, failures and jobs in one transactional file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, astuple
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from index.records import Failure, Job, JobState, LatentTable, Modality, SegmentRow, Stats, Video
+from index.rows import (
+    JOB,
+    SEGMENT,
+    STATS,
+    VIDEO,
+    count_change,
+    holds_latents,
+    job_of,
+    load_latents,
+    one_job,
+    one_video,
+    put_latents,
+    segment_of,
+    set_meta,
+    version,
+    video_of,
+)
+from index.rows import generation as generation_of
+from index.rows import meta as meta_of
+from index.store import Store
+from model.errors import Mismatch, NotFound
+from model.latents import Latents
+
+__all__ = [
+    "Catalogue",
+    "Failure",
+    "Job",
+    "JobState",
+    "LatentTable",
+    "Modality",
+    "SegmentRow",
+    "Stats",
+    "Video",
+]
+
+LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
+
+
+class Catalogue:
+    """Keep a library's content; usable from any number of threads, readers never wait for the writer.
+
+    Every change is one transaction, on the disk when the method returns. `catalogue_version` grows with each
+    change that answers depend on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. LibraryError if it is no catalogue or has a newer schema."""
+        self._store = Store(path)
+
+    def __enter__(self) -> Catalogue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; call it when no other thread uses the catalogue."""
+        self._store.close()
+
+    # Identity
+
+    @property
+    def catalogue_version(self) -> int:
+        """Return the number of changes so far."""
+        with self._store.read() as c:
+            return version(c)
+
+    @property
+    def frontend(self) -> str | None:
+        """Return the front-end whose features the library holds; None until it is set."""
+        with self._store.read() as c:
+            return meta_of(c, "frontend")
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Return the fingerprint of the checkpoint that encoded the library; None until one did."""
+        with self._store.read() as c:
+            return meta_of(c, "fingerprint")
+
+    def set_identity(self, frontend: str, fingerprint: str | None) -> None:
+        """Set the front-end, once, and the fingerprint, unless latents of another are there: Mismatch."""
+        with self._store.write() as c:
+            before = meta_of(c, "frontend"), meta_of(c, "fingerprint")
+            if before[0] not in (None, frontend):
+                raise Mismatch(
+                    f"front-end {frontend} given, the library's {before[0]} expected: open another library"
+                )
+            if before[1] != fingerprint and holds_latents(c):
+                raise Mismatch(
+                    f"checkpoint {fingerprint} given, {before[1]} expected, which encoded this library: "
+                    "load that one, or encode the library anew"
+                )
+            if before != (frontend, fingerprint):
+                set_meta(c, "frontend", frontend)
+                set_meta(c, "fingerprint", fingerprint)
+                count_change(c)
+
+    # Videos and segments
+
+    def add_video(self, video: Video, segments: Iterable[tuple[int, bool, bool]]) -> Video:
+        """Add a video and its (start_s, heard, seen); return the one that is there if it is known."""
+        return self.ingest(video, segments)
+
+    def ingest(
+        self,
+        video: Video,
+        segments: Iterable[tuple[int, bool, bool]],
+        audio: LatentBatch | None = None,
+        visual: LatentBatch | None = None,
+    ) -> Video:
+        """Add a video with its segments and latents, all or nothing; return the one that is there if known.
+
+        `audio` and `visual` are (start_s, latents). Forgets a failure of that path. Errors: `add_latents`.
+        """
+        with self._store.write() as c:
+            c.execute("DELETE FROM failures WHERE path = ?", (video.path,))
+            known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
+            if known is not None:
+                return video_of(known)
+            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 11)})", astuple(video))
+            c.executemany(
+                "INSERT INTO segments (video_id, start_s, heard, seen) VALUES (?, ?, ?, ?)",
+                [
+                    (video.video_id, int(start_s), bool(heard), bool(seen))
+                    for start_s, heard, seen in segments
+                ],
+            )
+            if audio is not None:
+                put_latents(c, generation_of(c), video.video_id, "audio", *audio)
+            if visual is not None:
+                put_latents(c, generation_of(c), video.video_id, "visual", *visual)
+            count_change(c)
+            return video
+
+    def video(self, video_id: str) -> Video:
+        """Return a video; NotFound if there is none."""
+        with self._store.read() as c:
+            return video_of(one_video(c, video_id))
+
+    def videos(self, limit: int = 100, after: str | None = None) -> list[Video]:
+        """Return up to `limit` videos in the order they were added, beginning behind the video `after`."""
+        with self._store.read() as c:
+            position = 0 if after is None else one_video(c, after, "position")["position"]
+            query = f"SELECT {VIDEO} FROM videos WHERE position > ? ORDER BY position LIMIT ?"
+            return [video_of(row) for row in c.execute(query, (position, limit))]
+
+    def find_by_sha256(self, sha256: str) -> Video | None:
+        """Return the video with this content, if there is one."""
+        with self._store.read() as c:
+            row = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (sha256,)).fetchone()
+            return None if row is None else video_of(row)
+
+    def segment(self, segment_id: int) -> SegmentRow:
+        """Return a segment; NotFound if there is none."""
+        with self._store.read() as c:
+            row = c.execute(f"SELECT {SEGMENT} FROM segments WHERE segment_id = ?", (segment_id,)).fetchone()
+        if row is None:
+            raise NotFound(
+                f"segment {segment_id} given, one of this library expected: it may have been deleted"
+            )
+        return segment_of(row)
+
+    def segments_of(self, video_id: str) -> list[SegmentRow]:
+        """Return a video's segments by time; NotFound if there is no such video."""
+        with self._store.read() as c:
+            one_video(c, video_id)
+            query = f"SELECT {SEGMENT} FROM segments WHERE video_id = ? ORDER BY start_s"
+            return [segment_of(row) for row in c.execute(query, (video_id,))]
+
+    def update_labels(
+        self, video_id: str, label: str | None, event_start_s: float | None, event_end_s: float | None
+    ) -> Video:
+        """Replace a video's label and event, None for none, and return it; NotFound if there is none."""
+        with self._store.write() as c:
+            one_video(c, video_id)
+            c.execute(
+                "UPDATE videos SET label = ?, event_start_s = ?, event_end_s = ? WHERE video_id = ?",
+                (label, event_start_s, event_end_s, video_id),
+            )
+            count_change(c)
+            return video_of(one_video(c, video_id))
+
+    def delete_video(self, video_id: str) -> Video:
+        """Forget a video with its segments and latents, and return it; NotFound if there is none."""
+        with self._store.write() as c:
+            video = video_of(one_video(c, video_id))
+            c.execute("DELETE FROM videos WHERE video_id = ?", (video_id,))
+            count_change(c)
+            return video
+
+    # Latents
+
+    def add_latents(
+        self, video_id: str, modality: Modality, start_s: Int[np.ndarray, "n"], latents: Latents
+    ) -> None:
+        """Add the latents of a video's seconds, or replace them; all or nothing.
+
+        NotFound for a second that the video does not have, Mismatch for dimensions other than those stored,
+        ValueError for numbers that are not finite.
+        """
+        with self._store.write() as c:
+            put_latents(c, generation_of(c), video_id, modality, start_s, latents)
+            count_change(c)
+
+    def replace_latents(
+        self, fingerprint: str, batches: Iterable[tuple[str, Modality, Int[np.ndarray, "n"], Latents]]
+    ) -> None:
+        """Swap in the latents of a new checkpoint: readers see all old or all new ones, even after a crash.
+
+        `batches` yields (video_id, modality, start_s, latents) and may take its time: each is written aside,
+        and one last transaction exchanges old for new. Latents added meanwhile are lost: hold
+        `Library.writer()`.
+        """
+        with self._store.write() as c:
+            following = generation_of(c) + 1
+            c.execute(
+                "DELETE FROM latents WHERE generation >= ?", (following,)
+            )  # an attempt that was cut off
+        for video_id, modality, start_s, latents in batches:
+            with self._store.write() as c:
+                put_latents(c, following, video_id, modality, start_s, latents)
+        with self._store.write() as c:
+            c.execute("DELETE FROM latents WHERE generation < ?", (following,))
+            set_meta(c, "generation", str(following))
+            set_meta(c, "fingerprint", fingerprint)
+            count_change(c)
+
+    def latents(self, modality: Modality) -> LatentTable:
+        """Return every item of a modality, float32 exactly as stored, with the version that it belongs to."""
+        with self._store.read() as c:
+            return load_latents(c, modality, "", ())
+
+    def latents_of(self, video_id: str, modality: Modality) -> LatentTable:
+        """Return one video's items of a modality; NotFound if there is no such video."""
+        with self._store.read() as c:
+            one_video(c, video_id)
+            return load_latents(c, modality, "AND segments.video_id = ?", (video_id,))
+
+    def stats(self) -> Stats:
+        """Count what there is."""
+        with self._store.read() as c:
+            row = c.execute(STATS, {"generation": generation_of(c)}).fetchone()
+            return Stats(
+                **dict(row),
+                frontend=meta_of(c, "frontend"),
+                fingerprint=meta_of(c, "fingerprint"),
+                catalogue_version=version(c),
+            )
+
+    # Failures
+
+    def record_failure(self, failure: Failure) -> None:
+        """Remember why a file could not be ingested, in place of an older failure of its path."""
+        with self._store.write() as c:
+            c.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", astuple(failure))
+
+    def failures(self) -> list[Failure]:
+        """Return what could not be ingested, oldest first."""
+        with self._store.read() as c:
+            return [
+                Failure(*row)
+                for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")
+            ]
+
+    # Jobs
+
+    def put_job(self, job: Job) -> None:
+        """Add a job, or replace the one with its id."""
+        row = asdict(job) | {"payload": json.dumps(job.payload), "result": json.dumps(job.result)}
+        names = ", ".join(row)
+        updates = ", ".join(f"{name} = excluded.{name}" for name in row)
+        with self._store.write() as c:
+            c.execute(
+                f"INSERT INTO jobs ({names}) VALUES ({', '.join(f':{name}' for name in row)}) "
+                f"ON CONFLICT (job_id) DO UPDATE SET {updates}",
+                row,
+            )
+
+    def update_job(
+        self,
+        job_id: str,
+        *,
+        state: JobState | None = None,
+        progress: float | None = None,
+        result: dict[str, Any] | None = None,
+    ) -> Job:
+        """Change what is given of a job, leave the rest, and return it; NotFound if there is none."""
+        now = datetime.now(UTC).isoformat()
+        with self._store.write() as c:
+            c.execute(
+                "UPDATE jobs SET updated_at = ?, state = coalesce(?, state), "
+                "progress = coalesce(?, progress), result = coalesce(?, result) WHERE job_id = ?",
+                (now, state, progress, None if result is None else json.dumps(result), job_id),
+            )
+            return one_job(c, job_id)
+
+    def job(self, job_id: str) -> Job:
+        """Return a job; NotFound if there is none."""
+        with self._store.read() as c:
+            return one_job(c, job_id)
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs, oldest first."""
+        with self._store.read() as c:
+            return [job_of(row) for row in c.execute(f"SELECT {JOB} FROM jobs ORDER BY position")]
+
+    def requeue_interrupted(self) -> list[Job]:
+        """Queue anew the jobs that a stopped process left running, and return them."""
+        with self._store.write() as c:
+            query = f"UPDATE jobs SET state = 'queued' WHERE state = 'running' RETURNING {JOB}"
+            return [job_of(row) for row in c.execute(query).fetchall()]

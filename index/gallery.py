@@ -1,0 +1,85 @@
+"""What every gallery answers: the k nearest items of one modality, and how sure the answer is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from model.distance import ScoreWeights
+from model.errors import EmptyLibrary, QueryError
+from model.latents import Latents
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """Hold the nearest items, sorted by (distance, id), and the certificate.
+
+    `latent` and `generated` are the weighted parts that sum to `distance`. `certified`: proved equal to
+    scoring every allowed item. `examined`: items scored exactly, of `gallery_size`. `path`: how the answer
+    was found. `bound_gap`: a lower bound for every item not examined, minus the last distance given; None if
+    all allowed items were examined.
+    """
+
+    ids: Int64[np.ndarray, "m"]
+    distance: Float64[np.ndarray, "m"]
+    latent: Float64[np.ndarray, "m"]
+    generated: Float64[np.ndarray, "m"]
+    certified: bool
+    examined: int
+    gallery_size: int
+    path: str
+    bound_gap: float | None
+
+
+class Gallery(ABC):
+    """Search the items of one modality; immutable once built, so any number of threads may search it."""
+
+    def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> None:
+        if len(ids) == 0:
+            raise EmptyLibrary("a gallery of 0 items given, at least 1 expected: add footage first")
+        if len(ids) != len(latents) or len(np.unique(ids)) != len(ids) or not latents.is_finite():
+            raise ValueError(f"{len(ids)} ids, {len(latents)} latents: distinct ids, finite latents expected")
+        self.ids = ids
+        self.latents = latents
+        self.weights = weights
+
+    @classmethod
+    @abstractmethod
+    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> Gallery:
+        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None = None) -> SearchResult:
+        """Find the min(k, allowed items) nearest of the allowed items to a query of one row.
+
+        QueryError for k < 1, a query of other dimensions than the gallery's or one that is not finite.
+        """
+        self._check(query, k)
+        if allowed is not None and allowed.shape != self.ids.shape:
+            raise ValueError(f"a mask of shape {allowed.shape} given, {self.ids.shape} expected")
+        return self._search(query, k, allowed)
+
+    @abstractmethod
+    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+        """Answer a question that was checked."""
+
+    def _check(self, query: Latents, k: int) -> None:
+        if k < 1:
+            raise QueryError(f"k = {k} given, at least 1 expected: ask for one hit or more")
+        given = (len(query), query.mu.shape[1], query.sigma.shape[1], query.generated.shape[1])
+        latent, pair = self.latents.mu.shape[1], self.latents.generated.shape[1]
+        if given != (1, latent, latent, pair):
+            raise QueryError(
+                f"a query of {given[0]} rows with {given[1:]} numbers given, "
+                f"1 row with {(latent, latent, pair)} "
+                "expected: encode it with the checkpoint that encoded the library"
+            )
+        if not query.is_finite():
+            raise QueryError(
+                "a query with NaN or infinite numbers given, finite ones expected: check the file"
+            )

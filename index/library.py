@@ -1,0 +1,126 @@
+"""A library: the directory with the catalogue and everything that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from index.catalogue import Catalogue
+from model.errors import LibraryBusy, LibraryError
+
+CATALOGUE = "catalogue.sqlite"
+FOLDERS = ("cache", "checkpoints", "frontends", "previews", "media")
+LOCK = "writer.lock"
+
+
+@dataclass(frozen=True)
+class Library:
+    """Name a library's places, hold its catalogue; a reader needs no lock, a writer takes `writer()`."""
+
+    directory: Path
+    catalogue: Catalogue
+
+    @classmethod
+    def open(cls, directory: Path, create: bool = True) -> Library:
+        """Open a library, or make one where nothing or an empty directory is.
+
+        LibraryError if the path is a file, something else's directory or, without `create`, not there.
+        """
+        directory = directory.absolute()
+        if not (directory / CATALOGUE).is_file():
+            _check_free(directory, create)
+        try:
+            for name in FOLDERS:
+                (directory / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(
+                f"{directory} given, a writable directory expected ({error.strerror}): check its rights"
+            ) from error
+        return cls(directory, Catalogue(directory / CATALOGUE))
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.catalogue.close()
+
+    @property
+    def cache(self) -> Path:
+        """Return where what can be made anew lies: features, indexes."""
+        return self.directory / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Return where trained models lie."""
+        return self.directory / "checkpoints"
+
+    @property
+    def frontends(self) -> Path:
+        """Return where the pinned weights of front-ends lie."""
+        return self.directory / "frontends"
+
+    @property
+    def previews(self) -> Path:
+        """Return where frames and sounds for the page lie."""
+        return self.directory / "previews"
+
+    @property
+    def media(self) -> Path:
+        """Return where uploads lie; ingested files stay where they are."""
+        return self.directory / "media"
+
+    def features_path(self, video_sha256: str, frontend_id: str) -> Path:
+        """Return where a video's features by one front-end are kept; the folder is made."""
+        if not frontend_id or frontend_id.startswith(".") or "/" in frontend_id or "\\" in frontend_id:
+            raise ValueError(f"front-end id {frontend_id!r} given, a plain file name expected")
+        folder = self.cache / "features" / frontend_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{video_sha256}.npz"
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """Be the only writer, over all processes and threads; LibraryBusy at once if there is another.
+
+        The lock is the operating system's: it ends with the process that holds it, however that ends.
+        """
+        lock = FileLock(self.directory / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise LibraryBusy(
+                f"{self.directory} is being written to by another process or job, one writer expected: "
+                "wait until it is done, or cancel it"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _check_free(directory: Path, create: bool) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise LibraryError(
+            f"{directory}, a file, given, a directory expected: name a library or an empty directory"
+        )
+    if not create:
+        raise LibraryError(
+            f"{directory} given, an Echolens library expected: check the path or create one there"
+        )
+    # `frontends pull` may come before the first library; a volume brings lost+found and hidden files.
+    ours = {*FOLDERS, LOCK, CATALOGUE, "lost+found"}
+    strangers = [p.name for p in directory.iterdir()] if directory.exists() else []
+    strangers = sorted(name for name in strangers if name not in ours and not name.startswith("."))
+    if strangers:
+        raise LibraryError(
+            f"{directory} given, a library or an empty directory expected, it holds "
+            f"{', '.join(strangers[:3])} but no {CATALOGUE}: "
+            "name another directory, or ingest this one into a library elsewhere"
+        )

@@ -1,0 +1,95 @@
+"""What the catalogue keeps, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from model.latents import Latents
+
+Modality = Literal["audio", "visual"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Video:
+    """Describe one file of footage; `video_id` is the first 16 hex digits of `sha256`, times in seconds."""
+
+    video_id: str
+    sha256: str
+    path: str
+    file_name: str
+    media_type: str
+    duration_s: float
+    uploaded: bool
+    label: str | None
+    event_start_s: float | None
+    event_end_s: float | None
+    added_at: str
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """Describe the second [start_s, start_s + 1) of a video, and whether it has a sound and a frame."""
+
+    segment_id: int
+    video_id: str
+    start_s: int
+    heard: bool
+    seen: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Say why a file could not be ingested; `code` and `detail` are the error's."""
+
+    path: str
+    code: str
+    detail: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Describe one piece of work; `payload` and `result` are JSON objects, `progress` lies in 0..1."""
+
+    job_id: str
+    kind: str
+    state: JobState
+    payload: dict[str, Any]
+    progress: float
+    result: dict[str, Any]
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, eq=False)
+class LatentTable:
+    """Hold n items of one modality, ids ascending, as one catalogue version has them; "" is no label."""
+
+    ids: Int64[np.ndarray, "n"]
+    video_ids: Shaped[np.ndarray, "n"]
+    start_s: Int64[np.ndarray, "n"]
+    labels: Shaped[np.ndarray, "n"]
+    latents: Latents
+    fingerprint: str | None
+    catalogue_version: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Count what a catalogue holds."""
+
+    videos: int
+    segments: int
+    audio_latents: int
+    visual_latents: int
+    failed: int
+    labelled: int
+    duration_s: float
+    frontend: str | None
+    fingerprint: str | None
+    catalogue_version: int

@@ -1,0 +1,178 @@
+"""Rows of the catalogue's tables to records and back, inside a transaction that the catalogue holds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from index.records import Job, LatentTable, Modality, SegmentRow, Video
+from model.errors import Mismatch, NotFound
+from model.latents import Latents
+
+VIDEO = (
+    "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, "
+    "event_start_s, event_end_s, added_at"
+)
+SEGMENT = "segment_id, video_id, start_s, heard, seen"
+JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at"
+STATS = """
+SELECT (SELECT count(*) FROM videos) AS videos,
+       (SELECT count(*) FROM segments) AS segments,
+       (SELECT count(*) FROM latents
+        WHERE generation = :generation AND modality = 'audio') AS audio_latents,
+       (SELECT count(*) FROM latents
+        WHERE generation = :generation AND modality = 'visual') AS visual_latents,
+       (SELECT count(*) FROM failures) AS failed,
+       (SELECT count(*) FROM videos WHERE label IS NOT NULL) AS labelled,
+       (SELECT coalesce(sum(duration_s), 0.0) FROM videos) AS duration_s
+"""
+FLOAT32 = np.dtype("<f4")
+
+
+def meta(c: sqlite3.Connection, key: str) -> str | None:
+    """Return a value of the table `meta`."""
+    value: str | None = c.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0]
+    return value
+
+
+def set_meta(c: sqlite3.Connection, key: str, value: str | None) -> None:
+    """Set a value that `meta` returns."""
+    c.execute("UPDATE meta SET value = ? WHERE key = ?", (value, key))
+
+
+def version(c: sqlite3.Connection) -> int:
+    """Return the catalogue's version."""
+    return int(meta(c, "catalogue_version") or 0)
+
+
+def generation(c: sqlite3.Connection) -> int:
+    """Return which generation of latents is in use."""
+    return int(meta(c, "generation") or 0)
+
+
+def holds_latents(c: sqlite3.Connection) -> bool:
+    """Say whether any latents are in use."""
+    return _width(c, generation(c)) is not None
+
+
+def count_change(c: sqlite3.Connection) -> None:
+    """Raise the catalogue's version by one."""
+    set_meta(c, "catalogue_version", str(version(c) + 1))
+
+
+def one_video(c: sqlite3.Connection, video_id: str, columns: str = VIDEO) -> sqlite3.Row:
+    """Return a video's row; NotFound if there is none."""
+    row: sqlite3.Row | None = c.execute(
+        f"SELECT {columns} FROM videos WHERE video_id = ?", (video_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(
+            f"video {video_id} given, one of this library expected: list the videos, it may be deleted"
+        )
+    return row
+
+
+def one_job(c: sqlite3.Connection, job_id: str) -> Job:
+    """Return a job; NotFound if there is none."""
+    row = c.execute(f"SELECT {JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"job {job_id} given, one of this library expected: list the jobs")
+    return job_of(row)
+
+
+def video_of(row: sqlite3.Row) -> Video:
+    """Read the columns VIDEO."""
+    values: dict[str, Any] = dict(row)
+    return Video(**values | {"uploaded": bool(row["uploaded"])})
+
+
+def segment_of(row: sqlite3.Row) -> SegmentRow:
+    """Read the columns SEGMENT."""
+    return SegmentRow(
+        row["segment_id"], row["video_id"], row["start_s"], bool(row["heard"]), bool(row["seen"])
+    )
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """Read the columns JOB."""
+    values: dict[str, Any] = dict(row)
+    return Job(**values | {"payload": json.loads(row["payload"]), "result": json.loads(row["result"])})
+
+
+def put_latents(
+    c: sqlite3.Connection,
+    generation: int,
+    video_id: str,
+    modality: Modality,
+    start_s: Int[np.ndarray, "n"],
+    latents: Latents,
+) -> None:
+    """Write the latents of a video's seconds; the inverse of `load_latents`, errors as `add_latents`."""
+    if len(start_s) != len(latents) or not latents.is_finite():
+        raise ValueError(f"{len(start_s)} seconds, {len(latents)} latents: as many and finite ones expected")
+    one_video(c, video_id)
+    _check_width(c, generation, latents)
+    found = c.execute("SELECT start_s, segment_id FROM segments WHERE video_id = ?", (video_id,))
+    segment_ids: dict[int, int] = {row["start_s"]: row["segment_id"] for row in found}
+    missing = set(start_s.tolist()) - set(segment_ids)
+    if missing:
+        raise NotFound(f"latents of seconds {sorted(missing)} given, seconds of video {video_id} expected")
+    arrays = [a.astype(FLOAT32, copy=False) for a in (latents.mu, latents.sigma, latents.generated)]
+    c.executemany(
+        "INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (generation, modality, segment_ids[second], *(a[i].tobytes() for a in arrays))
+            for i, second in enumerate(start_s.tolist())
+        ),
+    )
+
+
+def load_latents(
+    c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[str, ...]
+) -> LatentTable:
+    """Read a modality's items that meet a condition in SQL, straight into arrays of their final size."""
+    chosen = (
+        "FROM latents JOIN segments USING (segment_id) JOIN videos USING (video_id) "
+        f"WHERE generation = ? AND modality = ? {condition}"
+    )
+    values = (str(generation(c)), modality, *values)
+    count = c.execute(f"SELECT count(*) {chosen}", values).fetchone()[0]
+    latent, pair = _width(c, generation(c)) or (0, 0)
+    mu, sigma = np.empty((count, latent), np.float32), np.empty((count, latent), np.float32)
+    generated = np.empty((count, pair), np.float32)
+    rows = []
+    query = f"SELECT segment_id, video_id, start_s, coalesce(label, ''), mu, sigma, generated {chosen}"
+    for i, row in enumerate(c.execute(f"{query} ORDER BY segment_id", values)):
+        rows.append(tuple(row)[:4])
+        for array, blob in zip((mu, sigma, generated), tuple(row)[4:], strict=True):
+            array[i] = np.frombuffer(blob, FLOAT32)
+    ids, video_ids, start_s, labels = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return LatentTable(
+        ids=np.array(ids, np.int64),
+        video_ids=np.array(video_ids, np.str_),
+        start_s=np.array(start_s, np.int64),
+        labels=np.array(labels, np.str_),
+        latents=Latents(mu, sigma, generated),
+        fingerprint=meta(c, "fingerprint"),
+        catalogue_version=version(c),
+    )
+
+
+def _width(c: sqlite3.Connection, generation: int) -> tuple[int, int] | None:
+    row = c.execute(
+        "SELECT length(mu), length(generated) FROM latents WHERE generation = ? LIMIT 1", (generation,)
+    ).fetchone()
+    return None if row is None else (row[0] // FLOAT32.itemsize, row[1] // FLOAT32.itemsize)
+
+
+def _check_width(c: sqlite3.Connection, generation: int, latents: Latents) -> None:
+    given, stored = (latents.mu.shape[1], latents.generated.shape[1]), _width(c, generation)
+    if latents.sigma.shape != latents.mu.shape or stored not in (None, given):
+        raise Mismatch(
+            f"latents of (latent, pair) = {given} numbers given, {stored} expected, as this library holds: "
+            "load the checkpoint that encoded it, or encode the library anew"
+        )

@@ -1,0 +1,1 @@
+"""From bytes to latents, and how that is learnt and judged."""

@@ -1,0 +1,119 @@
+"""Many recordings' features, laid end to end: what a model is trained and judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+from model.errors import TrainingError
+from model.features import Features
+
+UNLABELLED = -1
+FEWEST_VIDEOS = 6  # under this no part of them can be held out
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Say what a recording shows, and when: evaluation alone uses it, training never does."""
+
+    video_id: str
+    label: str | None = None
+    event_start_s: float | None = None
+    event_end_s: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Hold n seconds of N videos; the seconds of a video are neighbours, in order of time.
+
+    Per second: `audio` (n, *A), `visual` (n, *V), masks `heard`, `seen`, `event` (n,), `video` (n,) the row of
+    its video, `start_s` (n,). Per video: `video_ids` (N,), `label` (N,) a row of `classes`, or -1.
+    """
+
+    audio: Float32[np.ndarray, "n *A"]
+    visual: Float32[np.ndarray, "n *V"]
+    heard: Bool[np.ndarray, "n"]
+    seen: Bool[np.ndarray, "n"]
+    event: Bool[np.ndarray, "n"]
+    video: Int64[np.ndarray, "n"]
+    start_s: Int64[np.ndarray, "n"]
+    video_ids: tuple[str, ...]
+    label: Int64[np.ndarray, "N"]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of videos."""
+        return len(self.video_ids)
+
+    @property
+    def paired(self) -> Bool[np.ndarray, "n"]:
+        """Return which seconds have both modalities."""
+        return self.heard & self.seen
+
+    def of_videos(self, rows: Int64[np.ndarray, "m"]) -> Corpus:
+        """Return the videos in `rows`, in that order."""
+        members = [np.flatnonzero(self.video == row) for row in rows]
+        seconds = np.concatenate([np.empty(0, np.int64), *members])
+        return replace(
+            self,
+            audio=self.audio[seconds],
+            visual=self.visual[seconds],
+            heard=self.heard[seconds],
+            seen=self.seen[seconds],
+            event=self.event[seconds],
+            video=np.repeat(np.arange(len(rows)), [len(m) for m in members]),
+            start_s=self.start_s[seconds],
+            video_ids=tuple(self.video_ids[row] for row in rows),
+            label=self.label[rows],
+        )
+
+    @staticmethod
+    def assemble(videos: Sequence[tuple[Annotation, Features]]) -> Corpus:
+        """Join recordings; a second is of the event where it lies within the marked interval.
+
+        Where a label has no interval, the whole recording is the event.
+        """
+        classes = tuple(sorted({a.label for a, _ in videos if a.label is not None}))
+        features = [f for _, f in videos]
+        return Corpus(
+            audio=np.concatenate([f.audio for f in features]),
+            visual=np.concatenate([f.visual for f in features]),
+            heard=np.concatenate([f.heard for f in features]),
+            seen=np.concatenate([f.seen for f in features]),
+            event=np.concatenate([_event(a, f) for a, f in videos]),
+            video=np.repeat(np.arange(len(videos)), [len(f.start_s) for f in features]),
+            start_s=np.concatenate([f.start_s for f in features]),
+            video_ids=tuple(a.video_id for a, _ in videos),
+            label=np.array(
+                [UNLABELLED if a.label is None else classes.index(a.label) for a, _ in videos], np.int64
+            ),
+            classes=classes,
+        )
+
+
+def hold_out(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
+    """Split whole videos at random into (rest, held out); both have at least two videos with pairs.
+
+    Raises:
+        TrainingError: fewer than six videos have a second with both sound and picture.
+    """
+    usable = np.unique(corpus.video[corpus.paired])
+    if len(usable) < FEWEST_VIDEOS:
+        raise TrainingError(
+            f"{len(usable)} videos with both sound and picture given, at least {FEWEST_VIDEOS} expected; "
+            "add footage and train again"
+        )
+    order = np.random.default_rng(seed).permutation(usable)
+    held = max(2, round(share * len(usable)))
+    return corpus.of_videos(np.sort(order[held:])), corpus.of_videos(np.sort(order[:held]))
+
+
+def _event(annotation: Annotation, features: Features) -> Bool[np.ndarray, "t"]:
+    if annotation.label is None:
+        return np.zeros(len(features.start_s), bool)
+    start = -np.inf if annotation.event_start_s is None else annotation.event_start_s
+    end = np.inf if annotation.event_end_s is None else annotation.event_end_s
+    return (features.start_s >= start) & (features.start_s + 1 <= end)

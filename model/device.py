@@ -1,0 +1,24 @@
+"""Where tensors live."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from model.errors import QueryError
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """Return the device: `auto` takes CUDA where it is.
+
+    Raises:
+        QueryError: `cuda` was forced on a machine without it.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise QueryError("the device cuda was given, but torch finds no CUDA device; use auto or cpu")
+    return torch.device(name)

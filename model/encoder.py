@@ -1,0 +1,43 @@
+"""From features to latents with a checkpoint: the same lines for ingest, queries and evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from model.checkpoint import Checkpoint
+from model.latents import Latents
+from model.msvae import Modality
+
+BATCH = 256
+
+
+class Encoder:
+    """Run a checkpoint on a device; safe to share between threads, since nothing is written."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        self.checkpoint = checkpoint
+        self.fingerprint = checkpoint.fingerprint
+        self.device = device
+        self._model = checkpoint.model.to(device).eval()
+        self._normalization = checkpoint.normalization.to(device)
+
+    @torch.inference_mode()
+    def latents(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Latents:
+        """Return the posterior and the pair generated from its mean (z = mu) for each row."""
+        batches = [features[i : i + BATCH] for i in range(0, len(features), BATCH)] or [features]
+        return Latents.concatenate(self._batch(modality, batch) for batch in batches)
+
+    @torch.inference_mode()
+    def average(self, latents: Latents) -> Latents:
+        """Return one row for a query of several seconds: mean mu, mean sigma, and the pair of that mean."""
+        mu = latents.mu.mean(0, keepdims=True)
+        generated = self._model.decode(torch.from_numpy(mu).to(self.device))
+        return Latents(mu, latents.sigma.mean(0, keepdims=True), generated.cpu().numpy())
+
+    def _batch(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Latents:
+        standard = self._normalization(modality, torch.from_numpy(features).to(self.device))
+        posterior = self._model.encode(modality, standard)
+        generated = self._model.decode(posterior.mu)
+        return Latents(*(t.cpu().numpy() for t in (posterior.mu, posterior.sigma, generated)))

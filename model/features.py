@@ -1,0 +1,38 @@
+"""The features of one recording, second by second."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int64
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Hold what a front-end made of t seconds; rows of a modality that is missing are zeros and masked out.
+
+    `start_s` (t,): whole seconds, ascending. `audio` (t, *A), `visual` (t, *V). `heard`, `seen` (t,): masks.
+    """
+
+    start_s: Int64[np.ndarray, "t"]
+    audio: Float32[np.ndarray, "t *A"]
+    visual: Float32[np.ndarray, "t *V"]
+    heard: Bool[np.ndarray, "t"]
+    seen: Bool[np.ndarray, "t"]
+
+    def save(self, path: Path) -> None:
+        """Write the arrays as npz, in one step: a reader sees the whole file or none."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        with partial.open("wb") as out:
+            np.savez(out, **asdict(self))
+        os.replace(partial, path)
+
+    @staticmethod
+    def load(path: Path) -> Features:
+        """Read what `save` wrote; nothing is unpickled."""
+        with np.load(path, allow_pickle=False) as arrays:
+            return Features(**{name: arrays[name] for name in arrays.files})

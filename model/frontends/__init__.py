@@ -1,0 +1,1 @@
+"""From a second of media to the features that an MS-VAE encodes."""

@@ -1,0 +1,50 @@
+"""The contract of a front-end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from model.features import Features
+from model.segments import Segment
+
+
+class FrontEnd(ABC):
+    """Turn segments into features, one second at a time.
+
+    Each second is computed by itself, never as part of a batch: matrix kernels may round differently for
+    different batch sizes, and a query must have the bits that ingest gave the same second.
+    """
+
+    name: str
+    identity: str  # name and version, or the hash of the weights: equal identity, equal features
+    audio_shape: tuple[int, ...]
+    visual_shape: tuple[int, ...]
+
+    @abstractmethod
+    def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "..."]:
+        """Return the features of a second of 16 kHz mono sound, shape `audio_shape`."""
+
+    @abstractmethod
+    def visual(self, frame: UInt8[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "..."]:
+        """Return the features of an RGB frame of any size, shape `visual_shape`."""
+
+    def features(self, segments: Sequence[Segment]) -> Features:
+        """Return the features of segments in order; a missing modality is a row of zeros, masked out."""
+        audio = np.zeros((len(segments), *self.audio_shape), np.float32)
+        visual = np.zeros((len(segments), *self.visual_shape), np.float32)
+        for row, segment in enumerate(segments):
+            if segment.sound is not None:
+                audio[row] = self.audio(segment.sound)
+            if segment.frame is not None:
+                visual[row] = self.visual(segment.frame)
+        return Features(
+            start_s=np.array([s.start_s for s in segments], np.int64),
+            audio=audio,
+            visual=visual,
+            heard=np.array([s.sound is not None for s in segments], bool),
+            seen=np.array([s.frame is not None for s in segments], bool),
+        )

@@ -1,0 +1,53 @@
+"""Cross-modal localization: where in a target do the seconds of a query lie?
+
+t* = argmin over t of sum_s D(target[t + s], query[s]) (Zhu et al., ICASSP 2021).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+
+def window_distances(
+    distances: Float[np.ndarray, "length seconds"], rolled: bool = False
+) -> Float64[np.ndarray, "windows"]:
+    """Return the mean distance of each window of the target to the query's seconds.
+
+    `distances` holds D(query second, target second); NaN marks a target second without a latent, and a
+    window that holds one gets NaN. `rolled` takes all circular windows instead of the seconds - length + 1
+    that lie within the target. A query longer than the target gives no window.
+    """
+    length, seconds = distances.shape
+    starts = np.arange(seconds if rolled else max(0, seconds - length + 1))
+    offsets = np.arange(length)
+    columns = (starts[:, None] + offsets) % seconds
+    return np.asarray(distances[offsets, columns], np.float64).mean(axis=1)
+
+
+def window_probabilities(
+    windows: Float[np.ndarray, "windows"], temperature: float
+) -> Float64[np.ndarray, "windows"]:
+    """Return softmax(-distance / temperature); 0 for a window without a distance.
+
+    The temperature (in units of distance, > 0) is fitted on validation videos and kept in the checkpoint.
+    """
+    scores = np.where(np.isnan(windows), -np.inf, -windows / temperature)
+    if not np.isfinite(scores).any():
+        return np.zeros(len(windows))
+    weights = np.exp(scores - scores.max())
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def fit_temperature(windows: list[Float[np.ndarray, "windows"]], truth: list[int]) -> float:
+    """Return the temperature under which the true windows are most likely, from a grid of 60.
+
+    `windows`: one array of distances per query; `truth`: the row of its true window.
+    """
+    spread = float(np.mean([w.std() for w in windows])) or 1.0
+    grid = spread * np.geomspace(0.02, 50, 60)
+    likelihood = [
+        np.mean([np.log(window_probabilities(w, t)[row] + 1e-12) for w, row in zip(windows, truth, strict=True)])
+        for t in grid
+    ]
+    return float(grid[int(np.argmax(likelihood))])

@@ -1,0 +1,109 @@
+"""What training minimizes: reconstruction, KL, Wasserstein, and a correlation of the posterior means.
+
+L = reconstruction + kl * KL + wasserstein * W + correlation * C, each of the first two summed over the two
+directions (from audio, from visual). Sources: Zhu et al., ICASSP 2021 (the first three); Zbontar et al.,
+"Barlow Twins", ICML 2021 (the form of the last).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from model.msvae import MODALITIES, MSVAE, Posterior
+
+
+class Terms(NamedTuple):
+    """The loss and its unweighted parts, scalars."""
+
+    loss: Tensor
+    reconstruction: Tensor
+    kl_audio: Tensor
+    kl_visual: Tensor
+    wasserstein: Tensor
+    correlation: Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weigh the terms.
+
+    Sound training takes means over dimensions, so that no weight depends on a feature's size; `published`
+    sums KL over latent dimensions and takes the norm between independent samples, as the released code does.
+    """
+
+    kl: float = 1e-3
+    wasserstein: float = 0.1
+    correlation: float = 0.0
+    redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
+    published: bool = False
+
+    def __call__(self, model: MSVAE, audio: Tensor, visual: Tensor) -> Terms:
+        """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V)."""
+        posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
+        samples = {m: posteriors[m].sample() for m in MODALITIES}
+        reconstruction = sum(
+            (_pair_error(model, samples[m], audio, visual, self.published) for m in MODALITIES),
+            start=audio.new_zeros(()),
+        )
+        kl = {m: kl_divergence(posteriors[m]) for m in MODALITIES}
+        if self.published:
+            wasserstein = (samples["audio"] - samples["visual"]).norm(dim=1).mean()
+        else:
+            kl = {m: kl[m] / model.architecture.latent for m in MODALITIES}
+            squared = wasserstein2_squared(posteriors["audio"], posteriors["visual"])
+            wasserstein = squared.mean() / model.architecture.latent
+        correlation = audio.new_zeros(())
+        if self.correlation:
+            correlation = decorrelation(posteriors["audio"].mu, posteriors["visual"].mu, self.redundancy)
+        loss = (
+            reconstruction
+            + self.kl * (kl["audio"] + kl["visual"])
+            + self.wasserstein * wasserstein
+            + self.correlation * correlation
+        )
+        return Terms(loss, reconstruction, kl["audio"], kl["visual"], wasserstein, correlation)
+
+
+def kl_divergence(posterior: Posterior) -> Float[Tensor, ""]:
+    """Return KL(q || N(0, I)) in nats, summed over dimensions, averaged over the batch."""
+    mu, log_variance = posterior
+    return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
+
+def wasserstein2_squared(one: Posterior, other: Posterior) -> Float[Tensor, "batch"]:
+    """Return W2^2 = ||mu1 - mu2||^2 + ||sigma1 - sigma2||^2, the closed form for diagonal Gaussians."""
+    return (one.mu - other.mu).square().sum(1) + (one.sigma - other.sigma).square().sum(1)
+
+
+def decorrelation(
+    one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"], redundancy: float
+) -> Float[Tensor, ""]:
+    """Return how far the cross-correlation of two views is from the identity, per latent dimension."""
+    batch, latent = one.shape
+    correlation = (_standardized(one).T @ _standardized(other)) / batch
+    diagonal = correlation.diagonal()
+    off_diagonal = correlation.square().sum() - diagonal.square().sum()
+    return ((1 - diagonal).square().sum() + redundancy * off_diagonal) / latent
+
+
+def _standardized(values: Tensor) -> Tensor:
+    centred = values - values.mean(0)
+    return centred / (centred.square().mean(0) + 1e-6).sqrt()
+
+
+def _pair_error(model: MSVAE, latent: Tensor, audio: Tensor, visual: Tensor, published: bool) -> Tensor:
+    """Return the mean squared error of the pair; each modality counts the same, whatever its size.
+
+    `published` takes one mean over the concatenated pair instead.
+    """
+    target = torch.cat([visual.flatten(1), audio.flatten(1)], dim=1)
+    error = (model.decode(latent) - target).square()
+    if published:
+        return error.mean()
+    width = visual[0].numel()
+    return 0.5 * (error[:, :width].mean() + error[:, width:].mean())

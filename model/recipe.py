@@ -1,0 +1,62 @@
+"""How a model is trained: the settings, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from model.errors import TrainingError
+from model.objective import Objective
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Set a training run.
+
+    `kl_warm_up`: (epochs, weight) with which training begins, before the objective's own KL weight.
+    `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
+    """
+
+    name: str = "default"
+    latent: int = 64
+    hidden: int = 256
+    dropout: float = 0.2
+    spherical: bool = True
+    warm_start: bool = True
+    batch: int = 256
+    epochs: int = 60
+    patience: int = 12
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    objective: Objective = field(default_factory=Objective)
+    kl_warm_up: tuple[int, float] = (0, 0.0)
+    one_video_steps: bool = False
+    held_out: float = 0.15
+
+
+DEFAULT = Recipe()
+PUBLISHED = Recipe(
+    name="published",
+    latent=100,
+    dropout=0.0,
+    spherical=False,
+    warm_start=False,
+    epochs=15,
+    patience=15,
+    learning_rate=1e-5,
+    weight_decay=0.0,
+    objective=Objective(kl=0.01, wasserstein=1.0, published=True),
+    kl_warm_up=(10, 0.1),
+    one_video_steps=True,
+)
+RECIPES = {recipe.name: recipe for recipe in (DEFAULT, PUBLISHED)}
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return a recipe.
+
+    Raises:
+        TrainingError: no recipe has that name.
+    """
+    if name not in RECIPES:
+        raise TrainingError(f"recipe {name!r} given, one of {', '.join(RECIPES)} expected")
+    return RECIPES[name]

@@ -1,0 +1,111 @@
+"""How good a model is without labels: does a second's sound find its own video's picture, and back?
+
+Every choice (epoch, score weights, temperature, whether a new model replaces the old) is made with this, on
+videos held out from training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from model.corpus import Corpus
+from model.distance import Distances, ScoreWeights, distances
+from model.encoder import Encoder
+from model.latents import Latents
+from model.localization import fit_temperature, window_distances
+from model.ranking import rank
+
+GALLERIES = 20
+MOST_SECONDS = 600
+WINDOW_S = 3
+RATIOS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)  # generated part against latent part, in median units
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Hold the held-out figures: MRR of the own video in galleries of one second per video, and its chance."""
+
+    mrr: float
+    chance: float
+    videos: int
+
+
+@dataclass(frozen=True, eq=False)
+class PairedLatents:
+    """Hold both modalities' latents of the same n seconds, and each second's video and time."""
+
+    audio: Latents
+    visual: Latents
+    video: Int64[np.ndarray, "n"]
+    start_s: Int64[np.ndarray, "n"]
+
+
+def encode_pairs(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
+    """Encode the seconds that have both modalities; of long collections a random 600."""
+    seconds = np.flatnonzero(corpus.paired)
+    if len(seconds) > MOST_SECONDS:
+        seconds = np.sort(np.random.default_rng(seed).choice(seconds, MOST_SECONDS, replace=False))
+    return PairedLatents(
+        encoder.latents("audio", corpus.audio[seconds]),
+        encoder.latents("visual", corpus.visual[seconds]),
+        corpus.video[seconds],
+        corpus.start_s[seconds],
+    )
+
+
+def validate(pairs: PairedLatents, weights: ScoreWeights, seed: int = 0) -> Validation:
+    """Score held-out pairs under the given weights."""
+    parts = distances(pairs.audio, pairs.visual, ScoreWeights())
+    return _validate(_combine(parts, weights), pairs.video, seed)
+
+
+def choose_weights(pairs: PairedLatents, seed: int = 0) -> tuple[ScoreWeights, Validation]:
+    """Return the weights w, g >= 0 with the best held-out MRR, and that MRR."""
+    parts = distances(pairs.audio, pairs.visual, ScoreWeights())
+    latent, generated = (1 / max(float(np.median(p)), 1e-12) for p in (parts.latent, parts.generated))
+    candidates = [ScoreWeights(latent, ratio * generated) for ratio in RATIOS] + [ScoreWeights(0.0, generated)]
+    scored = [(w, _validate(_combine(parts, w), pairs.video, seed)) for w in candidates]
+    return max(scored, key=lambda pair: pair[1].mrr)
+
+
+def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
+    """Fit the temperature of localization: the sound of three seconds should find its own three seconds."""
+    windows, truth = [], []
+    for video in np.unique(pairs.video):
+        rows = np.flatnonzero(pairs.video == video)
+        if len(rows) < 2 * WINDOW_S:
+            continue
+        total = distances(pairs.audio[rows], pairs.visual[rows], weights).total
+        for start in range(len(rows) - WINDOW_S + 1):
+            windows.append(window_distances(total[start : start + WINDOW_S]))
+            truth.append(start)
+    return fit_temperature(windows, truth) if windows else 1.0
+
+
+def draw_seconds(
+    video: Int64[np.ndarray, "n"], galleries: int, rng: np.random.Generator
+) -> Int64[np.ndarray, "galleries videos"]:
+    """Draw, for each gallery, one row per video; columns follow the sorted video numbers."""
+    _, first, count = np.unique(video, return_index=True, return_counts=True)
+    assert np.all(np.diff(video) >= 0), "the seconds of a video are neighbours"
+    return np.asarray(first + np.floor(rng.random((galleries, len(first))) * count), np.int64)
+
+
+def _combine(parts: Distances, weights: ScoreWeights) -> Float64[np.ndarray, "n n"]:
+    return weights.latent * parts.latent + weights.generated * parts.generated
+
+
+def _validate(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int) -> Validation:
+    rng = np.random.default_rng(seed)
+    galleries = draw_seconds(video, GALLERIES, rng)
+    own = np.eye(galleries.shape[1], dtype=bool)
+    figures = [
+        rank(matrix[np.ix_(rows, rows)], own, rng).reciprocal_rank.mean()
+        for rows in galleries
+        for matrix in (total, total.T)
+    ]
+    videos = galleries.shape[1]
+    return Validation(float(np.mean(figures)), float(np.mean(1 / np.arange(1, videos + 1))), videos)
