@@ -43,7 +43,12 @@ class FeatureArchive:
                 f"audio {self.audio.shape} and visual {self.visual.shape} given, (videos, seconds, numbers) expected"
             )
         videos, seconds = self.audio.shape[:2]
-        expected = {"visual": (videos, seconds), "event": (videos, seconds), "label": (videos,), "split": (videos,)}
+        expected = {
+            "visual": (videos, seconds),
+            "event": (videos, seconds),
+            "label": (videos,),
+            "split": (videos,),
+        }
         for name, shape in expected.items():
             given = getattr(self, name).shape[: len(shape)]
             if given != shape:
@@ -123,7 +128,9 @@ def _load_ave(directory: Path) -> FeatureArchive:
     split = np.full(len(audio), "", "U5")
     for name in SPLITS:
         split[_read_h5(directory / f"{name}_order.h5", "order").astype(int)] = name
-    digest = hashlib.sha256(b"".join((directory / f).read_bytes() for f in (*AVE_FILES.values(), AVE_ANNOTATIONS)))
+    digest = hashlib.sha256(
+        b"".join((directory / f).read_bytes() for f in (*AVE_FILES.values(), AVE_ANNOTATIONS))
+    )
     return FeatureArchive(
         audio.astype(np.float32),
         visual.astype(np.float32),
@@ -158,7 +165,9 @@ def parse_ave_annotations(text: str) -> list[AveAnnotation]:
         rows = rows[1:]
     for number, row in enumerate(rows, 1):
         if len(row) != 5:
-            raise ValueError(f"row {number} has {len(row)} fields, Category&VideoID&Quality&Start&End expected")
+            raise ValueError(
+                f"row {number} has {len(row)} fields, Category&VideoID&Quality&Start&End expected"
+            )
     return [AveAnnotation(c, v, q, int(start), int(end)) for c, v, q, start, end in rows]
 
 

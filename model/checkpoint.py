@@ -63,7 +63,10 @@ class Checkpoint:
             CheckpointError: a file is absent, is corrupt, or has a format that this version does not read.
         """
         stem = path.with_suffix("") if path.suffix in (".json", ".safetensors") else path
-        config_path, tensors_path = stem.with_name(stem.name + ".json"), stem.with_name(stem.name + ".safetensors")
+        config_path, tensors_path = (
+            stem.with_name(stem.name + ".json"),
+            stem.with_name(stem.name + ".safetensors"),
+        )
         try:
             config_bytes, tensor_bytes = config_path.read_bytes(), tensors_path.read_bytes()
         except OSError as error:
@@ -74,7 +77,9 @@ class Checkpoint:
         try:
             return _parse(config_bytes, tensor_bytes)
         except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise CheckpointError(f"the checkpoint {stem} cannot be read ({error}); train or copy it again") from error
+            raise CheckpointError(
+                f"the checkpoint {stem} cannot be read ({error}); train or copy it again"
+            ) from error
 
     def _bytes(self) -> tuple[bytes, bytes]:
         state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
@@ -108,7 +113,9 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
     model, normalization = MSVAE(architecture), Normalization(**shapes)
     tensors = load_tensors(tensor_bytes)
     for module, prefix in ((model, "model."), (normalization, "normalization.")):
-        module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
     return Checkpoint(
         model.eval(),
         normalization,

@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float32, Int64
 from model.errors import TrainingError
 from model.features import Features
 
+Seconds = Bool[np.ndarray, "t"]
+
 UNLABELLED = -1
 FEWEST_VIDEOS = 6  # under this no part of them can be held out
 
@@ -25,16 +27,14 @@ class Annotation:
     event_end_s: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """Hold n seconds of N videos; the seconds of a video are neighbours, in order of time.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Timeline:
+    """Hold what is known of n seconds of N videos; the seconds of a video are neighbours, in order of time.
 
-    Per second: `audio` (n, *A), `visual` (n, *V), masks `heard`, `seen`, `event` (n,), `video` (n,) the row of
-    its video, `start_s` (n,). Per video: `video_ids` (N,), `label` (N,) a row of `classes`, or -1.
+    Per second: masks `heard`, `seen`, `event` (n,), `video` (n,) the row of its video, `start_s` (n,).
+    Per video: `video_ids` (N,), `label` (N,) a row of `classes`, or -1.
     """
 
-    audio: Float32[np.ndarray, "n *A"]
-    visual: Float32[np.ndarray, "n *V"]
     heard: Bool[np.ndarray, "n"]
     seen: Bool[np.ndarray, "n"]
     event: Bool[np.ndarray, "n"]
@@ -52,6 +52,36 @@ class Corpus:
     def paired(self) -> Bool[np.ndarray, "n"]:
         """Return which seconds have both modalities."""
         return self.heard & self.seen
+
+    @staticmethod
+    def of(seconds: Sequence[tuple[Annotation, Int64[np.ndarray, "t"], Seconds, Seconds]]) -> Timeline:
+        """Join recordings, each (annotation, start_s, heard, seen).
+
+        A second is of the event where it lies within the marked interval; where a label has no interval,
+        the whole recording is the event.
+        """
+        annotations = [row[0] for row in seconds]
+        classes = tuple(sorted({a.label for a in annotations if a.label is not None}))
+        return Timeline(
+            heard=np.concatenate([heard for _, _, heard, _ in seconds]),
+            seen=np.concatenate([seen for _, _, _, seen in seconds]),
+            event=np.concatenate([_event(a, start_s) for a, start_s, _, _ in seconds]),
+            video=np.repeat(np.arange(len(seconds)), [len(start_s) for _, start_s, _, _ in seconds]),
+            start_s=np.concatenate([start_s for _, start_s, _, _ in seconds]),
+            video_ids=tuple(a.video_id for a in annotations),
+            label=np.array(
+                [UNLABELLED if a.label is None else classes.index(a.label) for a in annotations], np.int64
+            ),
+            classes=classes,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Corpus(Timeline):
+    """Add the features of each second: `audio` (n, *A), `visual` (n, *V)."""
+
+    audio: Float32[np.ndarray, "n *A"]
+    visual: Float32[np.ndarray, "n *V"]
 
     def of_videos(self, rows: Int64[np.ndarray, "m"]) -> Corpus:
         """Return the videos in `rows`, in that order."""
@@ -72,25 +102,12 @@ class Corpus:
 
     @staticmethod
     def assemble(videos: Sequence[tuple[Annotation, Features]]) -> Corpus:
-        """Join recordings; a second is of the event where it lies within the marked interval.
-
-        Where a label has no interval, the whole recording is the event.
-        """
-        classes = tuple(sorted({a.label for a, _ in videos if a.label is not None}))
-        features = [f for _, f in videos]
+        """Join recordings and their features."""
+        timeline = Timeline.of([(a, f.start_s, f.heard, f.seen) for a, f in videos])
         return Corpus(
-            audio=np.concatenate([f.audio for f in features]),
-            visual=np.concatenate([f.visual for f in features]),
-            heard=np.concatenate([f.heard for f in features]),
-            seen=np.concatenate([f.seen for f in features]),
-            event=np.concatenate([_event(a, f) for a, f in videos]),
-            video=np.repeat(np.arange(len(videos)), [len(f.start_s) for f in features]),
-            start_s=np.concatenate([f.start_s for f in features]),
-            video_ids=tuple(a.video_id for a, _ in videos),
-            label=np.array(
-                [UNLABELLED if a.label is None else classes.index(a.label) for a, _ in videos], np.int64
-            ),
-            classes=classes,
+            **vars(timeline),
+            audio=np.concatenate([f.audio for _, f in videos]),
+            visual=np.concatenate([f.visual for _, f in videos]),
         )
 
 
@@ -111,9 +128,9 @@ def hold_out(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
     return corpus.of_videos(np.sort(order[held:])), corpus.of_videos(np.sort(order[:held]))
 
 
-def _event(annotation: Annotation, features: Features) -> Bool[np.ndarray, "t"]:
+def _event(annotation: Annotation, start_s: Int64[np.ndarray, "t"]) -> Seconds:
     if annotation.label is None:
-        return np.zeros(len(features.start_s), bool)
+        return np.zeros(len(start_s), bool)
     start = -np.inf if annotation.event_start_s is None else annotation.event_start_s
     end = np.inf if annotation.event_end_s is None else annotation.event_end_s
-    return (features.start_s >= start) & (features.start_s + 1 <= end)
+    return (start_s >= start) & (start_s + 1 <= end)

@@ -8,12 +8,13 @@ all circular windows, where position tells nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from model.corpus import UNLABELLED, Corpus
+from model.corpus import UNLABELLED, Timeline
 from model.errors import NothingLabelled
 from model.localization import window_distances
 from model.msvae import Modality
@@ -50,14 +51,14 @@ class Report:
     excluded_queries: int
 
 
-def evaluate(corpus: Corpus, scorer: Scorer, galleries: int = 20, seed: int = 0) -> Report:
-    """Measure a scorer on the labelled videos of a corpus.
+def evaluate(timeline: Timeline, scorer: Scorer, galleries: int = 20, seed: int = 0) -> Report:
+    """Measure a scorer on the labelled videos of a timeline.
 
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    retrieval, excluded = _retrieval(corpus, scorer, galleries, seed)
-    return Report(retrieval, _localization(corpus, scorer, seed), excluded)
+    retrieval, excluded = _retrieval(timeline, scorer, galleries, seed)
+    return Report(retrieval, _localization(timeline, scorer, seed), excluded)
 
 
 def interval(values: Float64[np.ndarray, "videos"], seed: int = 0) -> Interval:
@@ -71,15 +72,15 @@ def interval(values: Float64[np.ndarray, "videos"], seed: int = 0) -> Interval:
     return Interval(float(known.mean()), float(low), float(high), len(known))
 
 
-def eligible_seconds(corpus: Corpus) -> Int64[np.ndarray, "n"]:
+def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:
     """Return the seconds of labelled events that have both modalities.
 
     Raises:
         NothingLabelled: they come from fewer than two videos.
     """
-    labelled = corpus.label[corpus.video] != UNLABELLED
-    seconds = np.flatnonzero(corpus.paired & corpus.event & labelled)
-    if len(np.unique(corpus.video[seconds])) < 2:
+    labelled = timeline.label[timeline.video] != UNLABELLED
+    seconds = np.flatnonzero(timeline.paired & timeline.event & labelled)
+    if len(np.unique(timeline.video[seconds])) < 2:
         raise NothingLabelled(
             "a measurement needs at least two labelled videos with sound and picture in their event; label "
             "some with: echolens ingest DIR --labels CSV, or PATCH /videos/{id}"
@@ -88,12 +89,12 @@ def eligible_seconds(corpus: Corpus) -> Int64[np.ndarray, "n"]:
 
 
 def _retrieval(
-    corpus: Corpus, scorer: Scorer, galleries: int, seed: int
+    timeline: Timeline, scorer: Scorer, galleries: int, seed: int
 ) -> tuple[dict[str, dict[str, Interval]], int]:
     rng = np.random.default_rng(seed)
-    seconds = eligible_seconds(corpus)
-    draws = draw_seconds(corpus.video[seconds], galleries, rng)
-    label = corpus.label[np.unique(corpus.video[seconds])]
+    seconds = eligible_seconds(timeline)
+    draws = draw_seconds(timeline.video[seconds], galleries, rng)
+    label = timeline.label[np.unique(timeline.video[seconds])]
     relevant = label[:, None] == label
     own = np.eye(len(label), dtype=bool)
     figures, excluded = {}, 0
@@ -108,14 +109,40 @@ def _retrieval(
     return figures, excluded
 
 
-def _localization(corpus: Corpus, scorer: Scorer, seed: int) -> dict[str, dict[str, dict[str, Interval]]]:
-    clips = [clip for v in range(len(corpus)) if (clip := _clip(corpus, v)) is not None]
+def blind_rules(timeline: Timeline, seed: int = 0) -> dict[str, dict[str, dict[str, dict[str, Interval]]]]:
+    """Return localization by rules that look at nothing: uniform, always_first, always_last.
+
+    In the rolled view first and last mean nothing: the target is turned by every offset, so each is uniform.
+    """
+    clips = [clip for v in range(len(timeline)) if (clip := _clip(timeline, v)) is not None]
+    choices: dict[str, Callable[[int], Int64[np.ndarray, "m"]]] = {
+        "uniform": np.arange,
+        "always_first": lambda windows: np.array([0]),
+        "always_last": lambda windows: np.array([windows - 1]),
+    }
+    report: dict[str, dict[str, dict[str, dict[str, Interval]]]] = {}
+    for name, choose in choices.items():
+        report[name] = {}
+        for view, rolled in (("plain", False), ("rolled", True)):
+            exact, overlap = [], []
+            for clip in clips:
+                overlaps = window_overlaps(len(clip.seconds), clip.length, clip.start, rolled)
+                best = (np.arange if rolled else choose)(len(overlaps))
+                exact.append(float(np.mean(best == clip.start)))
+                overlap.append(float(overlaps[best].mean()))
+            figures = {"exact": interval(np.array(exact), seed), "tiou": interval(np.array(overlap), seed)}
+            report[name][view] = dict.fromkeys(CROSSINGS, figures)
+    return report
+
+
+def _localization(timeline: Timeline, scorer: Scorer, seed: int) -> dict[str, dict[str, dict[str, Interval]]]:
+    clips = [clip for v in range(len(timeline)) if (clip := _clip(timeline, v)) is not None]
     report: dict[str, dict[str, dict[str, Interval]]] = {}
     for view, rolled in (("plain", False), ("rolled", True)):
         report[view] = {}
         for name, (query, target) in CROSSINGS.items():
             found = np.array(
-                [_locate(corpus, scorer, clip, query, target, rolled) for clip in clips], np.float64
+                [_locate(timeline, scorer, clip, query, target, rolled) for clip in clips], np.float64
             ).reshape(-1, 2)
             report[view][name] = {
                 "exact": interval(found[:, 0], seed),
@@ -131,20 +158,20 @@ class _Clip:
     length: int
 
 
-def _clip(corpus: Corpus, video: int) -> _Clip | None:
+def _clip(timeline: Timeline, video: int) -> _Clip | None:
     """Return a labelled video whose event is one stretch, shorter than the clip."""
-    seconds = np.flatnonzero(corpus.video == video)
-    inside = np.flatnonzero(corpus.event[seconds])
+    seconds = np.flatnonzero(timeline.video == video)
+    inside = np.flatnonzero(timeline.event[seconds])
     if not 0 < len(inside) < len(seconds) or inside[-1] - inside[0] + 1 != len(inside):
         return None
     return _Clip(seconds, int(inside[0]), len(inside))
 
 
 def _locate(
-    corpus: Corpus, scorer: Scorer, clip: _Clip, query: Modality, target: Modality, rolled: bool
+    timeline: Timeline, scorer: Scorer, clip: _Clip, query: Modality, target: Modality, rolled: bool
 ) -> tuple[float, float]:
     """Return exact match and temporal IoU, ties shared; NaN where the query has a second without a latent."""
-    present = {"audio": corpus.heard, "visual": corpus.seen}
+    present = {"audio": timeline.heard, "visual": timeline.seen}
     event = clip.seconds[clip.start : clip.start + clip.length]
     if not present[query][event].all():
         return np.nan, np.nan
@@ -160,12 +187,8 @@ def _locate(
 
 def window_overlaps(seconds: int, length: int, start: int, rolled: bool) -> Float64[np.ndarray, "windows"]:
     """Return the temporal IoU of every window with the event [start, start + length)."""
+    inside = np.zeros(seconds, bool)
+    inside[start : start + length] = True
     windows = np.arange(seconds if rolled else seconds - length + 1)
-    apart = np.abs(windows - start)
-    if rolled:
-        apart = np.minimum(apart, seconds - apart)
-    shared = np.maximum(0, length - apart)
-    if rolled:  # two long arcs of a circle may overlap at both ends
-        shared = np.maximum(shared, 0) + np.maximum(0, 2 * length - seconds - np.maximum(0, length - apart))
-        shared = np.minimum(shared, length)
+    shared = inside[(windows[:, None] + np.arange(length)) % seconds].sum(1)
     return np.asarray(shared / (2 * length - shared), np.float64)

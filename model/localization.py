@@ -6,23 +6,26 @@ t* = argmin over t of sum_s D(target[t + s], query[s]) (Zhu et al., ICASSP 2021)
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 
 def window_distances(
-    distances: Float[np.ndarray, "length seconds"], rolled: bool = False
+    distances: Float[np.ndarray, "rows seconds"],
+    rolled: bool = False,
+    offsets: Int64[np.ndarray, "rows"] | None = None,
 ) -> Float64[np.ndarray, "windows"]:
     """Return the mean distance of each window of the target to the query's seconds.
 
     `distances` holds D(query second, target second); NaN marks a target second without a latent, and a
-    window that holds one gets NaN. `rolled` takes all circular windows instead of the seconds - length + 1
-    that lie within the target. A query longer than the target gives no window.
+    window that needs one gets NaN. `offsets` are the query's seconds, ascending from 0, where some are
+    missing (silence within a sound): those are not compared, but keep their time. `rolled` takes all
+    circular windows instead of those that lie within the target. A query longer than the target gives none.
     """
-    length, seconds = distances.shape
-    starts = np.arange(seconds if rolled else max(0, seconds - length + 1))
-    offsets = np.arange(length)
+    rows, seconds = distances.shape
+    offsets = np.arange(rows) if offsets is None else offsets
+    starts = np.arange(seconds if rolled else max(0, seconds - int(offsets[-1])))
     columns = (starts[:, None] + offsets) % seconds
-    return np.asarray(distances[offsets, columns], np.float64).mean(axis=1)
+    return np.asarray(distances[np.arange(rows), columns], np.float64).mean(axis=1)
 
 
 def window_probabilities(
@@ -47,7 +50,9 @@ def fit_temperature(windows: list[Float[np.ndarray, "windows"]], truth: list[int
     spread = float(np.mean([w.std() for w in windows])) or 1.0
     grid = spread * np.geomspace(0.02, 50, 60)
     likelihood = [
-        np.mean([np.log(window_probabilities(w, t)[row] + 1e-12) for w, row in zip(windows, truth, strict=True)])
+        np.mean(
+            [np.log(window_probabilities(w, t)[row] + 1e-12) for w, row in zip(windows, truth, strict=True)]
+        )
         for t in grid
     ]
     return float(grid[int(np.argmax(likelihood))])

@@ -1,14 +1,15 @@
 """MS-VAE: one encoder per modality, one shared decoder (Zhu et al., ICASSP 2021).
 
-          x_audio --encoders.audio--> q(z | x_audio) --+
-                                                       +--> z --decoder--> pair [visual | audio]
-          x_visual -encoders.visual-> q(z | x_visual) -+
+x_audio --encoders.audio--> q(z | x_audio) --+
+                                             +--> z --decoder--> pair [visual | audio]
+x_visual -encoders.visual-> q(z | x_visual) -+
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import torch
@@ -85,7 +86,9 @@ class MSVAE(nn.Module):
         pair: Tensor = self.decoder(latent)
         return pair
 
-    def forward(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch pair"]:
+    def forward(
+        self, modality: Modality, features: Float[Tensor, "batch *shape"]
+    ) -> Float[Tensor, "batch pair"]:
         """Return the pair generated from the posterior mean, as at inference."""
         return self.decode(self.encode(modality, features).mu)
 
@@ -109,7 +112,7 @@ class PairDecoder(nn.Module):
 
 
 class VectorEncoder(nn.Module):
-    """Encode a vector: a linear map for the mean, which CCA can start, plus a perceptron for what it misses."""
+    """Encode a vector: a linear map, which CCA can start, plus a perceptron for what that misses."""
 
     def __init__(self, features: int, hidden: int, architecture: Architecture) -> None:
         super().__init__()
@@ -155,12 +158,19 @@ def _encoder(shape: tuple[int, ...], architecture: Architecture, published: tupl
         return VectorEncoder(shape[0], hidden, architecture)
     body = _convolutions(shape)
     return nn.Sequential(
-        body, dropout, nn.Linear(CHANNELS[-1] * _cells(shape), hidden), nn.GELU(), dropout, nn.Linear(hidden, out)
+        body,
+        dropout,
+        nn.Linear(CHANNELS[-1] * _cells(shape), hidden),
+        nn.GELU(),
+        dropout,
+        nn.Linear(hidden, out),
     )
 
 
-CHANNELS = (32, 64, 96, 96)
+CHANNELS = (16, 32, 64, 96)
 GROUPS = 8
+PATCH = 4  # a generator paints patches of 4 x 4, which overlap
+PATCH_CHANNELS = 24
 
 
 def _cells(shape: tuple[int, ...]) -> int:
@@ -174,26 +184,27 @@ def _convolutions(shape: tuple[int, ...]) -> nn.Sequential:
     """Halve height and width at each of four layers; (mels, spectra) counts as one channel."""
     channels = [shape[0] if len(shape) == 3 else 1, *CHANNELS]
     layers: list[nn.Module] = [nn.Unflatten(1, (1, shape[0]))] if len(shape) == 2 else []
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.GroupNorm(GROUPS, after), nn.GELU()]
     return nn.Sequential(*layers, nn.Flatten())
 
 
 def _generator(shape: tuple[int, ...], hidden: int) -> nn.Module:
-    """Mirror the encoder of that shape."""
+    """Generate features of a shape: a linear map, or patches of a coarse grid painted by a convolution."""
     if len(shape) == 1:
         return nn.Linear(hidden, shape[0])
-    halvings = 2 ** len(CHANNELS)
-    grid = (CHANNELS[-1], shape[-2] // halvings, shape[-1] // halvings)
-    channels = [*reversed(CHANNELS), shape[0] if len(shape) == 3 else 1]
-    layers: list[nn.Module] = [nn.Linear(hidden, math.prod(grid)), nn.Unflatten(1, grid), nn.GELU()]
-    for before, after in zip(channels, channels[1:], strict=False):
-        layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.GELU()]
-    return nn.Sequential(*layers[:-1])  # linear output
+    grid = (PATCH_CHANNELS, shape[-2] // PATCH, shape[-1] // PATCH)
+    channels = shape[0] if len(shape) == 3 else 1
+    return nn.Sequential(
+        nn.Linear(hidden, math.prod(grid)),
+        nn.Unflatten(1, grid),
+        nn.GELU(),
+        nn.ConvTranspose2d(PATCH_CHANNELS, channels, 2 * PATCH, stride=PATCH, padding=PATCH // 2),
+    )
 
 
 def _perceptron(widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers)

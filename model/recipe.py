@@ -30,7 +30,6 @@ class Recipe:
     objective: Objective = field(default_factory=Objective)
     kl_warm_up: tuple[int, float] = (0, 0.0)
     one_video_steps: bool = False
-    held_out: float = 0.15
 
 
 DEFAULT = Recipe()

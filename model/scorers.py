@@ -23,7 +23,11 @@ class Scorer(ABC):
 
     @abstractmethod
     def score(
-        self, query: Modality, queries: Int64[np.ndarray, "q"], target: Modality, items: Int64[np.ndarray, "d"]
+        self,
+        query: Modality,
+        queries: Int64[np.ndarray, "q"],
+        target: Modality,
+        items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
         """Return distances of the queries' modality to the items' modality; small is close."""
 
@@ -45,7 +49,11 @@ class LatentScorer(Scorer):
         return LatentScorer(latents, checkpoint.weights)
 
     def score(
-        self, query: Modality, queries: Int64[np.ndarray, "q"], target: Modality, items: Int64[np.ndarray, "d"]
+        self,
+        query: Modality,
+        queries: Int64[np.ndarray, "q"],
+        target: Modality,
+        items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
         return distances(self._latents[query][queries], self._latents[target][items], self._weights).total
 
@@ -57,7 +65,11 @@ class RandomScorer(Scorer):
         self._rng = np.random.default_rng(seed)
 
     def score(
-        self, query: Modality, queries: Int64[np.ndarray, "q"], target: Modality, items: Int64[np.ndarray, "d"]
+        self,
+        query: Modality,
+        queries: Int64[np.ndarray, "q"],
+        target: Modality,
+        items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
         return self._rng.random((len(queries), len(items)))
 
@@ -71,7 +83,11 @@ class CorrelationScorer(Scorer):
         self._embedded = {"audio": audio(corpus.audio), "visual": visual(corpus.visual)}
 
     def score(
-        self, query: Modality, queries: Int64[np.ndarray, "q"], target: Modality, items: Int64[np.ndarray, "d"]
+        self,
+        query: Modality,
+        queries: Int64[np.ndarray, "q"],
+        target: Modality,
+        items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
         return np.asarray(cdist(self._embedded[query][queries], self._embedded[target][items], "cosine"))
 
@@ -81,5 +97,9 @@ def untrained(checkpoint: Checkpoint, seed: int) -> Checkpoint:
     torch.manual_seed(seed)
     model = MSVAE(checkpoint.model.architecture).eval()
     return Checkpoint(
-        model, checkpoint.normalization, checkpoint.front_end, checkpoint.front_end_identity, checkpoint.weights
+        model,
+        checkpoint.normalization,
+        checkpoint.front_end,
+        checkpoint.front_end_identity,
+        checkpoint.weights,
     )

@@ -26,6 +26,7 @@ from model.validation import choose_temperature, choose_weights, encode_pairs
 
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if its mean varies more than this over the data
 FEWEST_ACTIVE_SHARE = 0.1
+HELD_OUT = 0.15  # of the videos, for every choice that is made
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def train(
     Raises:
         TrainingError: too few videos, or a saved state of another run.
     """
-    train_split, held_out = (corpus, validation) if validation else hold_out(corpus, recipe.held_out, seed)
+    train_split, held_out = (corpus, validation) if validation else hold_out(corpus, HELD_OUT, seed)
     torch.manual_seed(seed)
     run = _Run(train_split, held_out, recipe, front_end, seed, device)
     done = run.resume(state_path) if state_path else []
@@ -78,6 +79,11 @@ def train(
         if state_path:
             run.save(state_path, done)
     return run.finish(done)
+
+
+def held_out_videos(corpus: Corpus, seed: int, share: float = HELD_OUT) -> Corpus:
+    """Return the videos that a run with this seed holds out."""
+    return hold_out(corpus, share, seed)[1]
 
 
 class _Run:
@@ -96,7 +102,9 @@ class _Run:
         self.corpus, self.held_out = corpus, held_out
         self.pairs = np.flatnonzero(corpus.paired)
         if not len(self.pairs):
-            raise TrainingError("no second with both sound and picture given; such seconds are what is learnt from")
+            raise TrainingError(
+                "no second with both sound and picture given; such seconds are what is learnt from"
+            )
         architecture = Architecture(
             corpus.audio.shape[1:],
             corpus.visual.shape[1:],
@@ -122,7 +130,9 @@ class _Run:
         if not all(isinstance(e, VectorEncoder) for e in encoders.values()):
             return
         standard = {
-            m: self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs]).to(self.device)).cpu().numpy()
+            m: self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs]).to(self.device))
+            .cpu()
+            .numpy()
             for m in MODALITIES
         }
         projections = correlate(standard["audio"], standard["visual"], self.recipe.latent)

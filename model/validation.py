@@ -66,7 +66,9 @@ def choose_weights(pairs: PairedLatents, seed: int = 0) -> tuple[ScoreWeights, V
     """Return the weights w, g >= 0 with the best held-out MRR, and that MRR."""
     parts = distances(pairs.audio, pairs.visual, ScoreWeights())
     latent, generated = (1 / max(float(np.median(p)), 1e-12) for p in (parts.latent, parts.generated))
-    candidates = [ScoreWeights(latent, ratio * generated) for ratio in RATIOS] + [ScoreWeights(0.0, generated)]
+    candidates = [ScoreWeights(latent, ratio * generated) for ratio in RATIOS] + [
+        ScoreWeights(0.0, generated)
+    ]
     scored = [(w, _validate(_combine(parts, w), pairs.video, seed)) for w in candidates]
     return max(scored, key=lambda pair: pair[1].mrr)
 

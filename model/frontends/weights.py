@@ -80,7 +80,10 @@ def _pull_one(weights: WeightsFile, into: Path, source: Path | None, report: Cal
         if source:
             shutil.copyfile(origin, partial)
         else:
-            with urllib.request.urlopen(origin, timeout=DOWNLOAD_TIMEOUT_S) as answer, partial.open("wb") as out:
+            with (
+                urllib.request.urlopen(origin, timeout=DOWNLOAD_TIMEOUT_S) as answer,
+                partial.open("wb") as out,
+            ):
                 shutil.copyfileobj(answer, out)
         _check(partial.read_bytes(), weights, origin)
         os.replace(partial, target)

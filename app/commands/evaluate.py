@@ -1,0 +1,137 @@
+"""echolens evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from app.footage import corpus_of
+from app.terminal import (
+    LIBRARY_DEFAULT,
+    DeviceOption,
+    JsonOption,
+    LibraryOption,
+    SeedOption,
+    opened,
+    out,
+    print_json,
+    progress,
+)
+from model.archive import load_archive
+from model.checkpoint import Checkpoint
+from model.corpus import Corpus
+from model.device import DeviceName, choose_device
+from model.errors import Mismatch, QueryError
+from model.evaluation import Interval, Report, blind_rules, evaluate
+from model.scorers import CorrelationScorer, LatentScorer, RandomScorer, Scorer, untrained
+
+
+def evaluate_command(
+    library: LibraryOption = LIBRARY_DEFAULT,
+    archive: Annotated[Path | None, typer.Option(help="evaluate on a feature archive instead")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="required with --archive")] = None,
+    split: Annotated[str, typer.Option(help="of the archive")] = "test",
+    galleries: Annotated[int, typer.Option(min=1, help="draws of one second per video")] = 20,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the model on labelled footage, beside chance, blind rules and an untrained network."""
+    if archive:
+        corpus, systems, facts = _archive_systems(archive, checkpoint, split, seed, device)
+    else:
+        corpus, systems, facts = _library_systems(library, seed, device)
+    reports: dict[str, Report] = {}
+    with progress(len(systems), "evaluate") as step:
+        for name, scorer in systems.items():
+            reports[name] = evaluate(corpus, scorer, galleries, seed)
+            step(name)
+    rules = blind_rules(corpus, seed)
+    facts |= {"videos": len(corpus), "galleries": galleries, "seed": seed, "protocol": "corrected"}
+    if as_json:
+        systems_json = {name: asdict(report) for name, report in reports.items()}
+        rules_json = {name: {"localization": _plain(rule)} for name, rule in rules.items()}
+        print_json(facts | {"systems": systems_json, "rules": rules_json})
+        return
+    out.print(_retrieval_table(reports))
+    out.print(_localization_table({n: r.localization for n, r in reports.items()} | rules))
+    out.print(facts)
+
+
+def _library_systems(
+    library: Path, seed: int, device: DeviceName
+) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
+    with opened(library, device) as session:
+        checkpoint = session.encoder.checkpoint
+        stats = session.library.catalogue.stats()
+        with progress(stats.videos, "features") as step:
+            corpus = corpus_of(session, lambda _: step())
+        facts = {"fingerprint": stats.fingerprint, "catalogue_version": stats.catalogue_version}
+        return corpus, _systems(checkpoint, corpus, None, seed, device), facts
+
+
+def _archive_systems(
+    path: Path, checkpoint_path: Path | None, split: str, seed: int, device: DeviceName
+) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
+    if checkpoint_path is None:
+        raise QueryError("with --archive, give --checkpoint PATH: the model to measure")
+    features, checkpoint = load_archive(path), Checkpoint.load(checkpoint_path)
+    if checkpoint.front_end_identity != features.identity:
+        raise Mismatch(
+            f"the checkpoint was trained on {checkpoint.front_end_identity}, the archive holds {features.identity}"
+        )
+    corpus = features.corpus(split)
+    facts = {"fingerprint": checkpoint.fingerprint, "archive": features.sha256, "split": split}
+    return corpus, _systems(checkpoint, corpus, features.corpus("train"), seed, device), facts
+
+
+def _systems(
+    checkpoint: Checkpoint, corpus: Corpus, train: Corpus | None, seed: int, device: DeviceName
+) -> dict[str, Scorer]:
+    chosen = choose_device(device)
+    systems: dict[str, Scorer] = {
+        "random_ranking": RandomScorer(seed),
+        "random_init": LatentScorer.of_checkpoint(untrained(checkpoint, seed), corpus, chosen),
+    }
+    if train is not None:
+        systems["linear_cca"] = CorrelationScorer(train, corpus)
+    return systems | {"echolens": LatentScorer.of_checkpoint(checkpoint, corpus, chosen)}
+
+
+def _plain(localization: dict[str, dict[str, dict[str, Interval]]]) -> dict[str, Any]:
+    return {
+        view: {c: {n: asdict(i) for n, i in figures.items()} for c, figures in crossings.items()}
+        for view, crossings in localization.items()
+    }
+
+
+def _retrieval_table(reports: dict[str, Report]) -> Table:
+    table = Table("MRR (mAP)", "A-A", "A-V", "V-A", "V-V", box=None, title="Retrieval, one second per video")
+    for name, report in reports.items():
+        cells = [f"{_text(f['mrr'])} ({_mean(f['map'])})" for f in report.retrieval.values()]
+        table.add_row(name, *cells)
+    return table
+
+
+def _localization_table(reports: dict[str, dict[str, dict[str, dict[str, Interval]]]]) -> Table:
+    table = Table("exact match", box=None, title="Localization")
+    for view in ("plain", "rolled"):
+        for crossing in ("A2V", "V2A"):
+            table.add_column(f"{view} {crossing}")
+    for name, report in reports.items():
+        table.add_row(name, *(_text(f["exact"]) for crossings in report.values() for f in crossings.values()))
+    return table
+
+
+def _mean(interval: Interval) -> str:
+    return "-" if interval.mean is None else f"{interval.mean:.2f}"
+
+
+def _text(interval: Interval) -> str:
+    if interval.mean is None:
+        return "-"
+    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"

@@ -1,0 +1,54 @@
+"""echolens frontends list | pull."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
+from index.library import Library
+from model.errors import FrontEndError
+from model.frontends.registry import NAMES
+from model.frontends.weights import PRETRAINED, pull, verified
+
+app = typer.Typer(help="The front-ends, and the weights that they need.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
+    """List the front-ends and whether they can be used with a library."""
+    ready = {name: name == "raw" or _has_weights(library / "frontends") for name in NAMES}
+    if as_json:
+        print_json([{"name": name, "ready": ready[name]} for name in NAMES])
+        return
+    for name in NAMES:
+        hint = "ready" if ready[name] else "weights missing: echolens frontends pull [--from DIR]"
+        out.print(f"{name:12s} {hint}")
+
+
+@app.command("pull")
+def pull_command(
+    library: LibraryOption = LIBRARY_DEFAULT,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="a directory with the files; else from the projects' homes")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the weights of `pretrained` into a library, once their pinned checksums are right."""
+    with Library.open(library) as opened:
+        files = pull(
+            opened.frontends, source, lambda origin: err.print(origin, markup=False, highlight=False)
+        )
+    if as_json:
+        print_json([{"file": str(path), "bytes": path.stat().st_size} for path in files])
+    else:
+        out.print(f"{len(files)} files are in place")
+
+
+def _has_weights(directory: Path) -> bool:
+    try:
+        return all(verified(directory, weights) for weights in PRETRAINED)
+    except FrontEndError:
+        return False

@@ -1,0 +1,38 @@
+"""echolens localize."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.localization import Direction, Place, localize
+from app.schemas import LocalizeAnswer
+from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from model.media import Limits
+
+BAR = 40
+
+
+def localize_command(
+    video: Annotated[Path, typer.Argument(help="the clip to search in")],
+    direction: Annotated[Direction, typer.Option(help="a2v: heard, where is it seen? v2a: the reverse")],
+    start: Annotated[int | None, typer.Option(help="the query begins here in the same clip, s")] = None,
+    length: Annotated[int | None, typer.Option(help="and lasts so many seconds")] = None,
+    query: Annotated[Path | None, typer.Option(help="or a second file is the query")] = None,
+    library: LibraryOption = LIBRARY_DEFAULT,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Find where in a clip one sees what one hears, or hears what one sees."""
+    with opened(library, device) as session:
+        found = LocalizeAnswer.of(localize(session, Place(video, direction, start, length, query), Limits()))
+    if as_json:
+        print_json(found.model_dump())
+        return
+    out.print(f"[bold]{found.start_s}-{found.end_s} s[/]")
+    for window in found.windows:
+        bar = "█" * round(BAR * window.probability)
+        distance = "   -  " if window.distance is None else f"{window.distance:6.3f}"
+        out.print(f"{window.start_s:3d} s  {distance}  {window.probability:4.0%} {bar}", highlight=False)

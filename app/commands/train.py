@@ -1,0 +1,117 @@
+"""echolens train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.footage import corpus_of
+from app.improvement import adopt
+from app.terminal import (
+    LIBRARY_DEFAULT,
+    DeviceOption,
+    JsonOption,
+    LibraryOption,
+    SeedOption,
+    err,
+    opened,
+    out,
+    print_json,
+    progress,
+)
+from model.archive import load_archive
+from model.device import DeviceName, choose_device
+from model.errors import QueryError
+from model.recipe import Recipe, recipe_named
+from model.training import Epoch, Trained, train
+
+
+def train_command(
+    library: LibraryOption = LIBRARY_DEFAULT,
+    archive: Annotated[
+        Path | None, typer.Option(help="train on a feature archive instead of a library")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--out", help="write the checkpoint here; required with --archive")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="default or published")] = "default",
+    resume: Annotated[Path | None, typer.Option(help="keep the run's state here, go on from it")] = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from footage without labels; a library takes the new model if it is better on held-out videos."""
+    chosen = recipe_named(recipe)
+    if archive:
+        report = _train_archive(archive, save, chosen, resume, seed, device)
+    else:
+        report = _train_library(library, save, chosen, resume, seed, device)
+    if as_json:
+        print_json(report)
+    else:
+        out.print(report)
+
+
+def _train_archive(
+    path: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
+) -> dict[str, Any]:
+    if save is None:
+        raise QueryError("with --archive, give --out PATH for the checkpoint")
+    features = load_archive(path)
+    with _epochs(recipe) as show:
+        trained = train(
+            features.corpus("train"),
+            recipe,
+            ("archive", features.identity),
+            seed,
+            choose_device(device),
+            features.corpus("val"),
+            resume,
+            show,
+        )
+    return _finish(trained, save)
+
+
+def _train_library(
+    library: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
+) -> dict[str, Any]:
+    with opened(library, device) as session:
+        videos = session.library.catalogue.stats().videos
+        with progress(videos, "features") as step:
+            corpus = corpus_of(session, lambda _: step())
+        front_end = (session.front_end.name, session.front_end.identity)
+        with _epochs(recipe) as show:
+            trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
+        report = _finish(trained, save)
+        if save is None:
+            with progress(videos, "encode") as step:
+                report |= asdict(adopt(session, corpus, trained.checkpoint, seed, step))
+    return report
+
+
+@contextmanager
+def _epochs(recipe: Recipe) -> Iterator[Callable[[Epoch], None]]:
+    with progress(recipe.epochs, "train") as step:
+
+        def show(epoch: Epoch) -> None:
+            step(f"loss {epoch.terms['loss']:.3f}  held-out MRR {epoch.validation_mrr:.3f}")
+
+        yield show
+
+
+def _finish(trained: Trained, save: Path | None) -> dict[str, Any]:
+    for warning in trained.warnings:
+        err.print(f"[yellow]{warning}[/]")
+    if save:
+        trained.checkpoint.save(save)
+    training = trained.checkpoint.training
+    return {
+        "fingerprint": trained.checkpoint.fingerprint,
+        "checkpoint": str(save) if save else None,
+        **{k: training[k] for k in ("videos", "pairs", "epochs", "validation", "posterior")},
+    }

@@ -1,0 +1,69 @@
+"""The features of a library's footage: kept as they were computed at ingest, made again where they are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from app.session import Session
+from index.catalogue import Video
+from model.corpus import Annotation, Corpus
+from model.errors import EmptyLibrary
+from model.features import Features
+from model.frontends.frontend import FrontEnd
+from model.media import Limits, open_medium
+from model.segments import Segment
+
+CHUNK_S = 60
+PAGE = 500
+
+
+def read_features(
+    path: Path, front_end: FrontEnd, limits: Limits, each: Callable[[Segment], None] = lambda _: None
+) -> Features:
+    """Decode a recording and return its features, a minute at a time, so that no more is ever held.
+
+    `each` sees every segment on its way (for previews). Raises MediaError.
+    """
+    segments = open_medium(path, limits).segments()
+    parts = []
+    while chunk := list(islice(segments, CHUNK_S)):
+        for segment in chunk:
+            each(segment)
+        parts.append(front_end.features(chunk))
+    return Features(*(np.concatenate([getattr(p, n) for p in parts]) for n in Features.__dataclass_fields__))
+
+
+def features_of(session: Session, video: Video, limits: Limits = Limits()) -> Features:  # noqa: B008  (frozen)
+    """Return the features of a video of the library, from the cache or from its file."""
+    cached = session.library.features_path(video.sha256, session.front_end.identity)
+    if not cached.exists():
+        read_features(Path(video.path), session.front_end, limits).save(cached)
+    return Features.load(cached)
+
+
+def all_videos(session: Session) -> Iterator[Video]:
+    """Yield the library's videos in the order they were added."""
+    after = None
+    while page := session.library.catalogue.videos(PAGE, after):
+        yield from page
+        after = page[-1].video_id
+
+
+def annotation_of(video: Video) -> Annotation:
+    """Return a video's label and event."""
+    return Annotation(video.video_id, video.label, video.event_start_s, video.event_end_s)
+
+
+def corpus_of(session: Session, progress: Callable[[int], None] = lambda _: None) -> Corpus:
+    """Return all features of a library. Raises EmptyLibrary."""
+    videos: list[tuple[Annotation, Features]] = []
+    for video in all_videos(session):
+        videos.append((annotation_of(video), features_of(session, video)))
+        progress(len(videos))
+    if not videos:
+        raise EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")
+    return Corpus.assemble(videos)

@@ -1,0 +1,188 @@
+"""Ingest: footage into a library. It can be stopped and resumed; a bad file is recorded and skipped."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from app.footage import read_features
+from app.previews import Previews
+from app.session import Session
+from index.catalogue import Failure, LatentBatch, Video
+from model.corpus import Annotation
+from model.encoder import Encoder
+from model.errors import MediaError, UntrainedLibrary
+from model.features import Features
+from model.media import Limits, hash_file, open_medium
+from model.msvae import Modality
+
+MOST_DECODERS = 4
+
+
+@dataclass(frozen=True)
+class Source:
+    """Name a file to ingest; `uploaded` files belong to the library and go with their video."""
+
+    path: Path
+    file_name: str
+    annotation: Annotation | None = None
+    uploaded: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Say what became of a file; `code` and `detail` tell why it failed."""
+
+    path: Path
+    state: Literal["added", "known", "failed"]
+    video_id: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    video: Video
+    features: Features
+
+
+def find_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the files named, and below directories all but hidden ones and those named as documents.
+
+    What a file is, its content decides at ingest; a name alone leaves out only texts and the like.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.is_file() and _may_be_medium(p.relative_to(path)))
+        else:
+            found.append(path)
+    return [Path(os.path.abspath(p)) for p in found]
+
+
+def ingest(
+    session: Session,
+    sources: Iterable[Source],
+    limits: Limits,
+    done: Callable[[Outcome], None] = lambda _: None,
+    decoders: int = MOST_DECODERS,
+) -> list[Outcome]:
+    """Add files to the library, each in one transaction, in order; returns what became of each.
+
+    Raises:
+        LibraryBusy: another process writes to the library. Mismatch: its checkpoint cannot be used.
+    """
+    encoder = _encoder(session)
+    outcomes = []
+    with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
+        for source, future in _ahead(pool, session, sources, limits):
+            outcomes.append(_finish(session, encoder, source, future))
+            done(outcomes[-1])
+    return outcomes
+
+
+def _encoder(session: Session) -> Encoder | None:
+    """Return the library's model; an untrained library takes in features alone, `train` encodes them."""
+    try:
+        return session.encoder
+    except UntrainedLibrary:
+        return None
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, session: Session, sources: Iterable[Source], limits: Limits
+) -> Iterator[tuple[Source, Future[_Decoded | Video]]]:
+    """Decode some files ahead of the one that is written: never more than twice the pool's threads."""
+    waiting: deque[tuple[Source, Future[_Decoded | Video]]] = deque()
+    try:
+        for source in sources:
+            waiting.append((source, pool.submit(_decode, session, source, limits)))
+            if len(waiting) > MOST_DECODERS:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Video:
+    """Return a file's features, or the video that is in the library already."""
+    medium = open_medium(source.path, limits)
+    sha256 = hash_file(source.path)
+    known = session.library.catalogue.find_by_sha256(sha256)
+    if known is not None:
+        return known
+    previews = Previews(session.library, sha256[:16])
+    features = read_features(source.path, session.front_end, limits, previews.write)
+    features.save(session.library.features_path(sha256, session.front_end.identity))
+    annotation = source.annotation or Annotation(sha256[:16])
+    return _Decoded(
+        Video(
+            sha256[:16],
+            sha256,
+            str(source.path),
+            source.file_name,
+            medium.media_type,
+            float(medium.duration_s or len(features.start_s)),
+            source.uploaded,
+            annotation.label,
+            annotation.event_start_s,
+            annotation.event_end_s,
+            _now(),
+        ),
+        features,
+    )
+
+
+def _finish(
+    session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]
+) -> Outcome:
+    catalogue = session.library.catalogue
+    try:
+        decoded = future.result()
+    except MediaError as error:
+        catalogue.record_failure(Failure(str(source.path), error.code, str(error), _now()))
+        return Outcome(source.path, "failed", None, error.code, str(error))
+    if isinstance(decoded, Video):
+        return Outcome(source.path, "known", decoded.video_id)
+    features = decoded.features
+    rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
+    batches = encoded(encoder, features) if encoder else {}
+    catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
+    return Outcome(source.path, "added", decoded.video.video_id)
+
+
+def encoded(encoder: Encoder, features: Features) -> dict[Modality, LatentBatch]:
+    """Return (start_s, latents) by modality, of the seconds that have it."""
+    batches: dict[Modality, LatentBatch] = {}
+    for modality, values, mask in (
+        ("audio", features.audio, features.heard),
+        ("visual", features.visual, features.seen),
+    ):
+        if mask.any():
+            batches[modality] = (  # type: ignore[index]
+                features.start_s[mask],
+                encoder.latents(modality, np.ascontiguousarray(values[mask])),  # type: ignore[arg-type]
+            )
+    return batches
+
+
+def _may_be_medium(relative: Path) -> bool:
+    if any(part.startswith(".") for part in relative.parts):
+        return False
+    guess, _ = mimetypes.guess_type(relative.name)
+    return guess is None or guess.split("/")[0] in ("audio", "video", "image")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

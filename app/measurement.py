@@ -1,0 +1,102 @@
+"""How good the library's answers are, on its own labelled videos, through the latents that it serves."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.footage import all_videos, annotation_of
+from app.session import Session
+from index.catalogue import LatentTable
+from model.corpus import Timeline
+from model.errors import NothingLabelled
+from model.evaluation import Report, evaluate
+from model.latents import Latents
+from model.msvae import Modality
+from model.scorers import LatentScorer, RandomScorer
+
+GALLERIES = 20
+MOST_VIDEOS = 400  # a random part of a larger library is measured
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Hold the library's report and chance's, and what they were measured on."""
+
+    echolens: Report
+    chance: Report
+    videos: int
+    labelled: int
+    galleries: int
+    seed: int
+    fingerprint: str
+    catalogue_version: int
+
+
+class Measure:
+    """Measure a session's library; the last result is kept as long as the library does not change."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._last: Measurement | None = None
+
+    def current(self, seed: int = 0) -> Measurement:
+        """Return the figures of the library as it is. Raises NothingLabelled, LibraryError."""
+        with self._lock:
+            version = self._session.library.catalogue.catalogue_version
+            if self._last is None or (self._last.catalogue_version, self._last.seed) != (version, seed):
+                self._last = measure(self._session, seed)
+            return self._last
+
+
+def measure(session: Session, seed: int = 0) -> Measurement:
+    """Score the latents of the catalogue with the distance that search ranks by."""
+    encoder = session.encoder
+    shelves = {m: session.shelf(m).table for m in ("audio", "visual")}
+    labelled = [v for v in all_videos(session) if v.label is not None]
+    chosen = labelled
+    if len(labelled) > MOST_VIDEOS:
+        rows = np.random.default_rng(seed).choice(len(labelled), MOST_VIDEOS, replace=False)
+        chosen = [labelled[row] for row in np.sort(rows)]
+    if not chosen:
+        raise NothingLabelled(
+            "the library has no labelled video to measure with; label some with: "
+            "echolens ingest DIR --labels CSV, or PATCH /videos/{id}"
+        )
+    rows_by_video = [(v, session.library.catalogue.segments_of(v.video_id)) for v in chosen]
+    timeline = Timeline.of(
+        [
+            (
+                annotation_of(video),
+                np.array([r.start_s for r in rows], np.int64),
+                np.array([r.heard for r in rows], bool),
+                np.array([r.seen for r in rows], bool),
+            )
+            for video, rows in rows_by_video
+        ]
+    )
+    ids = np.array([r.segment_id for _, rows in rows_by_video for r in rows], np.int64)
+    latents: dict[Modality, Latents] = {
+        "audio": _aligned(shelves["audio"], ids),
+        "visual": _aligned(shelves["visual"], ids),
+    }
+    scorer = LatentScorer(latents, encoder.checkpoint.weights)
+    return Measurement(
+        evaluate(timeline, scorer, GALLERIES, seed),
+        evaluate(timeline, RandomScorer(seed), GALLERIES, seed),
+        len(chosen),
+        len(labelled),
+        GALLERIES,
+        seed,
+        encoder.fingerprint,
+        shelves["audio"].catalogue_version,
+    )
+
+
+def _aligned(table: LatentTable, ids: np.ndarray) -> Latents:
+    """Return one row per segment; one without a latent gets another's, which the timeline's masks leave out."""
+    rows = np.minimum(np.searchsorted(table.ids, ids), len(table.ids) - 1)
+    return table.latents[rows]

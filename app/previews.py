@@ -1,0 +1,66 @@
+"""The frames and sounds of a library's seconds, for the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from index.catalogue import SegmentRow
+from index.library import Library
+from model.errors import NotFound
+from model.media import Limits, open_medium
+from model.previews import encode_jpeg, encode_wav
+from model.segments import Segment
+
+
+class Previews:
+    """Keep one video's previews, `START.jpg` and `START.wav`; written at ingest, made again where gone."""
+
+    def __init__(self, library: Library, video_id: str) -> None:
+        self._library, self._video_id = library, video_id
+        self._directory = library.previews / video_id
+
+    def write(self, segment: Segment) -> None:
+        """Write what a segment has."""
+        self._directory.mkdir(exist_ok=True)
+        if segment.frame is not None:
+            _write(self._directory / f"{segment.start_s}.jpg", encode_jpeg(segment.frame))
+        if segment.sound is not None:
+            _write(self._directory / f"{segment.start_s}.wav", encode_wav(segment.sound))
+
+    def frame(self, row: SegmentRow) -> bytes:
+        """Return the second's frame as JPEG. Raises NotFound if it has none or the original is gone."""
+        return self._read(row, "jpg", row.seen, "picture")
+
+    def sound(self, row: SegmentRow) -> bytes:
+        """Return the second's sound as 16 kHz WAV. Raises NotFound if it has none or the original is gone."""
+        return self._read(row, "wav", row.heard, "sound")
+
+    def remove(self) -> None:
+        """Remove them with their video."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _read(self, row: SegmentRow, suffix: str, there: bool, what: str) -> bytes:
+        if not there:
+            raise NotFound(f"segment {row.segment_id} has no {what}")
+        path = self._directory / f"{row.start_s}.{suffix}"
+        if not path.exists():
+            original = original_of(self._library, self._video_id)
+            for segment in open_medium(original, Limits()).segments(row.start_s, row.start_s + 1):
+                self.write(segment)
+        return path.read_bytes()
+
+
+def original_of(library: Library, video_id: str) -> Path:
+    """Return the path of a video's file. Raises NotFound if the video or its file is gone."""
+    path = Path(library.catalogue.video(video_id).path)
+    if not path.is_file():
+        raise NotFound(f"the file of video {video_id}, {path.name}, is no longer where it was ingested from")
+    return path
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)

@@ -1,0 +1,199 @@
+"""Retrieval: the seconds of a library whose look or sound fits a query best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool
+
+from app.query import Timings, encode_segments, read_query
+from app.session import Session, Shelf, rows_of
+from index.catalogue import Video
+from index.gallery import SearchResult
+from model.errors import QueryError
+from model.latents import Latents
+from model.media import Limits
+from model.msvae import Modality
+
+
+@dataclass(frozen=True)
+class Question:
+    """Ask a library. Either a file or a segment of the library is the query; times are in seconds."""
+
+    target: Modality
+    file: Path | None = None
+    segment_id: int | None = None
+    query_modality: Modality | None = None
+    k: int = 10
+    at_s: float | None = None
+    label: str | None = None
+    video_id: str | None = None
+    after_s: float | None = None
+    before_s: float | None = None
+    max_distance: float | None = None
+    group_by: Literal["segment", "video"] = "segment"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One second of the library; `distance` = `latent` + `generated`, small is close."""
+
+    rank: int
+    segment_id: int
+    video: Video
+    start_s: int
+    heard: bool
+    seen: bool
+    distance: float
+    latent: float
+    generated: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Hold the hits and how they were found."""
+
+    hits: tuple[Hit, ...]
+    modality: Modality
+    uncertainty: float
+    fingerprint: str
+    search: SearchResult
+    catalogue_version: int
+    timings_ms: dict[str, float]
+
+
+def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
+    """Answer a question.
+
+    Raises:
+        MediaError: the query file cannot be used. QueryError: the question makes no sense.
+        LibraryError: nothing to search, no model, or one that does not match.
+    """
+    _check(question)
+    timings = Timings()
+    encoder = session.encoder
+    shelf = session.shelf(question.target)
+    modality, query = _encode(session, question, limits, timings)
+    with timings.stage("search"):
+        found = _search(shelf, query, question)
+        hits = _hits(session, shelf, found)
+    return Answer(
+        hits,
+        modality,
+        float(query.sigma.mean()),
+        encoder.fingerprint,
+        found,
+        shelf.table.catalogue_version,
+        timings.report(),
+    )
+
+
+def _check(question: Question) -> None:
+    if question.k < 1:
+        raise QueryError(f"k={question.k} given, at least 1 expected")
+    if (question.file is None) == (question.segment_id is None):
+        raise QueryError("give either a file or a segment_id as the query, not both and not neither")
+    if question.at_s is not None and not question.at_s >= 0:
+        raise QueryError(f"at_s={question.at_s} given, a time in seconds of at least 0 expected")
+
+
+def _encode(
+    session: Session, question: Question, limits: Limits, timings: Timings
+) -> tuple[Modality, Latents]:
+    if question.file is None:
+        assert question.segment_id is not None, "checked above"
+        return _stored(session, question.segment_id, question.query_modality)
+    with timings.stage("decode"):
+        modality, segments = read_query(question.file, limits, question.at_s, question.query_modality)
+    latents = encode_segments(session, segments, modality, timings)
+    return modality, latents if len(latents) == 1 else session.encoder.average(latents)
+
+
+def _stored(session: Session, segment_id: int, asked: Modality | None) -> tuple[Modality, Latents]:
+    """Return the latents of a second of the library itself."""
+    segment = session.library.catalogue.segment(segment_id)
+    modality: Modality = asked or ("audio" if segment.heard else "visual")
+    table = session.shelf(modality).table
+    rows = np.flatnonzero(table.ids == segment_id)
+    if not len(rows):
+        raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
+    return modality, table.latents[rows]
+
+
+def _search(shelf: Shelf, query: Latents, question: Question) -> SearchResult:
+    allowed = _allowed(shelf, question)
+    if question.group_by == "segment":
+        found = shelf.gallery.search(query, question.k, allowed)
+    else:
+        found = _best_of_videos(shelf, query, question.k, allowed)
+    if question.max_distance is None:
+        return found
+    return _first(found, int(np.searchsorted(found.distance, question.max_distance, "right")))
+
+
+def _best_of_videos(
+    shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+) -> SearchResult:
+    """Return the best second of each of the k best videos: search on until there are k, or no more."""
+    wanted = k
+    while True:
+        found = shelf.gallery.search(query, wanted, allowed)
+        videos = shelf.table.video_ids[rows_of(shelf.table, found.ids)]
+        _, first = np.unique(videos, return_index=True)
+        if len(first) >= k or len(found.ids) < wanted:
+            return _only(found, np.sort(first)[:k])
+        wanted *= 4
+
+
+def _allowed(shelf: Shelf, question: Question) -> Bool[np.ndarray, "n"] | None:
+    table = shelf.table
+    filters = [
+        (question.label, lambda value: table.labels == value),
+        (question.video_id, lambda value: table.video_ids == value),
+        (question.after_s, lambda value: table.start_s >= value),
+        (question.before_s, lambda value: table.start_s + 1 <= value),
+    ]
+    masks = [np.asarray(test(value)) for value, test in filters if value is not None]
+    return np.logical_and.reduce(masks) if masks else None
+
+
+def _first(found: SearchResult, count: int) -> SearchResult:
+    return _only(found, np.arange(count))
+
+
+def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
+    return SearchResult(
+        found.ids[rows],
+        found.distance[rows],
+        found.latent[rows],
+        found.generated[rows],
+        found.certified,
+        found.examined,
+        found.gallery_size,
+        found.path,
+        found.bound_gap,
+    )
+
+
+def _hits(session: Session, shelf: Shelf, found: SearchResult) -> tuple[Hit, ...]:
+    catalogue = session.library.catalogue
+    hits = []
+    for place, row in enumerate(rows_of(shelf.table, found.ids)):
+        segment = catalogue.segment(int(found.ids[place]))
+        hits.append(
+            Hit(
+                rank=place + 1,
+                segment_id=segment.segment_id,
+                video=catalogue.video(segment.video_id),
+                start_s=int(shelf.table.start_s[row]),
+                heard=segment.heard,
+                seen=segment.seen,
+                distance=float(found.distance[place]),
+                latent=float(found.latent[place]),
+                generated=float(found.generated[place]),
+            )
+        )
+    return tuple(hits)

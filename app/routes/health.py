@@ -1,0 +1,41 @@
+"""/health: is the process alive, does the line work?"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.canary import canary
+from app.schemas import HealthAnswer
+from app.service import Current
+from model.errors import EcholensError, LibraryError
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+class NotReady(LibraryError):
+    """The line is broken at some station; the detail names it."""
+
+    code = "not_ready"
+
+
+@router.get("/live", response_model=HealthAnswer)
+def get_live() -> HealthAnswer:
+    """Say that the process answers."""
+    return HealthAnswer(status="live")
+
+
+@router.get("/ready", response_model=HealthAnswer)
+def get_ready(service: Current) -> HealthAnswer:
+    """Send a canary through front-end, model and index just now; 503 where it does not come through."""
+    session = service.session
+    try:
+        spent_ms = canary(session)
+    except EcholensError as error:
+        raise NotReady(str(error)) from error
+    return HealthAnswer(
+        status="ready",
+        fingerprint=session.encoder.fingerprint,
+        catalogue_version=session.library.catalogue.catalogue_version,
+        device=str(session.device),
+        canary_ms=round(spent_ms, 3),
+    )

@@ -1,0 +1,16 @@
+"""GET /metrics/mrr."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from app.schemas import MeasurementAnswer
+from app.service import Current
+
+router = APIRouter(tags=["measurement"])
+
+
+@router.get("/metrics/mrr", response_model=MeasurementAnswer)
+def get_mrr(service: Current, seed: int = 0) -> MeasurementAnswer:
+    """Measure retrieval and localization on the library's labelled videos; 409 where nothing is labelled."""
+    return MeasurementAnswer.of(service.measure.current(seed))

@@ -1,0 +1,17 @@
+"""The page at /."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+router = APIRouter(include_in_schema=False)
+PAGE = Path(__file__).parent.parent / "page" / "index.html"
+
+
+@router.get("/", response_class=FileResponse)
+def get_page() -> FileResponse:
+    """Send the page; it holds all its style and script."""
+    return FileResponse(PAGE, media_type="text/html")

@@ -1,0 +1,137 @@
+"""A library opened for work: its front-end, its model, its galleries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.default_model import default_checkpoint
+from index.catalogue import LatentTable
+from index.faiss_gallery import FaissGallery
+from index.gallery import Gallery
+from index.library import Library
+from model.checkpoint import Checkpoint
+from model.encoder import Encoder
+from model.errors import CheckpointError, EmptyLibrary, Mismatch, UntrainedLibrary
+from model.frontends.frontend import FrontEnd
+from model.frontends.registry import make_front_end
+from model.msvae import Modality
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """One modality's items and the gallery over them, of one catalogue version."""
+
+    table: LatentTable
+    gallery: Gallery
+
+
+class Session:
+    """Share one opened library between threads; follows the catalogue as other processes change it."""
+
+    def __init__(self, library: Library, front_end: FrontEnd, device: torch.device) -> None:
+        self.library, self.front_end, self.device = library, front_end, device
+        self._lock = threading.Lock()
+        self._encoder: Encoder | None = None
+        self._shelves: dict[Modality, Shelf] = {}
+
+    @staticmethod
+    @contextmanager
+    def open(
+        directory: Path, device: torch.device, front_end: str | None = None, create: bool = True
+    ) -> Iterator[Session]:
+        """Open a library, or create one with `front_end` (default `raw`, which begins with the shipped model).
+
+        Raises:
+            LibraryError: no library there, or one of another front-end.
+            FrontEndError: the front-end's weights are absent.
+        """
+        with Library.open(directory, create=create) as library:
+            name = front_end or library.catalogue.frontend or "raw"
+            made = make_front_end(name, library.frontends)
+            if library.catalogue.frontend != name:
+                library.catalogue.set_identity(name, _begin(library, name))
+            yield Session(library, made, device)
+
+    @property
+    def encoder(self) -> Encoder:
+        """Return the model that encoded the library.
+
+        Raises:
+            UntrainedLibrary: none has yet.
+            Mismatch: its checkpoint is gone, corrupt, another one, or made for another front-end.
+        """
+        fingerprint = self.library.catalogue.fingerprint
+        if fingerprint is None:
+            raise UntrainedLibrary(
+                f"no model has encoded this library yet; footage for the front-end {self.front_end.name} is "
+                "learnt from with: echolens train --library DIR"
+            )
+        with self._lock:
+            if self._encoder is None or self._encoder.fingerprint != fingerprint:
+                self._encoder = Encoder(self._load(fingerprint), self.device)
+            return self._encoder
+
+    def shelf(self, modality: Modality) -> Shelf:
+        """Return the gallery of the library as it is now; it is built anew when the library has changed.
+
+        Raises:
+            EmptyLibrary: no item of that modality. Those of `encoder`.
+        """
+        encoder = self.encoder
+        version = self.library.catalogue.catalogue_version
+        with self._lock:
+            shelf = self._shelves.get(modality)
+            if shelf is None or shelf.table.catalogue_version != version:
+                shelf = self._shelves[modality] = _shelve(self.library, modality, encoder)
+            return shelf
+
+    def _load(self, fingerprint: str) -> Checkpoint:
+        try:
+            checkpoint = Checkpoint.load(self.library.checkpoints / fingerprint)
+        except CheckpointError as error:
+            raise Mismatch(
+                f"the library was encoded by the checkpoint {fingerprint}, which cannot be loaded: {error}"
+            ) from error
+        if checkpoint.fingerprint != fingerprint:
+            raise Mismatch(
+                f"checkpoint {checkpoint.fingerprint} given, {fingerprint} expected, which encoded this library: "
+                "put that one back, or train again"
+            )
+        if checkpoint.front_end_identity != self.front_end.identity:
+            raise Mismatch(
+                f"the checkpoint {fingerprint} was trained on features of {checkpoint.front_end_identity}, the "
+                f"front-end here gives {self.front_end.identity}: train again"
+            )
+        return checkpoint
+
+
+def _begin(library: Library, front_end: str) -> str | None:
+    """Give a new `raw` library the shipped model; others begin untrained."""
+    if front_end != "raw":
+        return None
+    checkpoint = default_checkpoint()
+    checkpoint.save(library.checkpoints / checkpoint.fingerprint)
+    return checkpoint.fingerprint
+
+
+def _shelve(library: Library, modality: Modality, encoder: Encoder) -> Shelf:
+    table = library.catalogue.latents(modality)
+    if not len(table.ids):
+        raise EmptyLibrary(
+            f"the library holds no {modality} to search; add footage with: echolens ingest PATH --library DIR"
+        )
+    if table.fingerprint != encoder.fingerprint:
+        raise Mismatch("the library was encoded anew just now; ask again")
+    return Shelf(table, FaissGallery.build(table.ids, table.latents, encoder.checkpoint.weights))
+
+
+def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:
+    """Return the rows of segment ids in a table, whose ids ascend."""
+    return np.searchsorted(table.ids, ids)

@@ -1,0 +1,37 @@
+"""Settings of the service, from the environment (ECHOLENS_*) or the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.device import DeviceName
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """Hold what the service is told at start; a change needs a restart."""
+
+    model_config = SettingsConfigDict(env_prefix="ECHOLENS_", frozen=True)
+
+    data: Path = Field(Path("data"), description="the library's directory")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    device: DeviceName = "auto"
+    api_key: SecretStr | None = Field(None, description="required when bound beyond loopback")
+    most_upload_bytes: int = Field(1024**3, ge=1, description="of one request's body")
+    most_query_s: float = Field(600.0, gt=0, description="length of a query file")
+    most_decode_s: float = Field(60.0, gt=0, description="time spent decoding one query")
+    most_hits: int = Field(1000, ge=1, description="largest k")
+
+    @model_validator(mode="after")
+    def _key_beyond_loopback(self) -> Settings:
+        if self.host not in LOOPBACK and not (self.api_key and self.api_key.get_secret_value()):
+            raise ValueError(
+                f"host {self.host} is reachable from other machines, and no key is set: set ECHOLENS_API_KEY, "
+                "or bind to 127.0.0.1"
+            )
+        return self

@@ -1,0 +1,52 @@
+"""Uploads on disk: a query's for as long as its request, footage until the library lets it go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastapi import UploadFile
+
+from model.errors import QueryError
+
+
+@contextmanager
+def query_file(upload: UploadFile | None) -> Iterator[Path | None]:
+    """Hold an upload as a file under its own name (for messages alone) while a request needs it."""
+    if upload is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="echolens-") as directory:
+        path = Path(directory) / plain_name(upload)
+        with path.open("wb") as out:
+            shutil.copyfileobj(upload.file, out)
+        yield path
+
+
+def keep(upload: UploadFile, directory: Path) -> Path:
+    """Write an upload to the disk for good, flushed, and return its path: what is acknowledged is there."""
+    path = directory / f"upload-{uuid.uuid4().hex}"
+    with path.open("xb") as out:
+        shutil.copyfileobj(upload.file, out)
+        out.flush()
+        os.fsync(out.fileno())
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # the name as well as the bytes
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def plain_name(upload: UploadFile) -> str:
+    """Return the file's name without directories, of a bounded length."""
+    name = Path((upload.filename or "upload").replace("\\", "/")).name
+    printable = "".join(c for c in name if c.isprintable() and c != "/")[-100:]
+    if printable in ("", ".", ".."):
+        raise QueryError(f"the file name {upload.filename!r} cannot be used; give the upload a plain name")
+    return printable
