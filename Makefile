@@ -1,46 +1,67 @@
-# `make serve` and `make test` each do all the set-up on a fresh machine: python3, pip and make are enough.
+# `make serve` and `make test` each do all the set-up on a fresh machine: python3 (3.11 or later), its venv module, pip and
+# make are enough. pip's own settings (index, certificates, cache) are used as they are.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 PORT ?= 8000
 DATA ?= data
 FAISS ?= cpu
+BEGUN := $(DATA)/.demonstration-begun
 
-.PHONY: serve test lint types contract install demo clean
+.PHONY: serve test lint types contract install install-dev demo wheel constraints clean
 
-serve: $(VENV)/installed $(DATA)/.demonstration
-	$(BIN)/echolens serve --library $(DATA) --port $(PORT)
+serve: demo
+	@exec $(BIN)/echolens serve --library "$(DATA)" --port $(PORT)
 
-test: $(VENV)/installed-dev
+test: install-dev
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed-dev
+lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/installed-dev
+types: install-dev
 	$(BIN)/mypy
 
-contract: $(VENV)/installed-dev
+contract: install-dev
 	$(BIN)/lint-imports
 
 install: $(VENV)/installed
 
-demo: $(DATA)/.demonstration
+install-dev: $(VENV)/installed-dev
 
-# A library of one's own is left alone: only an absent or empty one gets the demonstration.
-$(DATA)/.demonstration: | $(VENV)/installed
-	@if [ -s $(DATA)/catalogue.sqlite ]; then echo "$(DATA) holds a library: it is served as it is"; \
-	else $(BIN)/echolens demo --library $(DATA) && touch $@; fi
+# A library of one's own is left alone: only where there is none, or a demonstration that was stopped half way
+# (the mark says so), is one made. A directory that is no library is refused, and no mark stays in it.
+demo: install
+	@if [ -e "$(DATA)/catalogue.sqlite" ] && [ ! -e "$(BEGUN)" ]; then exit 0; fi; \
+	mkdir -p "$(DATA)" && touch "$(BEGUN)" && echo "Making the demonstration library in $(DATA)" && \
+	if $(BIN)/echolens demo --library "$(DATA)"; then rm "$(BEGUN)"; \
+	else code=$$?; [ -e "$(DATA)/catalogue.sqlite" ] || rm -f "$(BEGUN)"; exit $$code; fi
 
 $(VENV)/installed: pyproject.toml constraints.txt
+	@echo "Installing into $(VENV): about 1.7 GB on disk, one to three minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(FAISS),litert]'
-	touch $@
+	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert]'
+	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(FAISS),litert,dev]'
-	touch $@
+	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert,dev]'
+	@touch $@
+
+wheel: install
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+
+# Resolve everything anew and write down what came; without the local part of a version (torch's +cpu), so that the
+# pins hold for builds with CUDA too.
+constraints:
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet '.[cpu,litert,milvus,dev]'
+	build/constraints/bin/python -m pip check
+	{ sed -n 1,2p constraints.txt; build/constraints/bin/python -m pip freeze --exclude echolens | \
+	  sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

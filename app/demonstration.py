@@ -15,9 +15,7 @@ from model.media import Limits
 from model.synthesis.film import FilmedClip, film_clip
 
 CLIPS = 112  # four of each kind
-FIRST_SEED = (
-    0  # the shipped model was trained on seeds from 1,000,000, and is evaluated on those from 500,000
-)
+FIRST_SEED = 0  # the shipped model was trained on seeds from 1,000,000, and is evaluated on those from 500,000
 
 
 def make_demonstration(

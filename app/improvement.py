@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
@@ -11,57 +12,58 @@ from jaxtyping import Int64
 from app.footage import all_videos, features_of
 from app.ingest import encoded
 from app.session import Session
-from model.checkpoint import Checkpoint
-from model.corpus import Corpus
 from model.encoder import Encoder
 from model.errors import LibraryError
 from model.latents import Latents
 from model.msvae import Modality
-from model.training import held_out_videos
-from model.validation import encode_pairs, validate
+from model.training import Trained
+from model.validation import Validation, encode_pairs, mean_validation, validate
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """Hold both models' held-out MRR of the own video; `serving_mrr` is None where no model served."""
+    """Say whether a new model was taken, and why: held-out MRR of the own video, and chance, of both models.
+
+    `basis`: the serving model's figures are from the same held-out videos, or, where it was trained on some
+    of them, from its own training's held-out videos; None where no model served.
+    """
 
     adopted: bool
-    new_mrr: float
-    serving_mrr: float | None
-    chance: float
+    new: Validation
+    serving: Validation | None
+    basis: Literal["same held-out videos", "its own held-out videos"] | None
 
 
-def adopt(
-    session: Session,
-    corpus: Corpus,
-    checkpoint: Checkpoint,
-    seed: int,
-    step: Callable[[], None] = lambda: None,
-) -> Adoption:
-    """Compare a new model with the serving one on the videos that training held out; swap in the better.
+def adopt(session: Session, trained: Trained, step: Callable[[], None] = lambda: None) -> Adoption:
+    """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
 
-    All latents are written anew beside the old ones and exchanged in one transaction.
-    Raises LibraryBusy.
+    All latents are written anew beside the old ones and exchanged in one transaction. Raises LibraryBusy.
     """
-    held_out = held_out_videos(corpus, seed)
-    encoder = Encoder(checkpoint, session.device)
-    new = validate(encode_pairs(encoder, held_out), checkpoint.weights)
-    serving = _serving_mrr(session, held_out)
-    adopted = serving is None or new.mrr > serving
+    serving, basis = _serving(session, trained)
+    new = trained.validation
+    adopted = serving is None or new.mrr / new.chance > serving.mrr / serving.chance
     if adopted:
+        encoder = Encoder(trained.checkpoint, session.device)
         with session.library.writer():
-            checkpoint.save(session.library.checkpoints / encoder.fingerprint)
+            encoder.checkpoint.save(session.library.checkpoints / encoder.fingerprint)
             session.library.catalogue.replace_latents(encoder.fingerprint, _batches(session, encoder, step))
-    return Adoption(adopted, new.mrr, serving, new.chance)
+    return Adoption(adopted, new, serving, basis)
 
 
-def _serving_mrr(session: Session, held_out: Corpus) -> float | None:
-    """Return the serving model's figure; None where none serves, or its checkpoint cannot be used."""
+def _serving(
+    session: Session, trained: Trained
+) -> tuple[Validation | None, Literal["same held-out videos", "its own held-out videos"] | None]:
+    """Return the serving model's figures; None where none serves, or its checkpoint cannot be used."""
     try:
-        serving = session.encoder
+        encoder = session.encoder
     except LibraryError:
-        return None
-    return validate(encode_pairs(serving, held_out), serving.checkpoint.weights).mrr
+        return None, None
+    checkpoint = encoder.checkpoint
+    seen = set(checkpoint.training.get("trained_on", ()))
+    if not seen.isdisjoint(v for part in trained.held_out for v in part.video_ids):
+        return Validation(**checkpoint.training["validation"]), "its own held-out videos"
+    found = [validate(encode_pairs(encoder, part), checkpoint.weights) for part in trained.held_out]
+    return mean_validation(found), "same held-out videos"
 
 
 def _batches(

@@ -144,15 +144,14 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
     )
 
 
-def _finish(
-    session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]
-) -> Outcome:
+def _finish(session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]) -> Outcome:
     catalogue = session.library.catalogue
     try:
         decoded = future.result()
     except MediaError as error:
-        catalogue.record_failure(Failure(str(source.path), error.code, str(error), _now()))
-        return Outcome(source.path, "failed", None, error.code, str(error))
+        detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
+        catalogue.record_failure(Failure(str(source.path), error.code, detail, _now()))
+        return Outcome(source.path, "failed", None, error.code, detail)
     if isinstance(decoded, Video):
         return Outcome(source.path, "known", decoded.video_id)
     features = decoded.features

@@ -50,9 +50,7 @@ def checked_annotation(
 def _annotation(path: Path, number: int, row: dict[str, str]) -> Annotation:
     where = f"{path.name}, line {number}"
     try:
-        start_s, end_s = (
-            float(text) if (text := row.get(c)) else None for c in ("event_start_s", "event_end_s")
-        )
+        start_s, end_s = (float(text) if (text := row.get(c)) else None for c in ("event_start_s", "event_end_s"))
     except ValueError as error:
         raise QueryError(f"{where}: {error}; times in seconds are expected") from error
     return checked_annotation(row["file"], row["label"], start_s, end_s, where)

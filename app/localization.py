@@ -118,9 +118,7 @@ def _read(
     query = present(list(other.segments(0, MOST_TARGET_S + 1)), query_modality, place.query.name)
     length_s = query[-1].start_s - query[0].start_s + 1
     if length_s > len(target):
-        raise QueryError(
-            f"the query lasts {length_s} s, the clip {len(target)} s: a query must fit into the clip"
-        )
+        raise QueryError(f"the query lasts {length_s} s, the clip {len(target)} s: a query must fit into the clip")
     return target, query
 
 

@@ -33,6 +33,7 @@ STATUSES: Mapping[type[errors.EcholensError], int] = {
     errors.EcholensError: 500,
 }
 TITLES = {
+    400: "Not understood",
     401: "A key is needed",
     404: "Not found",
     405: "Not allowed",
@@ -82,17 +83,24 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
-        return _answer(request, error.status_code, f"http_{error.status_code}", str(error.detail))
+        detail = str(error.detail)
+        if error.status_code in (404, 405):
+            detail = f"{request.method} {request.url.path} is no route of this service; /docs lists them"
+        code = f"http_{error.status_code}"
+        return _answer(request, error.status_code, code, detail, headers=error.headers)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        return _answer(
-            request, 500, "internal", "an error that Echolens did not foresee; the log has it", error
-        )
+        return _answer(request, 500, "internal", "an error that Echolens did not foresee; the log has it", error)
 
 
 def _answer(
-    request: Request, status: int, code: str, detail: str, error: Exception | None = None
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    error: Exception | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     request_id = new_request_id()
     level = logging.ERROR if error else logging.INFO
@@ -106,4 +114,4 @@ def _answer(
         request_id,
         exc_info=error,
     )
-    return problem(status, code, detail, request_id)
+    return problem(status, code, detail, request_id, headers)

@@ -100,9 +100,7 @@ def present(segments: list[Segment], modality: Modality, name: str) -> list[Segm
     raise NoPicture(f"{where} has no picture: ask for another second")
 
 
-def encode_segments(
-    session: Session, segments: list[Segment], modality: Modality, timings: Timings
-) -> Latents:
+def encode_segments(session: Session, segments: list[Segment], modality: Modality, timings: Timings) -> Latents:
     """Return the latents of segments that all have the modality, (n, ...)."""
     front_end = session.front_end
     with timings.stage("features"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -96,13 +97,12 @@ def _check(question: Question) -> None:
         raise QueryError(f"k={question.k} given, at least 1 expected")
     if (question.file is None) == (question.segment_id is None):
         raise QueryError("give either a file or a segment_id as the query, not both and not neither")
-    if question.at_s is not None and not question.at_s >= 0:
-        raise QueryError(f"at_s={question.at_s} given, a time in seconds of at least 0 expected")
+    for name, value in (("at_s", question.at_s), ("max_distance", question.max_distance)):
+        if value is not None and not 0 <= value < math.inf:
+            raise QueryError(f"{name}={value} given, a finite number of at least 0 expected")
 
 
-def _encode(
-    session: Session, question: Question, limits: Limits, timings: Timings
-) -> tuple[Modality, Latents]:
+def _encode(session: Session, question: Question, limits: Limits, timings: Timings) -> tuple[Modality, Latents]:
     if question.file is None:
         assert question.segment_id is not None, "checked above"
         return _stored(session, question.segment_id, question.query_modality)
@@ -134,9 +134,7 @@ def _search(shelf: Shelf, query: Latents, question: Question) -> SearchResult:
     return _first(found, int(np.searchsorted(found.distance, question.max_distance, "right")))
 
 
-def _best_of_videos(
-    shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
-) -> SearchResult:
+def _best_of_videos(shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
     """Return the best second of each of the k best videos: search on until there are k, or no more."""
     wanted = k
     while True:

@@ -90,9 +90,7 @@ class RetrieveAnswer(Answering):
                 bound_gap=found.bound_gap,
                 catalogue_version=answer.catalogue_version,
             ),
-            query=QueryAnswer(
-                modality=answer.modality, uncertainty=answer.uncertainty, fingerprint=answer.fingerprint
-            ),
+            query=QueryAnswer(modality=answer.modality, uncertainty=answer.uncertainty, fingerprint=answer.fingerprint),
             timings_ms=answer.timings_ms,
         )
 
@@ -230,10 +228,7 @@ class VideoDetailAnswer(VideoAnswer):
     @staticmethod
     def of_segments(video: Video, rows: list[SegmentRow]) -> VideoDetailAnswer:
         """Write a video and its seconds out."""
-        segments = [
-            SegmentAnswer(segment_id=r.segment_id, start_s=r.start_s, heard=r.heard, seen=r.seen)
-            for r in rows
-        ]
+        segments = [SegmentAnswer(segment_id=r.segment_id, start_s=r.start_s, heard=r.heard, seen=r.seen) for r in rows]
         return VideoDetailAnswer(**VideoAnswer.of(video).model_dump(), segments=segments)
 
 

@@ -14,6 +14,8 @@ from fastapi import UploadFile
 
 from model.errors import QueryError
 
+MOST_NAME_BYTES = 100  # file systems count bytes, and take 255 of them
+
 
 @contextmanager
 def query_file(upload: UploadFile | None) -> Iterator[Path | None]:
@@ -46,7 +48,8 @@ def keep(upload: UploadFile, directory: Path) -> Path:
 def plain_name(upload: UploadFile) -> str:
     """Return the file's name without directories, of a bounded length."""
     name = Path((upload.filename or "upload").replace("\\", "/")).name
-    printable = "".join(c for c in name if c.isprintable() and c != "/")[-100:]
+    printable = "".join(c for c in name if c.isprintable())
+    printable = printable.encode()[-MOST_NAME_BYTES:].decode(errors="ignore")
     if printable in ("", ".", ".."):
         raise QueryError(f"the file name {upload.filename!r} cannot be used; give the upload a plain name")
     return printable

@@ -26,9 +26,7 @@ class BruteForceGallery(Gallery):
         return exhaustive(self, query, k, allowed)
 
 
-def exhaustive(
-    gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
-) -> SearchResult:
+def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
     """Score every allowed item of a gallery and return the k nearest."""
     rows = None if allowed is None else np.flatnonzero(allowed)
     scores = score(query, gallery.ids, gallery.latents, gallery.weights, rows)

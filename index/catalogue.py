@@ -48,6 +48,7 @@ __all__ = [
     "Video",
 ]
 
+LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
 
 
@@ -97,9 +98,7 @@ class Catalogue:
         with self._store.write() as c:
             before = meta_of(c, "frontend"), meta_of(c, "fingerprint")
             if before[0] not in (None, frontend):
-                raise Mismatch(
-                    f"front-end {frontend} given, the library's {before[0]} expected: open another library"
-                )
+                raise Mismatch(f"front-end {frontend} given, the library's {before[0]} expected: open another library")
             if before[1] != fingerprint and holds_latents(c):
                 raise Mismatch(
                     f"checkpoint {fingerprint} given, {before[1]} expected, which encoded this library: "
@@ -135,10 +134,7 @@ class Catalogue:
             c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 11)})", astuple(video))
             c.executemany(
                 "INSERT INTO segments (video_id, start_s, heard, seen) VALUES (?, ?, ?, ?)",
-                [
-                    (video.video_id, int(start_s), bool(heard), bool(seen))
-                    for start_s, heard, seen in segments
-                ],
+                [(video.video_id, int(start_s), bool(heard), bool(seen)) for start_s, heard, seen in segments],
             )
             if audio is not None:
                 put_latents(c, generation_of(c), video.video_id, "audio", *audio)
@@ -167,12 +163,13 @@ class Catalogue:
 
     def segment(self, segment_id: int) -> SegmentRow:
         """Return a segment; NotFound if there is none."""
-        with self._store.read() as c:
-            row = c.execute(f"SELECT {SEGMENT} FROM segments WHERE segment_id = ?", (segment_id,)).fetchone()
+        row = None
+        if abs(segment_id) <= LARGEST_ID:
+            with self._store.read() as c:
+                query = f"SELECT {SEGMENT} FROM segments WHERE segment_id = ?"
+                row = c.execute(query, (segment_id,)).fetchone()
         if row is None:
-            raise NotFound(
-                f"segment {segment_id} given, one of this library expected: it may have been deleted"
-            )
+            raise NotFound(f"segment {segment_id} given, one of this library expected: it may have been deleted")
         return segment_of(row)
 
     def segments_of(self, video_id: str) -> list[SegmentRow]:
@@ -205,9 +202,7 @@ class Catalogue:
 
     # Latents
 
-    def add_latents(
-        self, video_id: str, modality: Modality, start_s: Int[np.ndarray, "n"], latents: Latents
-    ) -> None:
+    def add_latents(self, video_id: str, modality: Modality, start_s: Int[np.ndarray, "n"], latents: Latents) -> None:
         """Add the latents of a video's seconds, or replace them; all or nothing.
 
         NotFound for a second that the video does not have, Mismatch for dimensions other than those stored,
@@ -228,9 +223,7 @@ class Catalogue:
         """
         with self._store.write() as c:
             following = generation_of(c) + 1
-            c.execute(
-                "DELETE FROM latents WHERE generation >= ?", (following,)
-            )  # an attempt that was cut off
+            c.execute("DELETE FROM latents WHERE generation >= ?", (following,))  # an attempt that was cut off
         for video_id, modality, start_s, latents in batches:
             with self._store.write() as c:
                 put_latents(c, following, video_id, modality, start_s, latents)
@@ -272,10 +265,7 @@ class Catalogue:
     def failures(self) -> list[Failure]:
         """Return what could not be ingested, oldest first."""
         with self._store.read() as c:
-            return [
-                Failure(*row)
-                for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")
-            ]
+            return [Failure(*row) for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")]
 
     # Jobs
 

@@ -80,6 +80,4 @@ class Gallery(ABC):
                 "expected: encode it with the checkpoint that encoded the library"
             )
         if not query.is_finite():
-            raise QueryError(
-                "a query with NaN or infinite numbers given, finite ones expected: check the file"
-            )
+            raise QueryError("a query with NaN or infinite numbers given, finite ones expected: check the file")

@@ -107,13 +107,9 @@ class Library:
 
 def _check_free(directory: Path, create: bool) -> None:
     if directory.exists() and not directory.is_dir():
-        raise LibraryError(
-            f"{directory}, a file, given, a directory expected: name a library or an empty directory"
-        )
+        raise LibraryError(f"{directory}, a file, given, a directory expected: name a library or an empty directory")
     if not create:
-        raise LibraryError(
-            f"{directory} given, an Echolens library expected: check the path or create one there"
-        )
+        raise LibraryError(f"{directory} given, an Echolens library expected: check the path or create one there")
     # `frontends pull` may come before the first library; a volume brings lost+found and hidden files.
     ours = {*FOLDERS, LOCK, CATALOGUE, "lost+found"}
     strangers = [p.name for p in directory.iterdir()] if directory.exists() else []

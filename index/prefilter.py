@@ -41,9 +41,7 @@ class Prefilter:
         """Choose centres and principal directions from at most 1,024 items, evenly spread; deterministic."""
         rows = np.unique(np.linspace(0, len(items) - 1, min(SAMPLE_ROWS, len(items))).astype(np.int64))
         sample = items[rows]
-        mu, sigma, generated = (
-            a.mean(axis=0, dtype=np.float64) for a in (sample.mu, sample.sigma, sample.generated)
-        )
+        mu, sigma, generated = (a.mean(axis=0, dtype=np.float64) for a in (sample.mu, sample.sigma, sample.generated))
         return cls(weights, mu, sigma, generated, principal_directions(sample.generated - generated))
 
     @property

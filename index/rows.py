@@ -14,8 +14,7 @@ from model.errors import Mismatch, NotFound
 from model.latents import Latents
 
 VIDEO = (
-    "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, "
-    "event_start_s, event_end_s, added_at"
+    "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at"
 )
 SEGMENT = "segment_id, video_id, start_s, heard, seen"
 JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at"
@@ -66,13 +65,9 @@ def count_change(c: sqlite3.Connection) -> None:
 
 def one_video(c: sqlite3.Connection, video_id: str, columns: str = VIDEO) -> sqlite3.Row:
     """Return a video's row; NotFound if there is none."""
-    row: sqlite3.Row | None = c.execute(
-        f"SELECT {columns} FROM videos WHERE video_id = ?", (video_id,)
-    ).fetchone()
+    row: sqlite3.Row | None = c.execute(f"SELECT {columns} FROM videos WHERE video_id = ?", (video_id,)).fetchone()
     if row is None:
-        raise NotFound(
-            f"video {video_id} given, one of this library expected: list the videos, it may be deleted"
-        )
+        raise NotFound(f"video {video_id} given, one of this library expected: list the videos, it may be deleted")
     return row
 
 
@@ -92,9 +87,7 @@ def video_of(row: sqlite3.Row) -> Video:
 
 def segment_of(row: sqlite3.Row) -> SegmentRow:
     """Read the columns SEGMENT."""
-    return SegmentRow(
-        row["segment_id"], row["video_id"], row["start_s"], bool(row["heard"]), bool(row["seen"])
-    )
+    return SegmentRow(row["segment_id"], row["video_id"], row["start_s"], bool(row["heard"]), bool(row["seen"]))
 
 
 def job_of(row: sqlite3.Row) -> Job:
@@ -131,9 +124,7 @@ def put_latents(
     )
 
 
-def load_latents(
-    c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[str, ...]
-) -> LatentTable:
+def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[str, ...]) -> LatentTable:
     """Read a modality's items that meet a condition in SQL, straight into arrays of their final size."""
     chosen = (
         "FROM latents JOIN segments USING (segment_id) JOIN videos USING (video_id) "

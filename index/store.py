@@ -148,26 +148,18 @@ class Store:
 
     def _check_schema(self, c: sqlite3.Connection) -> None:
         if c.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
-            raise LibraryError(
-                f"{self._path} given, an Echolens catalogue expected: choose another directory"
-            )
+            raise LibraryError(f"{self._path} given, an Echolens catalogue expected: choose another directory")
         row = c.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         found = 0 if row is None else int(row[0])
         if found != SCHEMA_VERSION:
             raise LibraryError(
                 f"{self._path} has schema version {found}, this Echolens reads {SCHEMA_VERSION}: "
-                + (
-                    "it was written by a newer release, upgrade Echolens"
-                    if found > SCHEMA_VERSION
-                    else "restore it"
-                )
+                + ("it was written by a newer release, upgrade Echolens" if found > SCHEMA_VERSION else "restore it")
             )
 
     def _translated(self, error: sqlite3.DatabaseError) -> LibraryError:
         if "locked" in str(error) or "busy" in str(error):
-            return LibraryBusy(
-                f"{self._path} stayed locked for {BUSY_TIMEOUT_S:.0f} s ({error}): try again later"
-            )
+            return LibraryBusy(f"{self._path} stayed locked for {BUSY_TIMEOUT_S:.0f} s ({error}): try again later")
         return LibraryError(
             f"{self._path} given, a readable and writable Echolens catalogue expected ({error}): "
             "check the path, its rights and the free space, or restore the file"

@@ -7,6 +7,8 @@ Two layouts: the project's npz (`audio` (N,T,Da), `visual` (N,T,Dv), `label`, `e
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ SPLITS = ("train", "val", "test")
 NPZ_KEYS = ("audio", "visual", "label", "event", "split", "video_id", "classes")
 AVE_FILES = {"audio": "audio_feature.h5", "visual": "visual_feature.h5"}
 AVE_ANNOTATIONS = "Annotations.txt"
+AVE_SPLITS = {split: f"{split}_order.h5" for split in SPLITS}
 AVE_DATASET = "avadataset"
 
 
@@ -53,6 +56,10 @@ class FeatureArchive:
             given = getattr(self, name).shape[: len(shape)]
             if given != shape:
                 raise ArchiveError(f"{name} has the shape {given}, {shape} expected as audio has")
+        if len(self.video_id) != videos:
+            raise ArchiveError(f"{len(self.video_id)} video ids for {videos} videos given, one each expected")
+        if unknown := sorted({str(s) for s in self.split} - {*SPLITS, ""}):
+            raise ArchiveError(f"split holds {', '.join(unknown)}, only {', '.join(SPLITS)} expected")
         if not (np.isfinite(self.audio).all() and np.isfinite(self.visual).all()):
             raise ArchiveError("features hold NaN or infinite numbers; write them again without")
         if videos and not (self.label.min() >= 0 and self.label.max() < len(self.classes)):
@@ -95,7 +102,16 @@ def load_archive(path: Path) -> FeatureArchive:
     """
     try:
         return _load_ave(path) if path.is_dir() else _load_npz(path)
-    except (OSError, KeyError, ValueError) as error:
+    except (
+        OSError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise ArchiveError(
             f"{path} is no feature archive ({error}); an npz with {', '.join(NPZ_KEYS)}, or a directory with "
             f"{', '.join(AVE_FILES.values())} and {AVE_ANNOTATIONS}, is expected"
@@ -103,17 +119,23 @@ def load_archive(path: Path) -> FeatureArchive:
 
 
 def _load_npz(path: Path) -> FeatureArchive:
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaks a path it cannot read
         return FeatureArchive(
             arrays["audio"].astype(np.float32),
             arrays["visual"].astype(np.float32),
-            arrays["label"].astype(np.int64),
+            _whole(arrays["label"]),
             arrays["event"].astype(bool),
             arrays["split"].astype(str),
             tuple(arrays["video_id"].astype(str)),
             tuple(arrays["classes"].astype(str)),
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
+
+
+def _whole(labels: Shaped[np.ndarray, "..."]) -> Int64[np.ndarray, "..."]:
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"label holds {labels.dtype}, whole numbers expected")
+    return labels.astype(np.int64)
 
 
 def _load_ave(directory: Path) -> FeatureArchive:
@@ -126,11 +148,10 @@ def _load_ave(directory: Path) -> FeatureArchive:
     classes = tuple(sorted({a.category for a in annotations}))
     seconds = np.arange(audio.shape[1])
     split = np.full(len(audio), "", "U5")
-    for name in SPLITS:
-        split[_read_h5(directory / f"{name}_order.h5", "order").astype(int)] = name
-    digest = hashlib.sha256(
-        b"".join((directory / f).read_bytes() for f in (*AVE_FILES.values(), AVE_ANNOTATIONS))
-    )
+    for name, file_name in AVE_SPLITS.items():
+        split[_read_h5(directory / file_name, "order").astype(int)] = name
+    files = (*AVE_FILES.values(), AVE_ANNOTATIONS, *AVE_SPLITS.values())
+    digest = hashlib.sha256(b"".join((directory / f).read_bytes() for f in files))
     return FeatureArchive(
         audio.astype(np.float32),
         visual.astype(np.float32),
@@ -165,9 +186,7 @@ def parse_ave_annotations(text: str) -> list[AveAnnotation]:
         rows = rows[1:]
     for number, row in enumerate(rows, 1):
         if len(row) != 5:
-            raise ValueError(
-                f"row {number} has {len(row)} fields, Category&VideoID&Quality&Start&End expected"
-            )
+            raise ValueError(f"row {number} has {len(row)} fields, Category&VideoID&Quality&Start&End expected")
     return [AveAnnotation(c, v, q, int(start), int(end)) for c, v, q, start, end in rows]
 
 

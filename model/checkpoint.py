@@ -36,7 +36,7 @@ class Checkpoint:
     normalization: Normalization
     front_end: str
     front_end_identity: str
-    weights: ScoreWeights = ScoreWeights()
+    weights: ScoreWeights = field(default_factory=ScoreWeights)
     temperature: float = 1.0
     training: dict[str, Any] = field(default_factory=dict)
 
@@ -77,9 +77,7 @@ class Checkpoint:
         try:
             return _parse(config_bytes, tensor_bytes)
         except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise CheckpointError(
-                f"the checkpoint {stem} cannot be read ({error}); train or copy it again"
-            ) from error
+            raise CheckpointError(f"the checkpoint {stem} cannot be read ({error}); train or copy it again") from error
 
     def _bytes(self) -> tuple[bytes, bytes]:
         state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
@@ -113,9 +111,7 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
     model, normalization = MSVAE(architecture), Normalization(**shapes)
     tensors = load_tensors(tensor_bytes)
     for module, prefix in ((model, "model."), (normalization, "normalization.")):
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
+        module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     return Checkpoint(
         model.eval(),
         normalization,

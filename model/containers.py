@@ -118,9 +118,7 @@ def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
                     "pixels are accepted. Send it scaled down."
                 )
             start_s = frame.time - origin_s if frame.time is not None else next_s
-            lasts_s = (
-                float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
-            )
+            lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
             next_s = start_s + lasts_s
             yield TimedFrame(start_s, next_s, partial(_upright_rgb, frame))
 
@@ -203,9 +201,7 @@ def _skip_others(container: InputContainer, wanted: AudioStream | VideoStream) -
             stream.discard = Discard.all
 
 
-def _decode_frames(
-    container: InputContainer, stream: VideoStream, origin_s: float
-) -> Iterator[av.VideoFrame]:
+def _decode_frames(container: InputContainer, stream: VideoStream, origin_s: float) -> Iterator[av.VideoFrame]:
     """Yield every frame that `pick_frames` may choose, and more.
 
     H.264 marks the frames that no other frame refers to: leaving out those of them that no second picks saves

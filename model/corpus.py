@@ -51,7 +51,7 @@ class Timeline:
     @property
     def paired(self) -> Bool[np.ndarray, "n"]:
         """Return which seconds have both modalities."""
-        return self.heard & self.seen
+        return np.asarray(self.heard & self.seen)
 
     @staticmethod
     def of(seconds: Sequence[tuple[Annotation, Int64[np.ndarray, "t"], Seconds, Seconds]]) -> Timeline:
@@ -69,9 +69,7 @@ class Timeline:
             video=np.repeat(np.arange(len(seconds)), [len(start_s) for _, start_s, _, _ in seconds]),
             start_s=np.concatenate([start_s for _, start_s, _, _ in seconds]),
             video_ids=tuple(a.video_id for a in annotations),
-            label=np.array(
-                [UNLABELLED if a.label is None else classes.index(a.label) for a in annotations], np.int64
-            ),
+            label=np.array([UNLABELLED if a.label is None else classes.index(a.label) for a in annotations], np.int64),
             classes=classes,
         )
 
@@ -111,8 +109,8 @@ class Corpus(Timeline):
         )
 
 
-def hold_out(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
-    """Split whole videos at random into (rest, held out); both have at least two videos with pairs.
+def fold(corpus: Corpus, folds: int, seed: int) -> list[tuple[Corpus, Corpus]]:
+    """Split whole videos with pairs at random into `folds` parts; return (the rest, the part) for each.
 
     Raises:
         TrainingError: fewer than six videos have a second with both sound and picture.
@@ -124,8 +122,8 @@ def hold_out(corpus: Corpus, share: float, seed: int) -> tuple[Corpus, Corpus]:
             "add footage and train again"
         )
     order = np.random.default_rng(seed).permutation(usable)
-    held = max(2, round(share * len(usable)))
-    return corpus.of_videos(np.sort(order[held:])), corpus.of_videos(np.sort(order[:held]))
+    parts = np.array_split(order, min(folds, len(usable) // 2))
+    return [(corpus.of_videos(np.sort(np.setdiff1d(usable, part))), corpus.of_videos(np.sort(part))) for part in parts]
 
 
 def _event(annotation: Annotation, start_s: Int64[np.ndarray, "t"]) -> Seconds:

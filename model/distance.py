@@ -37,7 +37,7 @@ class Distances:
     @property
     def total(self) -> Float64[np.ndarray, "queries items"]:
         """Return D, the sum of the parts."""
-        return self.latent + self.generated
+        return np.asarray(self.latent + self.generated, np.float64)
 
 
 def distances(queries: Latents, items: Latents, weights: ScoreWeights) -> Distances:

@@ -44,7 +44,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Report:
-    """Hold a system's figures: retrieval[direction][mrr|map], localization[plain|rolled][crossing][exact|tiou]."""
+    """Hold a system's figures.
+
+    `retrieval[direction][mrr|map]`, `localization[plain|rolled][crossing][exact|tiou]`.
+    """
 
     retrieval: dict[str, dict[str, Interval]]
     localization: dict[str, dict[str, dict[str, Interval]]]

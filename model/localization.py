@@ -23,14 +23,13 @@ def window_distances(
     """
     rows, seconds = distances.shape
     offsets = np.arange(rows) if offsets is None else offsets
-    starts = np.arange(seconds if rolled else max(0, seconds - int(offsets[-1])))
+    inside = max(0, seconds - int(offsets[-1]))
+    starts = np.arange(seconds if rolled and inside else inside)
     columns = (starts[:, None] + offsets) % seconds
-    return np.asarray(distances[np.arange(rows), columns], np.float64).mean(axis=1)
+    return np.asarray(distances[np.arange(rows), columns].mean(axis=1, dtype=np.float64))
 
 
-def window_probabilities(
-    windows: Float[np.ndarray, "windows"], temperature: float
-) -> Float64[np.ndarray, "windows"]:
+def window_probabilities(windows: Float[np.ndarray, "windows"], temperature: float) -> Float64[np.ndarray, "windows"]:
     """Return softmax(-distance / temperature); 0 for a window without a distance.
 
     The temperature (in units of distance, > 0) is fitted on validation videos and kept in the checkpoint.
@@ -50,9 +49,7 @@ def fit_temperature(windows: list[Float[np.ndarray, "windows"]], truth: list[int
     spread = float(np.mean([w.std() for w in windows])) or 1.0
     grid = spread * np.geomspace(0.02, 50, 60)
     likelihood = [
-        np.mean(
-            [np.log(window_probabilities(w, t)[row] + 1e-12) for w, row in zip(windows, truth, strict=True)]
-        )
+        np.mean([np.log(window_probabilities(w, t)[row] + 1e-12) for w, row in zip(windows, truth, strict=True)])
         for t in grid
     ]
     return float(grid[int(np.argmax(likelihood))])

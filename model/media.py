@@ -116,9 +116,7 @@ class Medium:
     def _blocks(self) -> Iterator[SoundBlock]:
         if not self.has_sound:
             return iter(())
-        return (
-            sounds.read_sound(self.path) if self.decoder == "sound file" else containers.read_sound(self.path)
-        )
+        return sounds.read_sound(self.path) if self.decoder == "sound file" else containers.read_sound(self.path)
 
     def _frames(self) -> Iterator[TimedFrame]:
         if not self.has_picture:
@@ -195,9 +193,7 @@ def _check_size(path: Path, limits: Limits) -> None:
     if size == 0:
         raise EmptyFile(f"{path.name} holds no bytes. Copy or export it again.")
     if size > limits.bytes:
-        raise TooLarge(
-            f"{path.name} has {size} bytes; at most {limits.bytes} are accepted. Send a shorter piece."
-        )
+        raise TooLarge(f"{path.name} has {size} bytes; at most {limits.bytes} are accepted. Send a shorter piece.")
 
 
 def _picture(path: Path, limits: Limits) -> Medium | None:
@@ -270,8 +266,7 @@ def _media_type(path: Path, tracks: containers.Tracks) -> str:
 def _check_sides(path: Path, width: int, height: int, limits: Limits) -> None:
     if width * height > limits.pixels:
         raise TooLarge(
-            f"{path.name} is {width} x {height} pixels; at most {limits.pixels} are accepted. "
-            "Send it scaled down."
+            f"{path.name} is {width} x {height} pixels; at most {limits.pixels} are accepted. Send it scaled down."
         )
     if min(width, height) < SMALLEST_SIDE:
         raise TooSmall(

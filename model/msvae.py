@@ -86,9 +86,7 @@ class MSVAE(nn.Module):
         pair: Tensor = self.decoder(latent)
         return pair
 
-    def forward(
-        self, modality: Modality, features: Float[Tensor, "batch *shape"]
-    ) -> Float[Tensor, "batch pair"]:
+    def forward(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch pair"]:
         """Return the pair generated from the posterior mean, as at inference."""
         return self.decode(self.encode(modality, features).mu)
 
@@ -112,34 +110,36 @@ class PairDecoder(nn.Module):
 
 
 class VectorEncoder(nn.Module):
-    """Encode a vector: a linear map, which CCA can start, plus a perceptron for what that misses."""
+    """Encode a vector: its mean by a linear map, which CCA can start, corrected by a perceptron."""
 
     def __init__(self, features: int, hidden: int, architecture: Architecture) -> None:
         super().__init__()
+        dropout = nn.Dropout(architecture.dropout)
         self.linear = nn.Linear(features, architecture.latent)
-        self.body = nn.Sequential(
-            nn.Dropout(architecture.dropout),
-            nn.Linear(features, hidden),
-            nn.GELU(),
-            nn.Dropout(architecture.dropout),
-            nn.Linear(hidden, 2 * architecture.latent),
-        )
+        self.body = nn.Sequential(dropout, nn.Linear(features, hidden), nn.GELU(), dropout)
+        self.correction = nn.Linear(hidden, architecture.latent)
+        self.log_variance = nn.Linear(hidden, architecture.latent)
 
     def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch twice_latent"]:
-        mu, log_variance = self.body(features).chunk(2, dim=1)
-        return torch.cat([self.linear(features) + mu, log_variance], dim=1)
+        """Return mean and log-variance, side by side."""
+        body = self.body(features)
+        mean = self.linear(features) + self.correction(body)
+        return torch.cat([mean, self.log_variance(body)], dim=1)
 
     def start(self, projection: Projection) -> None:
-        """Begin at a linear projection: the perceptron adds nothing yet, all variances are alike."""
+        """Begin at a linear projection: the perceptron corrects nothing yet."""
         dimensions = projection.matrix.shape[1]
         matrix = torch.from_numpy(projection.matrix)
         with torch.no_grad():
-            self.linear.weight.zero_()
-            self.linear.bias.zero_()
+            for parameter in (*self.linear.parameters(), *self.correction.parameters()):
+                parameter.zero_()
             self.linear.weight[:dimensions] = matrix.T
             self.linear.bias[:dimensions] = -torch.from_numpy(projection.mean) @ matrix
-            self.body[-1].weight.zero_()
-            self.body[-1].bias.zero_()
+
+    def hold_mean(self, held: bool) -> None:
+        """Keep the mean as it is, while the rest is trained, or let it go."""
+        for parameter in (*self.linear.parameters(), *self.correction.parameters()):
+            parameter.requires_grad_(not held)
 
 
 # The paper's widths between features and latent, and between latent and pair (PAPER: section 1).
@@ -175,9 +175,9 @@ PATCH_CHANNELS = 24
 
 def _cells(shape: tuple[int, ...]) -> int:
     height, width = shape[-2:]
-    halvings = 2 ** len(CHANNELS)
-    assert height % halvings == 0 and width % halvings == 0, f"{shape} cannot be halved {len(CHANNELS)} times"
-    return (height // halvings) * (width // halvings)
+    cell: int = 2 ** len(CHANNELS)
+    assert height % cell == width % cell == 0, f"{shape} cannot be halved {len(CHANNELS)} times"
+    return (height // cell) * (width // cell)
 
 
 def _convolutions(shape: tuple[int, ...]) -> nn.Sequential:

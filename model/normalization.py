@@ -24,18 +24,12 @@ class Normalization(nn.Module):
             self.register_buffer(f"{modality}_mean", torch.zeros(shape))
             self.register_buffer(f"{modality}_scale", torch.ones(()))
 
-    def forward(
-        self, modality: Modality, features: Float[Tensor, "batch *shape"]
-    ) -> Float[Tensor, "batch *shape"]:
+    def forward(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """Return the features in standard units."""
-        standard: Tensor = (features - self.get_buffer(f"{modality}_mean")) / self.get_buffer(
-            f"{modality}_scale"
-        )
+        standard: Tensor = (features - self.get_buffer(f"{modality}_mean")) / self.get_buffer(f"{modality}_scale")
         return standard
 
-    def inverse(
-        self, modality: Modality, features: Float[Tensor, "batch *shape"]
-    ) -> Float[Tensor, "batch *shape"]:
+    def inverse(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
         """Return the features in the front-end's units."""
         native: Tensor = features * self.get_buffer(f"{modality}_scale") + self.get_buffer(f"{modality}_mean")
         return native

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
 
 from model.msvae import MODALITIES, MSVAE, Posterior
 
@@ -26,6 +26,7 @@ class Terms(NamedTuple):
     kl_visual: Tensor
     wasserstein: Tensor
     correlation: Tensor
+    contrast: Tensor
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,12 @@ class Objective:
     wasserstein: float = 0.1
     correlation: float = 0.0
     redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
+    contrast: float = 0.0
+    contrast_temperature: float = 0.1  # in units of cosine
     published: bool = False
 
-    def __call__(self, model: MSVAE, audio: Tensor, visual: Tensor) -> Terms:
-        """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V)."""
+    def __call__(self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor) -> Terms:
+        """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V); `video` (batch,) names theirs."""
         posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
         samples = {m: posteriors[m].sample() for m in MODALITIES}
         reconstruction = sum(
@@ -60,13 +63,18 @@ class Objective:
         correlation = audio.new_zeros(())
         if self.correlation:
             correlation = decorrelation(posteriors["audio"].mu, posteriors["visual"].mu, self.redundancy)
+        contrast = audio.new_zeros(())
+        if self.contrast:
+            means = posteriors["audio"].mu, posteriors["visual"].mu
+            contrast = cross_contrast(*means, video, self.contrast_temperature)
         loss = (
             reconstruction
             + self.kl * (kl["audio"] + kl["visual"])
             + self.wasserstein * wasserstein
             + self.correlation * correlation
+            + self.contrast * contrast
         )
-        return Terms(loss, reconstruction, kl["audio"], kl["visual"], wasserstein, correlation)
+        return Terms(loss, reconstruction, kl["audio"], kl["visual"], wasserstein, correlation, contrast)
 
 
 def kl_divergence(posterior: Posterior) -> Float[Tensor, ""]:
@@ -89,6 +97,24 @@ def decorrelation(
     diagonal = correlation.diagonal()
     off_diagonal = correlation.square().sum() - diagonal.square().sum()
     return ((1 - diagonal).square().sum() + redundancy * off_diagonal) / latent
+
+
+def cross_contrast(
+    one: Float[Tensor, "batch latent"],
+    other: Float[Tensor, "batch latent"],
+    video: Int64[Tensor, "batch"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Return InfoNCE over the batch, both ways, in nats: each mean should be nearest to its own pair's.
+
+    Other seconds of the same video are no negatives: they often show the same.
+    Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
+    """
+    cosine = nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).T
+    own = torch.arange(len(one), device=one.device)
+    siblings = (video[:, None] == video) & (own[:, None] != own)
+    logits = (cosine / temperature).masked_fill(siblings, -torch.inf)
+    return 0.5 * (nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own))
 
 
 def _standardized(values: Tensor) -> Tensor:

@@ -80,8 +80,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLarge(
-            f"{path.name} declares more pixels than any picture that is expected here ({error}). "
-            "Send it scaled down."
+            f"{path.name} declares more pixels than any picture that is expected here ({error}). Send it scaled down."
         ) from error
     except (
         Warning,  # where the process made warnings errors
@@ -95,9 +94,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         struct.error,
         zlib.error,
     ) as error:
-        raise Damaged(
-            f"{path.name} is a picture that cannot be decoded ({error}). Export it again."
-        ) from error
+        raise Damaged(f"{path.name} is a picture that cannot be decoded ({error}). Export it again.") from error
 
 
 def _media_type(image: Image.Image) -> str:

@@ -28,9 +28,10 @@ def rank(
     items take no part. Reciprocal rank: 1 / rank of the first relevant item. Average precision: the mean of
     the precision at each relevant item.
     """
-    values = distances if masked is None else np.where(masked, np.inf, distances)
-    hits = relevant if masked is None else relevant & ~masked
-    order = np.lexsort((rng.random(values.shape), values), axis=1)
+    if masked is None:
+        masked = np.zeros_like(relevant)
+    hits = relevant & ~masked
+    order = np.lexsort((rng.random(distances.shape), distances, masked), axis=1)
     ranked = np.take_along_axis(hits, order, axis=1)
     ranks = np.arange(1, ranked.shape[1] + 1)
     count = ranked.sum(1)

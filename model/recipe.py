@@ -13,6 +13,7 @@ class Recipe:
     """Set a training run.
 
     `kl_warm_up`: (epochs, weight) with which training begins, before the objective's own KL weight.
+    `warm_start`: encoders of vectors begin at linear CCA, and keep its means for the first `held_epochs`.
     `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
     """
 
@@ -22,6 +23,7 @@ class Recipe:
     dropout: float = 0.2
     spherical: bool = True
     warm_start: bool = True
+    held_epochs: int = 10
     batch: int = 256
     epochs: int = 60
     patience: int = 12
@@ -30,6 +32,7 @@ class Recipe:
     objective: Objective = field(default_factory=Objective)
     kl_warm_up: tuple[int, float] = (0, 0.0)
     one_video_steps: bool = False
+    augment: bool = True
 
 
 DEFAULT = Recipe()
@@ -39,6 +42,7 @@ PUBLISHED = Recipe(
     dropout=0.0,
     spherical=False,
     warm_start=False,
+    held_epochs=0,
     epochs=15,
     patience=15,
     learning_rate=1e-5,
@@ -46,6 +50,7 @@ PUBLISHED = Recipe(
     objective=Objective(kl=0.01, wasserstein=1.0, published=True),
     kl_warm_up=(10, 0.1),
     one_video_steps=True,
+    augment=False,
 )
 RECIPES = {recipe.name: recipe for recipe in (DEFAULT, PUBLISHED)}
 

@@ -55,6 +55,7 @@ class LatentScorer(Scorer):
         target: Modality,
         items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
+        """Return D, the weighted sum of both parts."""
         return distances(self._latents[query][queries], self._latents[target][items], self._weights).total
 
 
@@ -71,6 +72,7 @@ class RandomScorer(Scorer):
         target: Modality,
         items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
+        """Return random numbers."""
         return self._rng.random((len(queries), len(items)))
 
 
@@ -89,6 +91,7 @@ class CorrelationScorer(Scorer):
         target: Modality,
         items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
+        """Return cosine distances."""
         return np.asarray(cdist(self._embedded[query][queries], self._embedded[target][items], "cosine"))
 
 

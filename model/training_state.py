@@ -53,6 +53,6 @@ class TrainingState:
                         optimizer.setdefault(int(row), {})[slot] = file.get_tensor(key)
                     else:
                         parts[part][name] = file.get_tensor(key)
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise TrainingError(f"{path} cannot be resumed ({error}); remove it to start afresh") from error
         return TrainingState(parts["model"], parts["best"], optimizer, facts)

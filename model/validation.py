@@ -19,9 +19,9 @@ from model.localization import fit_temperature, window_distances
 from model.ranking import rank
 
 GALLERIES = 20
-MOST_SECONDS = 600
+MOST_SECONDS = 400
 WINDOW_S = 3
-RATIOS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)  # generated part against latent part, in median units
+SHARES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)  # of the generated part in the distance
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,33 @@ def encode_pairs(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLaten
 
 def validate(pairs: PairedLatents, weights: ScoreWeights, seed: int = 0) -> Validation:
     """Score held-out pairs under the given weights."""
-    parts = distances(pairs.audio, pairs.visual, ScoreWeights())
-    return _validate(_combine(parts, weights), pairs.video, seed)
+    mrr, chance, videos = _mrr(distances(pairs.audio, pairs.visual, weights).total, pairs.video, seed)
+    return Validation(mrr, chance, videos)
 
 
-def choose_weights(pairs: PairedLatents, seed: int = 0) -> tuple[ScoreWeights, Validation]:
-    """Return the weights w, g >= 0 with the best held-out MRR, and that MRR."""
+def gallery_of(corpus: Corpus) -> tuple[float, int]:
+    """Return the chance MRR and the size of a corpus's galleries of one second per video."""
+    videos = len(np.unique(corpus.video[corpus.paired]))
+    return float(np.mean(1 / np.arange(1, videos + 1))), videos
+
+
+def mean_validation(found: list[Validation]) -> Validation:
+    """Return the mean over folds; `videos` is the mean size of a gallery, rounded."""
+    mrr, chance, videos = np.mean([(v.mrr, v.chance, v.videos) for v in found], axis=0)
+    return Validation(float(mrr), float(chance), round(float(videos)))
+
+
+def validate_shares(pairs: PairedLatents, seed: int = 0) -> list[Validation]:
+    """Score held-out pairs under each of `SHARES`."""
     parts = distances(pairs.audio, pairs.visual, ScoreWeights())
-    latent, generated = (1 / max(float(np.median(p)), 1e-12) for p in (parts.latent, parts.generated))
-    candidates = [ScoreWeights(latent, ratio * generated) for ratio in RATIOS] + [
-        ScoreWeights(0.0, generated)
-    ]
-    scored = [(w, _validate(_combine(parts, w), pairs.video, seed)) for w in candidates]
-    return max(scored, key=lambda pair: pair[1].mrr)
+    weights = [_weights(parts, share) for share in SHARES]
+    totals = [w.latent * parts.latent + w.generated * parts.generated for w in weights]
+    return [Validation(*_mrr(total, pairs.video, seed)) for total in totals]
+
+
+def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
+    """Return w and g such that the parts' medians over these pairs stand as 1 - share to share."""
+    return _weights(distances(pairs.audio, pairs.visual, ScoreWeights()), share)
 
 
 def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
@@ -96,11 +110,13 @@ def draw_seconds(
     return np.asarray(first + np.floor(rng.random((galleries, len(first))) * count), np.int64)
 
 
-def _combine(parts: Distances, weights: ScoreWeights) -> Float64[np.ndarray, "n n"]:
-    return weights.latent * parts.latent + weights.generated * parts.generated
+def _weights(parts: Distances, share: float) -> ScoreWeights:
+    latent, generated = (max(float(np.median(part)), 1e-12) for part in (parts.latent, parts.generated))
+    return ScoreWeights((1 - share) / latent, share / generated)
 
 
-def _validate(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int) -> Validation:
+def _mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int) -> tuple[float, float, int]:
+    """Return the MRR of the own video over both directions and all galleries, its chance, the gallery's size."""
     rng = np.random.default_rng(seed)
     galleries = draw_seconds(video, GALLERIES, rng)
     own = np.eye(galleries.shape[1], dtype=bool)
@@ -110,4 +126,4 @@ def _validate(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], 
         for matrix in (total, total.T)
     ]
     videos = galleries.shape[1]
-    return Validation(float(np.mean(figures)), float(np.mean(1 / np.arange(1, videos + 1))), videos)
+    return float(np.mean(figures)), float(np.mean(1 / np.arange(1, videos + 1))), videos

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from service_samples import Command, Ran, film_footage, make_library, serving
+from starlette.testclient import TestClient
+
+from app.cli import main
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
@@ -17,6 +23,8 @@ SHARED = ROOT.parent / "shared"
 def pytest_configure() -> None:
     """One thread: tests are small, and several threads only wait for each other."""
     torch.set_num_threads(1)
+    for name in [name for name in os.environ if name.startswith("ECHOLENS_")]:
+        del os.environ[name]  # the settings of whoever runs the tests are not those that are tested
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,3 +40,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared() -> Iterator[Path]:
     """Yield the directory of shared media; only for tests marked `shared`."""
     yield SHARED
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Film six clips of five seconds, two of each of three kinds: FILE's stem is KIND-NUMBER."""
+    return film_footage(tmp_path_factory.mktemp("footage"))
+
+
+@pytest.fixture(scope="session")
+def library(footage: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ingest the footage, labelled, into a `raw` library with the shipped model; for reading alone."""
+    return make_library(tmp_path_factory.mktemp("library"), footage)
+
+
+@pytest.fixture(scope="session")
+def client(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Serve a copy of the library to tests that change nothing."""
+    directory = tmp_path_factory.mktemp("served")
+    shutil.copytree(library, directory, dirs_exist_ok=True)
+    with serving(directory) as client:
+        yield client
+
+
+@pytest.fixture
+def own_library(library: Path, tmp_path: Path) -> Path:
+    """Copy the library for a test that changes or breaks it."""
+    return Path(shutil.copytree(library, tmp_path / "own_library"))
+
+
+@pytest.fixture
+def echolens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs the command line in this process, as `echolens ARGUMENTS`."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["echolens", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run

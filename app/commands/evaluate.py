@@ -62,9 +62,7 @@ def evaluate_command(
     out.print(facts)
 
 
-def _library_systems(
-    library: Path, seed: int, device: DeviceName
-) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
+def _library_systems(library: Path, seed: int, device: DeviceName) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
     with opened(library, device) as session:
         checkpoint = session.encoder.checkpoint
         stats = session.library.catalogue.stats()

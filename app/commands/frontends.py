@@ -38,9 +38,7 @@ def pull_command(
 ) -> None:
     """Fetch the weights of `pretrained` into a library, once their pinned checksums are right."""
     with Library.open(library) as opened:
-        files = pull(
-            opened.frontends, source, lambda origin: err.print(origin, markup=False, highlight=False)
-        )
+        files = pull(opened.frontends, source, lambda origin: err.print(origin, markup=False, highlight=False))
     if as_json:
         print_json([{"file": str(path), "bytes": path.stat().st_size} for path in files])
     else:

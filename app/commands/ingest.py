@@ -64,9 +64,7 @@ def ingest_command(
     counts = Counter(o.state for o in outcomes)
     if as_json:
         failed = [asdict(o) for o in outcomes if o.state == "failed"]
-        print_json(
-            {"added": counts["added"], "known": counts["known"], "failed": failed, "untrained": untrained}
-        )
+        print_json({"added": counts["added"], "known": counts["known"], "failed": failed, "untrained": untrained})
     else:
         out.print(f"{counts['added']} added, {counts['known']} known before, {counts['failed']} failed")
         if untrained:

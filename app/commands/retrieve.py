@@ -17,9 +17,7 @@ from model.media import Limits
 def retrieve_command(
     file: Annotated[Path, typer.Argument(help="a sound, picture or video")],
     target: Annotated[Literal["audio", "visual"], typer.Option(help="what to find")],
-    query_modality: Annotated[
-        Literal["audio", "visual"] | None, typer.Option(help="required for a video")
-    ] = None,
+    query_modality: Annotated[Literal["audio", "visual"] | None, typer.Option(help="required for a video")] = None,
     at: Annotated[float | None, typer.Option(help="the second that holds it, else the first ten")] = None,
     k: Annotated[int, typer.Option(help="hits wanted")] = 10,
     label: Annotated[str | None, typer.Option()] = None,

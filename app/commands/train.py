@@ -28,14 +28,13 @@ from model.archive import load_archive
 from model.device import DeviceName, choose_device
 from model.errors import QueryError
 from model.recipe import Recipe, recipe_named
-from model.training import Epoch, Trained, train
+from model.run import Epoch
+from model.training import Trained, train
 
 
 def train_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    archive: Annotated[
-        Path | None, typer.Option(help="train on a feature archive instead of a library")
-    ] = None,
+    archive: Annotated[Path | None, typer.Option(help="train on a feature archive instead of a library")] = None,
     save: Annotated[
         Path | None, typer.Option("--out", help="write the checkpoint here; required with --archive")
     ] = None,
@@ -90,7 +89,7 @@ def _train_library(
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:
-                report |= asdict(adopt(session, corpus, trained.checkpoint, seed, step))
+                report |= asdict(adopt(session, trained, step))
     return report
 
 
@@ -99,7 +98,7 @@ def _epochs(recipe: Recipe) -> Iterator[Callable[[Epoch], None]]:
     with progress(recipe.epochs, "train") as step:
 
         def show(epoch: Epoch) -> None:
-            step(f"loss {epoch.terms['loss']:.3f}  held-out MRR {epoch.validation_mrr:.3f}")
+            step(f"loss {epoch.terms['loss']:.3f}  held-out MRR {epoch.best_mrr:.3f}")
 
         yield show
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from app.schemas import MeasurementAnswer
 from app.service import Current
@@ -11,6 +13,6 @@ router = APIRouter(tags=["measurement"])
 
 
 @router.get("/metrics/mrr", response_model=MeasurementAnswer)
-def get_mrr(service: Current, seed: int = 0) -> MeasurementAnswer:
+def get_mrr(service: Current, seed: Annotated[int, Query(ge=0)] = 0) -> MeasurementAnswer:
     """Measure retrieval and localization on the library's labelled videos; 409 where nothing is labelled."""
     return MeasurementAnswer.of(service.measure.current(seed))

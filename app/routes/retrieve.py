@@ -25,18 +25,14 @@ def post_retrieve(
     target: Annotated[Literal["audio", "visual"], Form(description="what to find", examples=["visual"])],
     file: Annotated[UploadFile | None, File(description="a sound, picture or video as the query")] = None,
     segment_id: Annotated[int | None, Form(description="a second of the library as the query")] = None,
-    query_modality: Annotated[
-        Literal["audio", "visual"] | None, Form(description="required for a video")
-    ] = None,
+    query_modality: Annotated[Literal["audio", "visual"] | None, Form(description="required for a video")] = None,
     k: Annotated[int, Form(ge=1, description="hits wanted", examples=[10])] = 10,
-    at_s: Annotated[
-        float | None, Form(ge=0, description="the second that holds it, else the first ten")
-    ] = None,
+    at_s: Annotated[float | None, Form(ge=0, allow_inf_nan=False, description="the second that holds it, else the first ten")] = None,
     label: Annotated[str | None, Form()] = None,
     video_id: Annotated[str | None, Form()] = None,
-    after_s: Annotated[float | None, Form(description="hits that start at or after")] = None,
-    before_s: Annotated[float | None, Form(description="hits that end at or before")] = None,
-    max_distance: Annotated[float | None, Form(ge=0)] = None,
+    after_s: Annotated[float | None, Form(allow_inf_nan=False, description="hits that start at or after")] = None,
+    before_s: Annotated[float | None, Form(allow_inf_nan=False, description="hits that end at or before")] = None,
+    max_distance: Annotated[float | None, Form(ge=0, allow_inf_nan=False)] = None,
     group_by: Annotated[Literal["segment", "video"], Form()] = "segment",
 ) -> RetrieveAnswer | Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""

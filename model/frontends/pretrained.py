@@ -82,7 +82,7 @@ class _Interpreters:
         output = self._mobilenet.get_output_details()[0]
         scale, zero = output["quantization"]
         levels = self._mobilenet.get_tensor(output["index"]).reshape(EMBEDDING)
-        return (np.float32(scale) * (levels.astype(np.float32) - np.float32(zero))).astype(np.float32)
+        return np.asarray(np.float32(scale) * (levels.astype(np.float32) - np.float32(zero)), np.float32)
 
 
 def _interpreter(content: bytes, inner_tensors: bool) -> Any:
@@ -95,8 +95,6 @@ def _interpreter(content: bytes, inner_tensors: bool) -> Any:
         ) from error
     with warnings.catch_warnings():  # it warns that inner tensors cost memory: 17 MB here
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
-        interpreter = Interpreter(
-            model_content=content, num_threads=1, experimental_preserve_all_tensors=inner_tensors
-        )
+        interpreter = Interpreter(model_content=content, num_threads=1, experimental_preserve_all_tensors=inner_tensors)
         interpreter.allocate_tensors()
     return interpreter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import urllib.request
@@ -38,9 +39,7 @@ MOBILENET = WeightsFile(
 PRETRAINED = (YAMNET, MOBILENET)
 
 
-def pull(
-    into: Path, source: Path | None = None, report: Callable[[str], None] = lambda _: None
-) -> list[Path]:
+def pull(into: Path, source: Path | None = None, report: Callable[[str], None] = lambda _: None) -> list[Path]:
     """Fill the directory `into` from the directory `source`, or from the projects' own homes without one.
 
     A file counts only once its checksum is right; it appears under its name in one step, so that an
@@ -49,7 +48,10 @@ def pull(
     Raises:
         FrontEndError: a file is missing at the source, cannot be fetched, or is not the pinned one.
     """
-    into.mkdir(parents=True, exist_ok=True)
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FrontEndError(f"{into} given, a directory to write to expected ({error.strerror})") from error
     return [_pull_one(weights, into, source, report) for weights in PRETRAINED]
 
 
@@ -87,7 +89,7 @@ def _pull_one(weights: WeightsFile, into: Path, source: Path | None, report: Cal
                 shutil.copyfileobj(answer, out)
         _check(partial.read_bytes(), weights, origin)
         os.replace(partial, target)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise FrontEndError(
             f"{origin} cannot be fetched ({error}); "
             f"place {weights.file_name} in a directory and name it with --from DIR"

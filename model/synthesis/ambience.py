@@ -25,8 +25,7 @@ def draw_ambience(rng: np.random.Generator, duration_s: int) -> Track:
             return _unit(air + 1.3 * noise(rng, duration_s, 60, 500) * wander(rng, duration_s, 0.5))
         case 3:
             voices = sum(
-                noise(rng, duration_s, low, 2.5 * low) * wander(rng, duration_s, 4) ** 2
-                for low in (250, 500, 1000)
+                noise(rng, duration_s, low, 2.5 * low) * wander(rng, duration_s, 4) ** 2 for low in (250, 500, 1000)
             )
             return _unit(0.3 * air + voices)
         case _:

@@ -68,13 +68,9 @@ def _hear_bird(cause: Cause, rng: np.random.Generator) -> Track:
     pitch_hz = cause.pitch_hz(5200, 2300)
     sweep, parts = rng.uniform(-0.3, 0.3), int(rng.integers(2, 4))
     time_s = times(0.075)
-    chirp = glide(
-        pitch_hz * (1 + sweep * (1 - time_s / 0.04) + 0.06 * np.sin(2 * np.pi * 45 * time_s)), (1, 0.15)
-    )
+    chirp = glide(pitch_hz * (1 + sweep * (1 - time_s / 0.04) + 0.06 * np.sin(2 * np.pi * 45 * time_s)), (1, 0.15))
     chirp = chirp * swell(0.075, 0.012, 0.025)
-    return lay(
-        cause.duration_s, ((at_s + 0.09 * part, chirp) for at_s in cause.onsets_s for part in range(parts))
-    )
+    return lay(cause.duration_s, ((at_s + 0.09 * part, chirp) for at_s in cause.onsets_s for part in range(parts)))
 
 
 def _draw_frog(pen: Pen, cause: Cause, moment: Moment) -> None:
@@ -112,9 +108,7 @@ def _draw_frog(pen: Pen, cause: Cause, moment: Moment) -> None:
     pen.loop([(-0.42, 0.2), (0, 0.1), (0.42, 0.2), (0.4, 0.72), (0, 0.84), (-0.4, 0.72)], belly)
     for side in (-1, 1):
         _eye(pen, side * 0.42, -0.64, 0.18)
-    pen.curve(
-        [(-0.56, -0.14), (-0.3, -0.02), (0, 0.02), (0.3, -0.02), (0.56, -0.14)], 0.06, darker(skin, 0.6)
-    )
+    pen.curve([(-0.56, -0.14), (-0.3, -0.02), (0, 0.02), (0.3, -0.02), (0.56, -0.14)], 0.06, darker(skin, 0.6))
     if swollen:
         radius = 0.22 + 0.4 * swollen
         pen.oval(0, 0.12 + radius * 0.8, radius * 1.1, radius, mix(belly, (255, 240, 200), 0.4))
@@ -143,11 +137,7 @@ def _draw_cricket(pen: Pen, cause: Cause, moment: Moment) -> None:
     for x, foot in ((0.3, 0.62), (0.05, 0.66)):
         pen.line([(x, 0.12), (x + 0.16, 0.32), (x + 0.1, foot)], 0.05, darker(shell, 0.35))
     pen.loop([(-0.95, 0.1), (-0.3, -0.22), (0.4, -0.26), (0.55, 0.05), (0.3, 0.26), (-0.5, 0.26)], shell)
-    trill = (
-        0.28 + 0.2 * np.sin(2 * np.pi * 23 * moment.time_s)
-        if moment.playing and moment.since_s < 0.35
-        else 0.0
-    )
+    trill = 0.28 + 0.2 * np.sin(2 * np.pi * 23 * moment.time_s) if moment.playing and moment.since_s < 0.35 else 0.0
     for spread, tone in ((1.0, 0.25), (0.5, 0.45)):
         wing = pen.at(0.3, -0.2, 0.35 * (moment.playing) + spread * trill)
         wing.loop([(0, 0), (-0.5, -0.22), (-1.15, -0.12), (-1.1, 0.06), (-0.4, 0.12)], lighter(shell, tone))

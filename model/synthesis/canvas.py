@@ -14,9 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 SUPERSAMPLING = 3
 SHADOW_PX = (4, 6)  # where the light throws a shadow: right and down
 MARGIN_PX = 10  # room around what was drawn for its shadow and glow
-LAYER_MODE = (
-    "CMYK"  # four plain bytes: premultiplied red, green, blue and cover; Pillow's RGBA would multiply again
-)
+LAYER_MODE = "CMYK"  # four plain bytes: premultiplied red, green, blue and cover; Pillow's RGBA would multiply again
 CIRCLE = np.exp(1j * np.linspace(0, 2 * np.pi, 36, endpoint=False))
 CAP = np.exp(-1j * np.linspace(0, np.pi, 9))  # half a circle, the round end of a line
 
@@ -167,20 +165,14 @@ class Pen:
         """Fill a smooth closed curve through the points."""
         self._fill(_complex(smooth(points)), colour, opacity)
 
-    def oval(
-        self, x: Number, y: Number, rx: Number, ry: Number, colour: Colour, opacity: Number = 1.0
-    ) -> None:
+    def oval(self, x: Number, y: Number, rx: Number, ry: Number, colour: Colour, opacity: Number = 1.0) -> None:
         """Fill an ellipse."""
         self._fill(complex(x, y) + rx * CIRCLE.real + (1j * ry) * CIRCLE.imag, colour, opacity)
 
-    def box(
-        self, x0: Number, y0: Number, x1: Number, y1: Number, colour: Colour, corner: Number = 0.0
-    ) -> None:
+    def box(self, x0: Number, y0: Number, x1: Number, y1: Number, colour: Colour, corner: Number = 0.0) -> None:
         """Fill a rectangle with rounded corners."""
         if not corner:
-            self._fill(
-                np.array([complex(x0, y0), complex(x1, y0), complex(x1, y1), complex(x0, y1)]), colour, 1.0
-            )
+            self._fill(np.array([complex(x0, y0), complex(x1, y0), complex(x1, y1), complex(x0, y1)]), colour, 1.0)
             return
         width, height = (x1 - x0) / 2 - corner, (y1 - y0) / 2 - corner
         around = CIRCLE * cmath.exp(1j * np.pi / 36)  # no point on an axis
@@ -215,16 +207,12 @@ class Pen:
     ) -> None:
         """Draw the part of a circle from angle `start` to `end`."""
         angle = np.linspace(start, end, 14)
-        self.line(
-            np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1), width, colour, opacity
-        )
+        self.line(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1), width, colour, opacity)
 
     def shadow(self, x: Number, y: Number, rx: Number, ry: Number) -> None:
         """Lay a soft shadow on the ground; draw it before what throws it."""
         for step in range(6):
-            self.oval(
-                x, y, rx * (1.25 - 0.1 * step), ry * (1.25 - 0.1 * step), (10, 10, 25), 0.05 + 0.06 * step
-            )
+            self.oval(x, y, rx * (1.25 - 0.1 * step), ry * (1.25 - 0.1 * step), (10, 10, 25), 0.05 + 0.06 * step)
 
     def _fill(self, points: Complex128[np.ndarray, "points"], colour: Colour, opacity: Number) -> None:
         placed = (-points.conj() if self.mirrored else points) * self.unit + self.origin

@@ -58,9 +58,7 @@ def _hear_tractor(cause: Cause, rng: np.random.Generator) -> Track:
 def _firing(pitch_hz: float, rng: np.random.Generator) -> Track:
     """Return the sound of one firing of an engine."""
     time_s = times(0.09)
-    tone = glide(pitch_hz * (1 + 0.4 * np.exp(-time_s / 0.01)), (1, 0.7, 0.5, 0.3, 0.2)) * np.exp(
-        -time_s / 0.022
-    )
+    tone = glide(pitch_hz * (1 + 0.4 * np.exp(-time_s / 0.01)), (1, 0.7, 0.5, 0.3, 0.2)) * np.exp(-time_s / 0.022)
     return tone + 0.25 * burst(rng, 0.09, 200, 1800, 0.012)
 
 

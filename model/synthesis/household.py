@@ -98,9 +98,7 @@ def _hear_typewriter(cause: Cause, rng: np.random.Generator) -> Track:
     pitch_hz = cause.pitch_hz(1100, 480)
     strokes = []
     for at_s in cause.onsets_s:
-        clack = modes(
-            pitch_hz * rng.uniform(0.9, 1.1), (1, 2.3, 3.9), (0.8, 0.6, 0.4), (0.018, 0.012, 0.008), 0.1
-        )
+        clack = modes(pitch_hz * rng.uniform(0.9, 1.1), (1, 2.3, 3.9), (0.8, 0.6, 0.4), (0.018, 0.012, 0.008), 0.1)
         clack += 1.2 * burst(rng, 0.1, 900, 6500, 0.007)
         strokes.append((float(at_s), clack * rng.uniform(0.6, 1)))
         strokes.append((float(at_s) + 0.05, 0.3 * clack))
@@ -134,26 +132,20 @@ def _draw_telephone(pen: Pen, cause: Cause, moment: Moment) -> None:
         pen.box(x - 0.09, -0.5, x + 0.09, -0.26, darker(paint, 0.4), 0.03)
     lift = 0.12 if ringing else 0.0
     handset = pen.at(0, -0.58 - lift, shake)
-    handset.curve(
-        [(-0.8, 0.12), (-0.5, -0.16), (0, -0.22), (0.5, -0.16), (0.8, 0.12)], 0.2, darker(paint, 0.2)
-    )
+    handset.curve([(-0.8, 0.12), (-0.5, -0.16), (0, -0.22), (0.5, -0.16), (0.8, 0.12)], 0.2, darker(paint, 0.2))
     for x in (-0.84, 0.84):
         handset.box(x - 0.2, -0.06, x + 0.2, 0.24, darker(paint, 0.2), 0.1)
     handset.curve([(-0.5, -0.2), (0, -0.27), (0.5, -0.2)], 0.045, lighter(paint, 0.5))
     if moment.playing:
         for side in (-1, 1):
             for y, reach in ((-0.85, 0.3), (-0.5, 0.36), (-0.15, 0.3)):
-                zigzag = [
-                    (side * (1.1 + reach * step / 3), y + (0.08 if step % 2 else -0.08)) for step in range(4)
-                ]
+                zigzag = [(side * (1.1 + reach * step / 3), y + (0.08 if step % 2 else -0.08)) for step in range(4)]
                 pen.glow.line(zigzag, 0.065, cause.mark, 0.3 + 0.65 * moment.ring)
 
 
 def _hear_telephone(cause: Cause, rng: np.random.Generator) -> Track:
     pitch_hz = cause.pitch_hz(1900, 1050)
-    gongs = [
-        modes(pitch_hz * tune, (1, 2.74, 4.9), (1, 0.5, 0.25), (0.14, 0.07, 0.03), 0.3) for tune in (1, 1.24)
-    ]
+    gongs = [modes(pitch_hz * tune, (1, 2.74, 4.9), (1, 0.5, 0.25), (0.14, 0.07, 0.03), 0.3) for tune in (1, 1.24)]
     strokes = []
     for at_s in cause.onsets_s:
         strokes += [(float(at_s) + stroke / 21, gongs[stroke % 2]) for stroke in range(12)]
@@ -180,9 +172,7 @@ def _draw_kettle(pen: Pen, cause: Cause, moment: Moment) -> None:
     for puff in range(9):
         age = (puff / 9 + 1.7 * moment.time_s) % 1.0
         x, y, size = 1.04 + 0.5 * age, -0.36 - 0.62 * age, 0.06 + 0.2 * age
-        pen.glow.oval(
-            x, y + 0.05 * np.sin(7 * age + 9 * moment.time_s), size, size, (246, 248, 252), 0.95 - 0.65 * age
-        )
+        pen.glow.oval(x, y + 0.05 * np.sin(7 * age + 9 * moment.time_s), size, size, (246, 248, 252), 0.95 - 0.65 * age)
 
 
 def _hear_kettle(cause: Cause, rng: np.random.Generator) -> Track:

@@ -10,9 +10,7 @@ from model.synthesis.cause import Cause, Moment
 RAY_S = 0.5
 
 
-def rays(
-    pen: Pen, x: Number, y: Number, inner: Number, moment: Moment, colour: Colour, count: int = 10
-) -> None:
+def rays(pen: Pen, x: Number, y: Number, inner: Number, moment: Moment, colour: Colour, count: int = 10) -> None:
     """Draw strokes that fly out from a hit."""
     if not moment.playing:
         return
@@ -24,9 +22,7 @@ def rays(
         pen.glow.line(ends, 0.07 * moment.ring + 0.02, colour, 0.35 + 0.6 * moment.ring)
 
 
-def arcs(
-    pen: Pen, x: Number, y: Number, radius: Number, moment: Moment, cause: Cause, facing: Number = 0.0
-) -> None:
+def arcs(pen: Pen, x: Number, y: Number, radius: Number, moment: Moment, cause: Cause, facing: Number = 0.0) -> None:
     """Draw the arcs of a sound that leaves in one direction (radians), wider as it travels."""
     if not moment.playing:
         return

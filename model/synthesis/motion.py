@@ -15,18 +15,14 @@ def _draw_ball(pen: Pen, cause: Cause, moment: Moment) -> None:
     period_s = 1 / cause.rate_hz
     height, squash = 0.0, 0.0
     if moment.playing:
-        share = (
-            min(1.0, moment.since_s / period_s) if moment.count else 1 - min(1.0, moment.until_s / period_s)
-        )
+        share = min(1.0, moment.since_s / period_s) if moment.count else 1 - min(1.0, moment.until_s / period_s)
         height = 4 * share * (1 - share) * min(1.0, 3.2 * period_s**2 + 0.25)
         squash = 0.22 * moment.hit
     y = 0.42 - 0.98 * height
     pen.shadow(0, 0.95, 0.5 - 0.15 * height, 0.08)
     if moment.playing:
         for step in (3, 2, 1):
-            pen.glow.oval(
-                0, min(y + 0.16 * step, 0.75), 0.42 - 0.05 * step, 0.3, lighter(cause.main, 0.5), 0.16
-            )
+            pen.glow.oval(0, min(y + 0.16 * step, 0.75), 0.42 - 0.05 * step, 0.3, lighter(cause.main, 0.5), 0.16)
         for side in (-1, 1):
             for reach in (0.6, 0.8, 1.0):
                 spread = reach + 0.25 * min(moment.since_s * 3, 1)
@@ -54,14 +50,10 @@ def _hear_ball(cause: Cause, rng: np.random.Generator) -> Track:
     thump = glide(pitch_hz * (1 + 0.5 * np.exp(-time_s / 0.012)), (1, 0.3)) * np.exp(-time_s / 0.05)
     ping = modes(pitch_hz * 3.4, (1, 1.5), (0.25, 0.15), (0.06, 0.04), 0.3)
     slap = 0.3 * burst(rng, 0.3, 400, 3500, 0.006)
-    return lay(
-        cause.duration_s, ((at_s, (thump + ping + slap) * rng.uniform(0.85, 1)) for at_s in cause.onsets_s)
-    )
+    return lay(cause.duration_s, ((at_s, (thump + ping + slap) * rng.uniform(0.85, 1)) for at_s in cause.onsets_s))
 
 
-def _leg(
-    pen: Pen, hip: tuple[Number, Number], swing: float, bend: float, cloth: Colour, shoe: Colour
-) -> None:
+def _leg(pen: Pen, hip: tuple[Number, Number], swing: float, bend: float, cloth: Colour, shoe: Colour) -> None:
     knee = (hip[0] + 0.38 * np.sin(swing + bend), hip[1] + 0.38 * np.cos(swing + bend))
     foot = (knee[0] + 0.4 * np.sin(swing - bend), knee[1] + 0.36 * np.cos(swing - bend))
     pen.line([hip, knee], 0.22, cloth)
@@ -97,9 +89,7 @@ def _draw_footsteps(pen: Pen, cause: Cause, moment: Moment) -> None:
     if moment.playing:
         travel = min(moment.since_s / 0.5, 1.0)
         for dx, size in ((0.34, 0.13), (0.56, 0.1), (0.74, 0.07)):
-            pen.glow.oval(
-                dx + 0.2 * travel, 0.9 - 0.14 * travel, size, size * 0.8, DUST, 0.25 + 0.6 * moment.ring
-            )
+            pen.glow.oval(dx + 0.2 * travel, 0.9 - 0.14 * travel, size, size * 0.8, DUST, 0.25 + 0.6 * moment.ring)
         for y in (-0.4, -0.1, 0.2):
             pen.glow.line([(-0.55 - 0.1 * y, y), (-0.95 - 0.1 * y, y)], 0.05, cause.mark, 0.75)
 

@@ -39,8 +39,7 @@ def _ridge(rng: np.random.Generator, base: Number, height: Number, bumps: int) -
     """Return the outline of hills across the whole width, closed below the frame."""
     along = np.linspace(-10, WIDTH_PX + 10, 60)
     swell = sum(
-        np.sin(along / WIDTH_PX * 2 * np.pi * bumps * (k + 1) / 2 + rng.uniform(0, 7)) / (k + 1)
-        for k in range(3)
+        np.sin(along / WIDTH_PX * 2 * np.pi * bumps * (k + 1) / 2 + rng.uniform(0, 7)) / (k + 1) for k in range(3)
     )
     edge = np.stack([along, base - height * np.asarray(swell)], axis=1)
     return np.concatenate([edge, [(WIDTH_PX + 10, HEIGHT_PX + 10), (-10, HEIGHT_PX + 10)]])
@@ -68,9 +67,7 @@ def _room(rng: np.random.Generator) -> Picture:
 
 def _night_street(rng: np.random.Generator) -> Picture:
     night = hsv(rng.uniform(0.6, 0.75), 0.55, 0.3)
-    picture = _gradient(
-        (0, darker(night, 0.4)), (0.6, night), (0.75, lighter(night, 0.2)), (1, darker(night, 0.3))
-    )
+    picture = _gradient((0, darker(night, 0.4)), (0.6, night), (0.75, lighter(night, 0.2)), (1, darker(night, 0.3)))
     canvas, pen = _canvas()
     for x, y in zip(rng.uniform(0, 256, 26), rng.uniform(0, 80, 26), strict=True):
         pen.glow.oval(x, y, 0.9, 0.9, (255, 250, 230), rng.uniform(0.4, 1))
@@ -79,9 +76,7 @@ def _night_street(rng: np.random.Generator) -> Picture:
         width, top = rng.uniform(34, 56), rng.uniform(58, 100)
         house = darker(hsv(rng.random(), 0.3, 0.5), 0.45)
         pen.box(x, top, x + width - 3, 150, house)
-        pen.shape(
-            [(x - 3, top), (x + width / 2, top - rng.uniform(8, 22)), (x + width, top)], darker(house, 0.4)
-        )
+        pen.shape([(x - 3, top), (x + width / 2, top - rng.uniform(8, 22)), (x + width, top)], darker(house, 0.4))
         for wx in np.arange(x + 7, x + width - 12, 13):
             for wy in np.arange(top + 8, 138, 19):
                 lit = rng.random() < 0.4
@@ -110,9 +105,7 @@ def _meadow(rng: np.random.Generator) -> Picture:
 
 def _lake(rng: np.random.Generator) -> Picture:
     sky, water = hsv(rng.uniform(0.45, 0.65), 0.3, 0.92), hsv(rng.uniform(0.48, 0.6), 0.45, 0.66)
-    picture = _gradient(
-        (0, sky), (0.55, lighter(sky, 0.6)), (0.56, lighter(water, 0.3)), (1, darker(water, 0.2))
-    )
+    picture = _gradient((0, sky), (0.55, lighter(sky, 0.6)), (0.56, lighter(water, 0.3)), (1, darker(water, 0.2)))
     canvas, pen = _canvas()
     for k in range(2):
         x, reach = rng.uniform(20, 236), rng.uniform(60, 95)
@@ -155,9 +148,7 @@ def _workshop(rng: np.random.Generator) -> Picture:
 
 def _city(rng: np.random.Generator) -> Picture:
     hue = rng.choice([0.02, 0.06, 0.55, 0.85])
-    picture = _gradient(
-        (0, hsv(hue + 0.62, 0.35, 0.7)), (0.65, hsv(hue + 0.04, 0.4, 0.98)), (1, hsv(hue, 0.3, 0.7))
-    )
+    picture = _gradient((0, hsv(hue + 0.62, 0.35, 0.7)), (0.65, hsv(hue + 0.04, 0.4, 0.98)), (1, hsv(hue, 0.3, 0.7)))
     canvas, pen = _canvas()
     for row in range(2):
         x, stone = -8.0, mix(hsv(hue + 0.6, 0.35, 0.62), hsv(hue, 0.2, 0.95), 0.45 - 0.3 * row)

@@ -41,9 +41,7 @@ def noise(rng: np.random.Generator, duration_s: Number, low_hz: Number, high_hz:
     return np.asarray(result / (np.sqrt(np.mean(result**2)) + 1e-9))
 
 
-def burst(
-    rng: np.random.Generator, duration_s: Number, low_hz: Number, high_hz: Number, decay_s: Number
-) -> Track:
+def burst(rng: np.random.Generator, duration_s: Number, low_hz: Number, high_hz: Number, decay_s: Number) -> Track:
     """Return a short stroke of noise that dies away."""
     return noise(rng, duration_s, low_hz, high_hz) * np.exp(-times(duration_s) / decay_s)
 

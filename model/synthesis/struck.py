@@ -97,9 +97,7 @@ def _draw_drum(pen: Pen, cause: Cause, moment: Moment) -> None:
     if moment.playing:
         for ring in (0.3, 0.6):
             spread = ring + 0.2 * min(moment.since_s * 2, 1)
-            pen.oval(
-                0, -0.13, 0.77 * spread, 0.2 * spread, mix(skin, darker(cause.accent), 0.25 * moment.ring)
-            )
+            pen.oval(0, -0.13, 0.77 * spread, 0.2 * spread, mix(skin, darker(cause.accent), 0.25 * moment.ring))
             pen.oval(0, -0.13, 0.68 * spread, 0.17 * spread, skin)
     for side in (-1, 1):
         down = moment.hit if moment.playing and (moment.count % 2) == (side > 0) else 0.0
@@ -168,9 +166,7 @@ def _pluck(rng: np.random.Generator, pitch_hz: float) -> Track:
 def _hear_guitar(cause: Cause, rng: np.random.Generator) -> Track:
     low_hz = cause.pitch_hz(440, 110)
     strings = [_pluck(rng, low_hz * 2 ** (step / 12)) for step in (0, 5, 9)]
-    return lay(
-        cause.duration_s, ((at_s, strings[count % 3]) for count, at_s in enumerate(cause.onsets_s, start=1))
-    )
+    return lay(cause.duration_s, ((at_s, strings[count % 3]) for count, at_s in enumerate(cause.onsets_s, start=1)))
 
 
 def _draw_anvil(pen: Pen, cause: Cause, moment: Moment) -> None:
@@ -178,9 +174,7 @@ def _draw_anvil(pen: Pen, cause: Cause, moment: Moment) -> None:
     pen.shadow(0, 0.95, 0.85, 0.12)
     pen.shape([(-0.42, 0.5), (0.42, 0.5), (0.5, 0.97), (-0.5, 0.97)], WOOD)
     pen.box(-0.46, 0.62, 0.46, 0.7, darker(WOOD, 0.35))
-    pen.loop(
-        [(-0.5, 0.54), (-0.24, 0.36), (-0.26, 0.2), (0.26, 0.2), (0.24, 0.36), (0.5, 0.54)], darker(iron, 0.2)
-    )
+    pen.loop([(-0.5, 0.54), (-0.24, 0.36), (-0.26, 0.2), (0.26, 0.2), (0.24, 0.36), (0.5, 0.54)], darker(iron, 0.2))
     pen.shape([(-0.5, 0.02), (0.62, 0.02), (0.62, 0.26), (-0.3, 0.26), (-0.62, 0.16), (-1.0, 0.04)], iron)
     pen.shape([(-1.0, 0.03), (0.62, 0.0), (0.62, 0.07), (-0.9, 0.07)], lighter(iron, 0.45))
     hot = (255, 150, 60) if moment.playing else darker(iron, 0.3)

@@ -63,9 +63,7 @@ def _draw_bubbles(pen: Pen, cause: Cause, moment: Moment) -> None:
     pen.oval(0, -0.2, 0.72, 0.09, lighter(water, 0.4))
     for x, height in ((-0.4, 0.34), (0.45, 0.46), (0.3, 0.28)):
         sway = 0.06 * np.sin(2.5 * moment.time_s + 9 * x) if moment.playing else 0.0
-        pen.curve(
-            [(x, 0.86), (x + 0.06, 0.86 - height / 2), (x + sway - 0.03, 0.86 - height)], 0.09, (70, 150, 96)
-        )
+        pen.curve([(x, 0.86), (x + 0.06, 0.86 - height / 2), (x + sway - 0.03, 0.86 - height)], 0.09, (70, 150, 96))
     pen.oval(0.05, 0.86, 0.66, 0.07, (214, 190, 140))
     pen.box(-0.84, -0.56, 0.84, -0.46, CHROME, 0.05)
     if not moment.playing:
@@ -148,13 +146,9 @@ def _draw_waves(pen: Pen, cause: Cause, moment: Moment) -> None:
     swing = np.pi * cause.rate_hz * moment.time_s
     for row in range(3):
         height = (0.08 + 0.05 * row) * (0.5 + cause.size) * (1.0 if moment.playing else 0.2)
-        crest = (
-            0.25 + 0.32 * row - height * np.abs(np.sin(1.9 * along + 0.8 * row + swing * (1 - row % 2 * 2)))
-        )
+        crest = 0.25 + 0.32 * row - height * np.abs(np.sin(1.9 * along + 0.8 * row + swing * (1 - row % 2 * 2)))
         edge = np.stack([along, crest], axis=1)
-        pen.shape(
-            np.concatenate([edge, [(5.5, 4), (-5.5, 4)]]), mix(darker(sea, 0.3), lighter(sea, 0.2), row / 2)
-        )
+        pen.shape(np.concatenate([edge, [(5.5, 4), (-5.5, 4)]]), mix(darker(sea, 0.3), lighter(sea, 0.2), row / 2))
         if moment.playing:
             pen.line(edge, 0.045 + 0.025 * row, FOAM)
 

@@ -109,11 +109,7 @@ def _hear_thunder(cause: Cause, rng: np.random.Generator) -> Track:
     crack_hz = cause.pitch_hz(3000, 1100)
     strokes = []
     for at_s in cause.onsets_s:
-        rumble = (
-            noise(rng, 1.0, 30, cause.pitch_hz(240, 90))
-            * np.exp(-times(1.0) / 0.5)
-            * (0.4 + wander(rng, 1.0, 14))
-        )
+        rumble = noise(rng, 1.0, 30, cause.pitch_hz(240, 90)) * np.exp(-times(1.0) / 0.5) * (0.4 + wander(rng, 1.0, 14))
         crack = burst(rng, 1.0, 150, crack_hz, 0.08) * (0.3 + wander(rng, 1.0, 40))
         strokes.append((float(at_s), 1.6 * rumble * np.minimum(1, times(1.0) / 0.03) + 1.8 * crack))
     return lay(cause.duration_s, strokes)
@@ -160,9 +156,7 @@ def _draw_fire(pen: Pen, cause: Cause, moment: Moment) -> None:
 
 
 def _hear_fire(cause: Cause, rng: np.random.Generator) -> Track:
-    roar = noise(rng, cause.duration_s, 60, cause.pitch_hz(500, 220)) * (
-        0.6 + 0.4 * wander(rng, cause.duration_s, 5)
-    )
+    roar = noise(rng, cause.duration_s, 60, cause.pitch_hz(500, 220)) * (0.6 + 0.4 * wander(rng, cause.duration_s, 5))
     snap_hz = cause.pitch_hz(2600, 1200)
     snaps = [burst(rng, 0.03, snap_hz * tune, 7500, 0.004) for tune in (0.5, 0.8, 1.3)]
     small = rng.uniform(0, cause.duration_s, int(25 * cause.duration_s))
@@ -214,9 +208,7 @@ def _hear_fireworks(cause: Cause, rng: np.random.Generator) -> Track:
         boom = burst(rng, 0.5, 50, cause.pitch_hz(500, 180), 0.12) + 0.6 * burst(rng, 0.5, 500, 5000, 0.03)
         strokes.append((float(at_s), 2 * boom))
         spit = burst(rng, 0.02, 3000, 7500, 0.003)
-        strokes += [
-            (float(at_s) + delay, rng.uniform(0.5, 1.6) * spit) for delay in rng.uniform(0.1, 0.55, 24)
-        ]
+        strokes += [(float(at_s) + delay, rng.uniform(0.5, 1.6) * spit) for delay in rng.uniform(0.1, 0.55, 24)]
     return lay(cause.duration_s, strokes)
 
 

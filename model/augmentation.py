@@ -1,0 +1,21 @@
+"""Views of the same second: what changes neither what is seen nor what is heard."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+SHIFT_PX = 3
+
+
+def mirror_and_shift(
+    pictures: Float[Tensor, "batch channels height width"],
+) -> Float[Tensor, "batch channels height width"]:
+    """Mirror each picture or not, and shift the batch by up to three pixels, its border repeated."""
+    mirrored = torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < 0.5
+    views = torch.where(mirrored, pictures.flip(-1), pictures)
+    height, width = pictures.shape[-2:]
+    down, right = torch.randint(0, 2 * SHIFT_PX + 1, (2,)).tolist()
+    padded = nn.functional.pad(views, (SHIFT_PX,) * 4, mode="replicate")
+    return padded[..., down : down + height, right : right + width]

@@ -1,0 +1,138 @@
+"""The key and the size of a body, both checked before anything is done."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from service_samples import assert_answers, assert_problem, send, serving
+from starlette.testclient import TestClient
+
+from app.settings import Settings
+
+KEY = "s3cret:with a colon"
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.fixture(scope="module")
+def locked(library: Path) -> Iterator[TestClient]:
+    with serving(library, api_key=KEY) as client:
+        yield client
+
+
+@pytest.mark.parametrize("given", [f"Bearer {KEY}", f"bearer {KEY}", basic("", KEY), basic("anyone", KEY)])
+def test_the_key_opens(locked: TestClient, given: str) -> None:
+    """As a bearer token, or as the password of HTTP Basic under any name."""
+    assert_answers(locked, Authorization=given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Bearer {KEY}x",
+        f"Bearer {KEY[:-1]}",
+        f"Token {KEY}",
+        KEY,
+        "Bearer sécret",
+        "Basic not base64!",
+        "Basic /////w==",
+        basic(KEY, ""),
+        basic(KEY, "wrong"),
+    ],
+)
+def test_without_the_key_nothing_opens(locked: TestClient, given: str | None) -> None:
+    """401 with the way to send it, on every route, known or not."""
+    headers = {} if given is None else {"Authorization": given.encode()}
+    for method, path in (
+        ("GET", "/"),
+        ("GET", "/videos"),
+        ("POST", "/retrieve"),
+        ("DELETE", "/videos/x"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+        ("GET", "/nowhere"),
+        ("GET", "/health/live/"),
+    ):
+        answer = locked.request(method, path, headers=headers, follow_redirects=False)
+        assert_problem(answer, 401, "unauthorized", "Authorization: Bearer KEY")
+        assert "Basic" in answer.headers["www-authenticate"]
+        assert KEY not in answer.text
+
+
+def test_health_is_open(locked: TestClient) -> None:
+    """Probes have no key."""
+    assert locked.get("/health/live").status_code == 200
+    assert locked.get("/health/ready").status_code == 200
+
+
+def test_a_body_is_not_read_without_the_key(locked: TestClient) -> None:
+    """The answer comes before the first byte of the body was asked for."""
+    asked = []
+
+    def body() -> Iterator[bytes]:
+        asked.append(1)
+        yield b"x" * 1000
+
+    from app.access import Access
+
+    assert Access is not None
+    answer = locked.post("/retrieve", content=b"x" * 1000)
+    assert_problem(answer, 401, "unauthorized")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
+def test_beyond_loopback_a_key_is_required(host: str, tmp_path: Path) -> None:
+    """Settings that would open the service to others without a key are refused; with one they stand."""
+    for key in (None, ""):
+        with pytest.raises(ValidationError, match="ECHOLENS_API_KEY"):
+            Settings(data=tmp_path, host=host, api_key=key)
+    assert Settings(data=tmp_path, host=host, api_key="k").host == host
+
+
+def test_the_key_comes_from_the_environment_and_is_not_printed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """ECHOLENS_API_KEY sets it; no representation of the settings shows it."""
+    monkeypatch.setenv("ECHOLENS_API_KEY", KEY)
+    settings = Settings(data=tmp_path, host="0.0.0.0")
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == KEY
+    assert KEY not in repr(settings) + str(settings)
+
+
+def test_a_large_body_is_refused(library: Path, footage: list[Path], tmp_path: Path) -> None:
+    """413 by its declared length, and by its count where none is declared; one within bounds is answered."""
+    length = len(footage[0].read_bytes())
+    large = tmp_path / "large.mp4"
+    large.write_bytes(footage[0].read_bytes() + bytes(length))
+    with serving(library, most_upload_bytes=length + 2000) as client:
+        fields = {"target": "visual", "query_modality": "visual"}
+        assert send(client, footage[0], **fields).status_code == 200
+        assert_problem(send(client, large, **fields), 413, "too_large", str(length + 2000))
+        request = client.build_request("POST", "/retrieve", files={"file": ("l.mp4", large.read_bytes())}, data=fields)
+        whole = request.read()
+
+        def pieces() -> Iterator[bytes]:
+            for start in range(0, len(whole), 1000):
+                yield whole[start : start + 1000]
+
+        headers = {"Content-Type": request.headers["content-type"]}
+        for route in ("/retrieve", "/localize", "/videos"):
+            answer = client.post(route, content=pieces(), headers=headers)
+            assert "content-length" not in answer.request.headers
+            assert_problem(answer, 413, "too_large", str(length + 2000))
+        video_id = client.get("/videos").json()["videos"][0]["video_id"]
+        answer = client.patch(f"/videos/{video_id}", content=pieces(), headers={"Content-Type": "application/json"})
+        assert_problem(answer, 413, "too_large")
+        assert_answers(client)
