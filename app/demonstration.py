@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 from app.ingest import Outcome, Source, ingest
 from app.session import Session
 from model.corpus import Annotation
 from model.media import Limits
-from model.synthesis.film import FilmedClip, film_clip
+from model.synthesis.clips import plan_clip
+from model.synthesis.film import film_clip
 
 CLIPS = 112  # four of each kind
 FIRST_SEED = 0  # the shipped model was trained on seeds from 1,000,000, and is evaluated on those from 500,000
@@ -28,10 +30,11 @@ def make_demonstration(
     # spawn: a forked copy of a process that has threads (torch, FAISS) may hang
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         films = pool.map(partial(film_clip, directory=directory), range(first_seed, first_seed + clips))
-        return ingest(session, _sources(films), Limits(), done)
+        return ingest(session, _sources(films, first_seed), Limits(), done)
 
 
-def _sources(films: Iterator[FilmedClip]) -> Iterator[Source]:
-    for film in films:
-        annotation = Annotation("", film.kind, film.event_start_s, film.event_end_s)
-        yield Source(film.path, film.path.name, annotation)
+def _sources(films: Iterator[Path], first_seed: int) -> Iterator[Source]:
+    for seed, path in enumerate(films, first_seed):
+        plan = plan_clip(seed)
+        annotation = Annotation("", plan.kind, plan.event_start_s, plan.event_end_s)
+        yield Source(path, path.name, annotation)

@@ -20,12 +20,14 @@ from app.session import Session
 from index.catalogue import Failure, LatentBatch, Video
 from model.corpus import Annotation
 from model.encoder import Encoder
-from model.errors import MediaError, UntrainedLibrary
+from model.errors import MediaError, NotAMedium, UntrainedLibrary
 from model.features import Features
-from model.media import Limits, hash_file, open_medium
+from model.media import Limits, Medium, hash_file, open_medium
 from model.msvae import Modality
 
 MOST_DECODERS = 4
+# Footage that registries of types, where a machine has one, call an application, a text or a 3-D model.
+MISNAMED = (".ts", ".mts", ".mxf", ".asf", ".ogx", ".rm")
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of a file; `code` and `detail` tell why it failed."""
+    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks."""
 
     path: Path
     state: Literal["added", "known", "failed"]
     video_id: str | None = None
     code: str | None = None
     detail: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class _Decoded:
     video: Video
     features: Features
+    note: str | None
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -117,6 +121,8 @@ def _ahead(
 
 def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Video:
     """Return a file's features, or the video that is in the library already."""
+    if _printable(source.path) != str(source.path):
+        raise NotAMedium(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
     medium = open_medium(source.path, limits)
     sha256 = hash_file(source.path)
     known = session.library.catalogue.find_by_sha256(sha256)
@@ -124,7 +130,6 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
         return known
     previews = Previews(session.library, sha256[:16])
     features = read_features(source.path, session.front_end, limits, previews.write)
-    features.save(session.library.features_path(sha256, session.front_end.identity))
     annotation = source.annotation or Annotation(sha256[:16])
     return _Decoded(
         Video(
@@ -141,7 +146,20 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
             _now(),
         ),
         features,
+        _note(medium, features),
     )
+
+
+def _note(medium: Medium, features: Features) -> str | None:
+    """Return what a file lacks for search across modalities, if anything."""
+    silent, seconds = int((~features.heard).sum()), len(features.heard)
+    if not medium.has_picture:
+        return "no picture: only its sound can be found"
+    if not medium.has_sound:
+        return "no sound track: only its picture can be found"
+    if silent == seconds:
+        return "its sound track is silent: only its picture can be found"
+    return f"{silent} of {seconds} s are silent" if silent else None
 
 
 def _finish(session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]) -> Outcome:
@@ -150,7 +168,7 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
         decoded = future.result()
     except MediaError as error:
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
-        catalogue.record_failure(Failure(str(source.path), error.code, detail, _now()))
+        catalogue.record_failure(Failure(_printable(source.path), error.code, detail, _now()))
         return Outcome(source.path, "failed", None, error.code, detail)
     if isinstance(decoded, Video):
         return Outcome(source.path, "known", decoded.video_id)
@@ -158,7 +176,7 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
     rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
     batches = encoded(encoder, features) if encoder else {}
     catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
-    return Outcome(source.path, "added", decoded.video.video_id)
+    return Outcome(source.path, "added", decoded.video.video_id, note=decoded.note)
 
 
 def encoded(encoder: Encoder, features: Features) -> dict[Modality, LatentBatch]:
@@ -179,8 +197,15 @@ def encoded(encoder: Encoder, features: Features) -> dict[Modality, LatentBatch]
 def _may_be_medium(relative: Path) -> bool:
     if any(part.startswith(".") for part in relative.parts):
         return False
+    if relative.suffix.lower() in MISNAMED:
+        return True
     guess, _ = mimetypes.guess_type(relative.name)
     return guess is None or guess.split("/")[0] in ("audio", "video", "image")
+
+
+def _printable(path: Path) -> str:
+    """Return a path as text; bytes of its name that are none become question marks."""
+    return str(path).encode(errors="replace").decode()
 
 
 def _now() -> str:

@@ -25,10 +25,16 @@ def read_labels(path: Path) -> dict[Path, Annotation]:
             missing = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
             if missing:
                 raise QueryError(f"{path} has no column {missing[0]}; {', '.join(COLUMNS)} are expected")
-            return {
-                Path(os.path.abspath(path.parent / row["file"])): _annotation(path, number, row)
-                for number, row in enumerate(reader, 2)
-            }
+            found: dict[Path, Annotation] = {}
+            for row in reader:
+                annotation = _annotation(f"{path.name}, line {reader.line_num}", row)
+                labelled = Path(os.path.abspath(path.parent / annotation.video_id))
+                if found.setdefault(labelled, annotation) != annotation:
+                    raise QueryError(
+                        f"{path.name}, line {reader.line_num}: {annotation.video_id} was labelled otherwise above; "
+                        "one line a file is expected"
+                    )
+            return found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise QueryError(f"the labels {path} cannot be read ({error}); a CSV in UTF-8 is expected") from error
 
@@ -37,6 +43,8 @@ def checked_annotation(
     video_id: str, label: str | None, start_s: float | None, end_s: float | None, where: str
 ) -> Annotation:
     """Return an annotation. Raises QueryError if an event has no label, no length, or one end only."""
+    if any("\ud800" <= character <= "\udfff" for character in label or ""):
+        raise QueryError(f"{where}: the label holds half a character (a lone surrogate), whole ones are expected")
     if (start_s is None) != (end_s is None):
         raise QueryError(f"{where}: an event needs both event_start_s and event_end_s, or neither")
     if start_s is not None and end_s is not None:
@@ -47,8 +55,9 @@ def checked_annotation(
     return Annotation(video_id, label or None, start_s, end_s)
 
 
-def _annotation(path: Path, number: int, row: dict[str, str]) -> Annotation:
-    where = f"{path.name}, line {number}"
+def _annotation(where: str, row: dict[str, str]) -> Annotation:
+    if not row["file"]:
+        raise QueryError(f"{where}: no file given; its path relative to the CSV is expected")
     try:
         start_s, end_s = (float(text) if (text := row.get(c)) else None for c in ("event_start_s", "event_end_s"))
     except ValueError as error:

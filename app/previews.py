@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from index.catalogue import SegmentRow
 from index.library import Library
-from model.errors import NotFound
+from model.errors import MediaError, NotFound
 from model.media import Limits, open_medium
 from model.previews import encode_jpeg, encode_wav
 from model.segments import Segment
@@ -46,10 +48,19 @@ class Previews:
             raise NotFound(f"segment {row.segment_id} has no {what}")
         path = self._directory / f"{row.start_s}.{suffix}"
         if not path.exists():
-            original = original_of(self._library, self._video_id)
+            self._make(row)
+        if not path.exists():
+            raise NotFound(
+                f"the preview of segment {row.segment_id} is gone, and the file that it was made from, "
+                f"{original_of(self._library, self._video_id).name}, has been replaced: ingest that one anew"
+            )
+        return path.read_bytes()
+
+    def _make(self, row: SegmentRow) -> None:
+        original = original_of(self._library, self._video_id)
+        with suppress(MediaError):
             for segment in open_medium(original, Limits()).segments(row.start_s, row.start_s + 1):
                 self.write(segment)
-        return path.read_bytes()
 
 
 def original_of(library: Library, video_id: str) -> Path:
@@ -61,6 +72,6 @@ def original_of(library: Library, video_id: str) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}.partial")
+    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}-{threading.get_ident()}.partial")
     partial.write_bytes(content)
     os.replace(partial, path)

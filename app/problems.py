@@ -83,6 +83,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, errors.EcholensError):  # FastAPI wraps what reading a body raises
+            return await ours(request, error.__cause__)
         detail = str(error.detail)
         if error.status_code in (404, 405):
             detail = f"{request.method} {request.url.path} is no route of this service; /docs lists them"

@@ -148,14 +148,16 @@ def _best_of_videos(shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarr
 
 def _allowed(shelf: Shelf, question: Question) -> Bool[np.ndarray, "n"] | None:
     table = shelf.table
-    filters = [
-        (question.label, lambda value: table.labels == value),
-        (question.video_id, lambda value: table.video_ids == value),
-        (question.after_s, lambda value: table.start_s >= value),
-        (question.before_s, lambda value: table.start_s + 1 <= value),
-    ]
-    masks = [np.asarray(test(value)) for value, test in filters if value is not None]
-    return np.logical_and.reduce(masks) if masks else None
+    masks = []
+    if question.label is not None:
+        masks.append(table.labels == question.label)
+    if question.video_id is not None:
+        masks.append(table.video_ids == question.video_id)
+    if question.after_s is not None:
+        masks.append(table.start_s >= question.after_s)
+    if question.before_s is not None:
+        masks.append(table.start_s + 1 <= question.before_s)
+    return np.asarray(np.logical_and.reduce(masks)) if masks else None
 
 
 def _first(found: SearchResult, count: int) -> SearchResult:

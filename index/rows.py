@@ -93,7 +93,9 @@ def segment_of(row: sqlite3.Row) -> SegmentRow:
 def job_of(row: sqlite3.Row) -> Job:
     """Read the columns JOB."""
     values: dict[str, Any] = dict(row)
-    return Job(**values | {"payload": json.loads(row["payload"]), "result": json.loads(row["result"])})
+    values |= {name: json.loads(row[name]) for name in ("payload", "result")}
+    values["progress"] = float(row["progress"])  # RETURNING gives a whole number of a REAL column as an int
+    return Job(**values)
 
 
 def put_latents(

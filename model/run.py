@@ -155,8 +155,8 @@ class Run:
             audio, visual = (torch.from_numpy(getattr(self.corpus, m)[rows]).to(self.device) for m in MODALITIES)
             if self.recipe.augment and visual.ndim == 4:
                 visual = mirror_and_shift(visual)
-            video = torch.from_numpy(self.corpus.video[rows]).to(self.device)
-            yield self.normalization("audio", audio), self.normalization("visual", visual), video
+            videos = torch.from_numpy(self.corpus.video[rows]).to(self.device)
+            yield self.normalization("audio", audio), self.normalization("visual", visual), videos
 
     def _objective(self, number: int) -> Objective:
         epochs, kl = self.recipe.kl_warm_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from pydantic import ValidationError
 from service_samples import assert_answers, assert_problem, send, serving
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
+from app.access import Access
 from app.settings import Settings
 
 KEY = "s3cret:with a colon"
@@ -76,19 +79,24 @@ def test_health_is_open(locked: TestClient) -> None:
     assert locked.get("/health/ready").status_code == 200
 
 
-def test_a_body_is_not_read_without_the_key(locked: TestClient) -> None:
-    """The answer comes before the first byte of the body was asked for."""
-    asked = []
+def test_a_body_is_not_read_without_the_key() -> None:
+    """The answer comes before the first byte of the body is asked for, as does that to one too long."""
+    sent: list[int] = []
 
-    def body() -> Iterator[bytes]:
-        asked.append(1)
-        yield b"x" * 1000
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("the request went through")
 
-    from app.access import Access
+    async def receive() -> Message:
+        raise AssertionError("the body was read")
 
-    assert Access is not None
-    answer = locked.post("/retrieve", content=b"x" * 1000)
-    assert_problem(answer, 401, "unauthorized")
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            sent.append(message["status"])
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/videos", "headers": [(b"content-length", b"11")]}
+    asyncio.run(Access(application, KEY, 10)(scope, receive, send))
+    asyncio.run(Access(application, None, 10)(scope, receive, send))
+    assert sent == [401, 413]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])

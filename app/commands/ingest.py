@@ -52,6 +52,8 @@ def ingest_command(
 
             def done(outcome: Outcome) -> None:
                 step(outcome.path.name)
+                if outcome.note:
+                    err.print(f"{outcome.path.name}: {outcome.note}", markup=False, highlight=False)
                 if outcome.state == "failed":
                     err.print(
                         f"{outcome.path.name}: {outcome.code}: {outcome.detail}",
@@ -64,7 +66,9 @@ def ingest_command(
     counts = Counter(o.state for o in outcomes)
     if as_json:
         failed = [asdict(o) for o in outcomes if o.state == "failed"]
-        print_json({"added": counts["added"], "known": counts["known"], "failed": failed, "untrained": untrained})
+        notes = {o.path.name: o.note for o in outcomes if o.note}
+        counted = {state: counts[state] for state in ("added", "known")}
+        print_json(counted | {"failed": failed, "notes": notes, "untrained": untrained})
     else:
         out.print(f"{counts['added']} added, {counts['known']} known before, {counts['failed']} failed")
         if untrained:

@@ -48,6 +48,15 @@ class GeneratedClip:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """Say what a seed's clip will hold: the cause is seen and heard in [event_start_s, event_end_s)."""
+
+    kind: str
+    event_start_s: int
+    event_end_s: int
+
+
+@dataclass(frozen=True)
 class _Place:
     x_px: float
     y_px: float
@@ -56,22 +65,24 @@ class _Place:
     gain: float
 
 
+def plan_clip(seed: int, kind: str | None = None) -> Plan:
+    """Return what `generate_clip` will make of a seed, without making it; raises what it raises."""
+    name = _checked_kind(seed, kind)
+    _, cause_rng, _, _ = _spawn(seed, name)
+    start_s, duration_s = _draw_event(cause_rng)
+    return Plan(name, start_s, start_s + duration_s)
+
+
 def generate_clip(seed: int, kind: str | None = None) -> GeneratedClip:
     """Return the clip of a seed, the same to the last bit at every call.
 
     Without a kind it is KINDS[seed % len(KINDS)], so that any run of seeds is balanced.
     Raises QueryError for a negative seed or an unknown kind.
     """
-    if seed < 0:
-        raise QueryError(f"seed is {seed}; expected 0 or more; pass a whole number that is not negative")
-    name = KINDS[seed % len(KINDS)] if kind is None else kind
-    if name not in KINDS:
-        raise QueryError(f"kind is {name!r}; expected one of {', '.join(KINDS)}; pass one of them")
-    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    scene_rng, cause_rng, event_rng, ambience_rng = rng.spawn(4)
+    name = _checked_kind(seed, kind)
+    scene_rng, cause_rng, event_rng, ambience_rng = _spawn(seed, name)
     chosen = _KINDS[KINDS.index(name)]
-    duration_s = int(cause_rng.integers(2, 9))
-    start_s = int(cause_rng.integers(0, DURATION_S - duration_s + 1))
+    start_s, duration_s = _draw_event(cause_rng)
     scene = draw_scene(scene_rng)
     cause = _draw_cause(chosen, duration_s, cause_rng, dark=bool(scene.mean() < 125))
     place = _draw_place(chosen, cause, cause_rng)
@@ -79,6 +90,26 @@ def generate_clip(seed: int, kind: str | None = None) -> GeneratedClip:
     frames = _film(chosen, cause, place, start_s, at_rest, scene, scene_rng)
     sound = _record(chosen, cause, place, start_s, event_rng, ambience_rng)
     return GeneratedClip(name, seed, start_s, start_s + duration_s, frames, sound)
+
+
+def _checked_kind(seed: int, kind: str | None) -> str:
+    if seed < 0:
+        raise QueryError(f"seed is {seed}; expected 0 or more; pass a whole number that is not negative")
+    name = KINDS[seed % len(KINDS)] if kind is None else kind
+    if name not in KINDS:
+        raise QueryError(f"kind is {name!r}; expected one of {', '.join(KINDS)}; pass one of them")
+    return name
+
+
+def _spawn(seed: int, name: str) -> list[np.random.Generator]:
+    """Return the generators of scene, cause, event and ambience."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())]).spawn(4)
+
+
+def _draw_event(rng: np.random.Generator) -> tuple[int, int]:
+    """Return start and duration, both in whole seconds."""
+    duration_s = int(rng.integers(2, 9))
+    return int(rng.integers(0, DURATION_S - duration_s + 1)), duration_s
 
 
 def _draw_cause(kind: Kind, duration_s: int, rng: np.random.Generator, dark: bool) -> Cause:

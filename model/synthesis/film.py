@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from model.containers import write_mp4
-from model.synthesis.clips import generate_clip
+from model.synthesis.clips import generate_clip, plan_clip
 
 
-@dataclass(frozen=True)
-class FilmedClip:
-    """Say where a generated clip lies and what is true of it; the event is [event_start_s, event_end_s)."""
-
-    path: Path
-    kind: str
-    event_start_s: int
-    event_end_s: int
-
-
-def film_clip(seed: int, directory: Path) -> FilmedClip:
-    """Write the clip of a seed as `directory`/SEED-KIND.mp4; a file that is there already stays."""
-    clip = generate_clip(seed)
-    path = directory / f"{seed:07d}-{clip.kind}.mp4"
+def film_clip(seed: int, directory: Path) -> Path:
+    """Write the clip of a seed as `directory`/SEED-KIND.mp4 and return the path; a file that is there stays."""
+    path = directory / f"{seed:07d}-{plan_clip(seed).kind}.mp4"
     if not path.exists():
-        partial = path.with_suffix(".partial.mp4")
+        clip = generate_clip(seed)
+        partial = path.with_suffix(".partial")
         write_mp4(partial, clip.frames, clip.frame_rate_hz, clip.sound, clip.sample_rate_hz)
         partial.replace(path)
-    return FilmedClip(path, clip.kind, clip.event_start_s, clip.event_end_s)
+    return path
