@@ -36,5 +36,5 @@ def make_demonstration(
 def _sources(films: Iterator[Path], first_seed: int) -> Iterator[Source]:
     for seed, path in enumerate(films, first_seed):
         plan = plan_clip(seed)
-        annotation = Annotation("", plan.kind, plan.event_start_s, plan.event_end_s)
+        annotation = Annotation("", plan.kind, float(plan.event_start_s), float(plan.event_end_s))
         yield Source(path, path.name, annotation)

@@ -175,8 +175,11 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
     features = decoded.features
     rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
     batches = encoded(encoder, features) if encoder else {}
-    catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
-    return Outcome(source.path, "added", decoded.video.video_id, note=decoded.note)
+    features.save(session.library.features_path(decoded.video.sha256, session.front_end.identity))
+    kept = catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
+    if kept != decoded.video:  # a copy that was decoded beside its twin is known only now
+        return Outcome(source.path, "known", kept.video_id)
+    return Outcome(source.path, "added", kept.video_id, note=decoded.note)
 
 
 def encoded(encoder: Encoder, features: Features) -> dict[Modality, LatentBatch]:

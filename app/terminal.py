@@ -44,7 +44,7 @@ def exit_code(error: EcholensError) -> int:
 def fail(error: EcholensError) -> typer.Exit:
     """Print an error and return what ends the command."""
     err.print(f"[bold red]{error.code}[/]: ", end="")
-    err.print(str(error), markup=False, highlight=False)
+    err.print(str(error), markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(exit_code(error))
 
 

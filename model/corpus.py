@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Int64
 from model.errors import TrainingError
 from model.features import Features
 
-Seconds = Bool[np.ndarray, "t"]
+Mask = Bool[np.ndarray, "_"]  # one per second; recordings differ in length, so the axis has no name
 
 UNLABELLED = -1
 FEWEST_VIDEOS = 6  # under this no part of them can be held out
@@ -54,7 +54,7 @@ class Timeline:
         return np.asarray(self.heard & self.seen)
 
     @staticmethod
-    def of(seconds: Sequence[tuple[Annotation, Int64[np.ndarray, "t"], Seconds, Seconds]]) -> Timeline:
+    def of(seconds: Sequence[tuple[Annotation, Int64[np.ndarray, "_"], Mask, Mask]]) -> Timeline:
         """Join recordings, each (annotation, start_s, heard, seen).
 
         A second is of the event where it lies within the marked interval; where a label has no interval,
@@ -126,7 +126,7 @@ def fold(corpus: Corpus, folds: int, seed: int) -> list[tuple[Corpus, Corpus]]:
     return [(corpus.of_videos(np.sort(np.setdiff1d(usable, part))), corpus.of_videos(np.sort(part))) for part in parts]
 
 
-def _event(annotation: Annotation, start_s: Int64[np.ndarray, "t"]) -> Seconds:
+def _event(annotation: Annotation, start_s: Int64[np.ndarray, "t"]) -> Bool[np.ndarray, "t"]:
     if annotation.label is None:
         return np.zeros(len(start_s), bool)
     start = -np.inf if annotation.event_start_s is None else annotation.event_start_s

@@ -41,7 +41,7 @@ def window_probabilities(windows: Float[np.ndarray, "windows"], temperature: flo
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def fit_temperature(windows: list[Float[np.ndarray, "windows"]], truth: list[int]) -> float:
+def fit_temperature(windows: list[Float[np.ndarray, "_"]], truth: list[int]) -> float:
     """Return the temperature under which the true windows are most likely, from a grid of 60.
 
     `windows`: one array of distances per query; `truth`: the row of its true window.

@@ -1,8 +1,8 @@
-"""What training minimizes: reconstruction, KL, Wasserstein, and a correlation of the posterior means.
+"""What training minimizes.
 
-L = reconstruction + kl * KL + wasserstein * W + correlation * C, each of the first two summed over the two
-directions (from audio, from visual). Sources: Zhu et al., ICASSP 2021 (the first three); Zbontar et al.,
-"Barlow Twins", ICML 2021 (the form of the last).
+L = reconstruction + kl * KL + wasserstein * W + contrast * N + correlation * C. Reconstruction and KL are summed over
+the two directions (from audio, from visual). Sources: Zhu et al., ICASSP 2021 (the first three); van den Oord et al.,
+2018 (N, InfoNCE); Zbontar et al., "Barlow Twins", ICML 2021 (C, off by default).
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Objective:
     """
 
     kl: float = 1e-3
-    wasserstein: float = 0.1
+    wasserstein: float = 0.3
     correlation: float = 0.0
     redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
-    contrast: float = 0.0
+    contrast: float = 4.0
     contrast_temperature: float = 0.1  # in units of cosine
     published: bool = False
 
     def __call__(self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor) -> Terms:
-        """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V); `video` (batch,) names theirs."""
+        """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V), of the videos (batch,)."""
         posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
         samples = {m: posteriors[m].sample() for m in MODALITIES}
         reconstruction = sum(

@@ -25,8 +25,8 @@ class Recipe:
     warm_start: bool = True
     held_epochs: int = 10
     batch: int = 256
-    epochs: int = 60
-    patience: int = 12
+    epochs: int = 30
+    patience: int = 8
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     objective: Objective = field(default_factory=Objective)
@@ -47,7 +47,7 @@ PUBLISHED = Recipe(
     patience=15,
     learning_rate=1e-5,
     weight_decay=0.0,
-    objective=Objective(kl=0.01, wasserstein=1.0, published=True),
+    objective=Objective(kl=0.01, wasserstein=1.0, contrast=0.0, published=True),
     kl_warm_up=(10, 0.1),
     one_video_steps=True,
     augment=False,

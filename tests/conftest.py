@@ -37,9 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Iterator[Path]:
-    """Yield the directory of shared media; only for tests marked `shared`."""
-    yield SHARED
+def shared() -> Path:
+    """Return the directory of shared media; only for tests marked `shared`."""
+    return SHARED
 
 
 @pytest.fixture(scope="session")

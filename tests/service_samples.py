@@ -68,8 +68,7 @@ def film(path: Path, channel: int, number: int, seconds: float = CLIP_S) -> Path
 def make_library(directory: Path, files: list[Path]) -> Path:
     """Ingest files, each labelled by its name up to the dash and with the same event."""
     sources = [
-        Source(path, path.name, Annotation("", path.stem.partition("-")[0], *map(float, EVENT_S)))
-        for path in files
+        Source(path, path.name, Annotation("", path.stem.partition("-")[0], *map(float, EVENT_S))) for path in files
     ]
     outcomes = ingest_into(directory, sources)
     assert {o.state for o in outcomes} == {"added"}, outcomes

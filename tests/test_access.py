@@ -56,7 +56,7 @@ def test_the_key_opens(locked: TestClient, given: str) -> None:
 )
 def test_without_the_key_nothing_opens(locked: TestClient, given: str | None) -> None:
     """401 with the way to send it, on every route, known or not."""
-    headers = {} if given is None else {"Authorization": given.encode()}
+    headers = {} if given is None else {b"Authorization": given.encode()}
     for method, path in (
         ("GET", "/"),
         ("GET", "/videos"),
@@ -108,9 +108,7 @@ def test_beyond_loopback_a_key_is_required(host: str, tmp_path: Path) -> None:
     assert Settings(data=tmp_path, host=host, api_key="k").host == host
 
 
-def test_the_key_comes_from_the_environment_and_is_not_printed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_key_comes_from_the_environment_and_is_not_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """ECHOLENS_API_KEY sets it; no representation of the settings shows it."""
     monkeypatch.setenv("ECHOLENS_API_KEY", KEY)
     settings = Settings(data=tmp_path, host="0.0.0.0")

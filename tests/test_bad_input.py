@@ -219,9 +219,7 @@ def test_an_unknown_direction_is_refused(client: TestClient, footage: list[Path]
     assert_problem(answer, 422, "invalid_request", "direction", "a2v", "v2a")
 
 
-def test_a_query_file_longer_than_the_clip_is_refused(
-    client: TestClient, footage: list[Path], tmp_path: Path
-) -> None:
+def test_a_query_file_longer_than_the_clip_is_refused(client: TestClient, footage: list[Path], tmp_path: Path) -> None:
     """Seven seconds do not fit into five."""
     sound = write_sound(tmp_path / "s.wav", stepped_tone(7, 16000), 16000)
     files = {
@@ -330,9 +328,7 @@ def test_a_name_that_is_none_is_refused_or_replaced(client: TestClient, tmp_path
     ids=["cut", "none", "no boundary", "bytes", "json", "nothing"],
 )
 @pytest.mark.parametrize("route", ["/retrieve", "/localize", "/videos"])
-def test_a_broken_body_is_the_sender_s_fault(
-    client: TestClient, content: bytes, kind: str, route: str
-) -> None:
+def test_a_broken_body_is_the_sender_s_fault(client: TestClient, content: bytes, kind: str, route: str) -> None:
     """400 or 422, never 500."""
     answer = client.post(route, content=content, headers={"Content-Type": kind})
     assert answer.status_code in (400, 422)

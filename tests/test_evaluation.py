@@ -172,9 +172,7 @@ def test_queries_come_from_events_with_both_modalities() -> None:
         ("visual", "audio"),
         ("visual", "visual"),
     ]
-    assert {rows for _, *both, _ in [(a[0], a[1], a[3], 0) for a in scorer.asked[:4]] for rows in both} == {
-        (2, 4, 11, 12)
-    }
+    assert {rows for _, queries, _, items in scorer.asked[:4] for rows in (queries, items)} == {(2, 4, 11, 12)}
 
 
 def test_localization_asks_for_the_event_against_the_whole_clip() -> None:

@@ -10,9 +10,12 @@ from media_samples import write_sound
 from service_samples import assert_answers, ended_job, film, serving, upload
 
 import app.jobs
+from app.ingest import Outcome, Source, ingest
+from app.session import Session
 from index.catalogue import Job
 from index.library import Library
 from model.errors import NotFound
+from model.media import Limits
 
 NOW = "2026-01-01T00:00:00+00:00"
 
@@ -96,12 +99,11 @@ def test_a_service_that_stops_while_a_job_waits_leaves_it_queued(own_library: Pa
 def test_a_job_that_fails_ends_no_other(own_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault that nobody foresaw is the failure of one job; the thread goes on with the next."""
     good = film(tmp_path / "c.mp4", 1, 2, 1.0)
-    real = app.jobs.ingest
 
-    def faulty(session: object, sources: list[app.jobs.Source], *rest: object, **more: object) -> object:
+    def faulty(session: Session, sources: list[Source], limits: Limits, decoders: int) -> list[Outcome]:
         if sources[0].file_name == "bad.wav":
             raise RuntimeError("nobody foresaw this")
-        return real(session, sources, *rest, **more)  # type: ignore[arg-type]
+        return ingest(session, sources, limits, decoders=decoders)
 
     monkeypatch.setattr(app.jobs, "ingest", faulty)
     with serving(own_library) as client:

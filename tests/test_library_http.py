@@ -29,8 +29,8 @@ VIDEO = {
 }
 
 
-def add(client: TestClient, path: Path, **fields: object) -> str:
-    answer = upload(client, path, **fields)
+def add(client: TestClient, path: Path) -> str:
+    answer = upload(client, path)
     assert answer.status_code == 202, answer.text
     job = ended_job(client, answer.json()["job_id"])
     assert job["state"] == "done", job
@@ -158,9 +158,7 @@ def test_labels_can_be_changed_and_are_filtered_by_at_once(own_library: Path) ->
 def test_a_label_that_makes_no_sense_is_refused(client: TestClient, change: str) -> None:
     """422 with advice, and the label stays."""
     video = first_video(client)
-    answer = client.patch(
-        f"/videos/{video['video_id']}", content=change, headers={"Content-Type": "application/json"}
-    )
+    answer = client.patch(f"/videos/{video['video_id']}", content=change, headers={"Content-Type": "application/json"})
     assert_problem(answer, 422, answer.json()["code"])
     assert first_video(client) == video
     assert_answers(client)

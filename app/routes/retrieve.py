@@ -27,7 +27,9 @@ def post_retrieve(
     segment_id: Annotated[int | None, Form(description="a second of the library as the query")] = None,
     query_modality: Annotated[Literal["audio", "visual"] | None, Form(description="required for a video")] = None,
     k: Annotated[int, Form(ge=1, description="hits wanted", examples=[10])] = 10,
-    at_s: Annotated[float | None, Form(ge=0, allow_inf_nan=False, description="the second that holds it, else the first ten")] = None,
+    at_s: Annotated[
+        float | None, Form(ge=0, allow_inf_nan=False, description="the second that holds it, else the first ten")
+    ] = None,
     label: Annotated[str | None, Form()] = None,
     video_id: Annotated[str | None, Form()] = None,
     after_s: Annotated[float | None, Form(allow_inf_nan=False, description="hits that start at or after")] = None,
