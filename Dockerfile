@@ -16,11 +16,13 @@ RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['p
 print(*p['dependencies'], *e['cpu'], *e['litert'], sep='\n')" > dependencies.txt \
  && python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore -c constraints.txt -r dependencies.txt
 
+# Run once at the end: it shows that all of it loads, and leaves the compiled modules, which a read-only start cannot write.
 COPY README.md LICENSE ./
 COPY app app
 COPY model model
 COPY index index
-RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-deps . && rm -rf build ./*.egg-info
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-deps . && rm -rf build ./*.egg-info \
+ && echolens --help > /dev/null
 
 # The root file system may be read-only: what is written goes to /data (the library) and /tmp.
 ENV ECHOLENS_DATA=/data ECHOLENS_HOST=0.0.0.0 ECHOLENS_PORT=8000 \

@@ -50,6 +50,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 wheel: install
+	rm -rf build/lib build/bdist.*
 	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 # Resolve everything anew and write down what came; without the local part of a version (torch's +cpu), so that the

@@ -46,6 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere; /openapi.json is all there
+        redoc_url=None,
         responses={"4XX": {"model": ProblemAnswer, "description": "A problem (RFC 9457)"}},
     )
     key = settings.api_key.get_secret_value() if settings.api_key else None

@@ -24,6 +24,9 @@ from model.frontends.registry import make_front_end
 from model.msvae import Modality
 
 
+KINDS: dict[Modality, str] = {"audio": "sounds", "visual": "pictures"}
+
+
 @dataclass(frozen=True, eq=False)
 class Shelf:
     """One modality's items and the gallery over them, of one catalogue version."""
@@ -125,7 +128,7 @@ def _shelve(library: Library, modality: Modality, encoder: Encoder) -> Shelf:
     table = library.catalogue.latents(modality)
     if not len(table.ids):
         raise EmptyLibrary(
-            f"the library holds no {modality} to search; add footage with: echolens ingest PATH --library DIR"
+            f"the library holds no {KINDS[modality]} to search; add footage with: echolens ingest PATH --library DIR"
         )
     if table.fingerprint != encoder.fingerprint:
         raise Mismatch("the library was encoded anew just now; ask again")

@@ -20,6 +20,7 @@ from index.rows import (
     VIDEO,
     count_change,
     holds_latents,
+    holds_videos,
     job_of,
     load_latents,
     one_job,
@@ -94,10 +95,13 @@ class Catalogue:
             return meta_of(c, "fingerprint")
 
     def set_identity(self, frontend: str, fingerprint: str | None) -> None:
-        """Set the front-end, once, and the fingerprint, unless latents of another are there: Mismatch."""
+        """Set the front-end and the fingerprint, unless footage of another front-end or latents of another are there.
+
+        Raises Mismatch.
+        """
         with self._store.write() as c:
             before = meta_of(c, "frontend"), meta_of(c, "fingerprint")
-            if before[0] not in (None, frontend):
+            if before[0] not in (None, frontend) and holds_videos(c):
                 raise Mismatch(f"front-end {frontend} given, the library's {before[0]} expected: open another library")
             if before[1] != fingerprint and holds_latents(c):
                 raise Mismatch(

@@ -53,6 +53,11 @@ def generation(c: sqlite3.Connection) -> int:
     return int(meta(c, "generation") or 0)
 
 
+def holds_videos(c: sqlite3.Connection) -> bool:
+    """Say whether there is any video."""
+    return c.execute("SELECT 1 FROM videos LIMIT 1").fetchone() is not None
+
+
 def holds_latents(c: sqlite3.Connection) -> bool:
     """Say whether any latents are in use."""
     return _width(c, generation(c)) is not None

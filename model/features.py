@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Features:
     def save(self, path: Path) -> None:
         """Write the arrays as npz, in one step: a reader sees the whole file or none."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
         with partial.open("wb") as out:
             np.savez(out, **asdict(self))
         os.replace(partial, path)

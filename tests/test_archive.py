@@ -202,8 +202,7 @@ def test_broken_ave_directories_are_refused(tmp_path: Path) -> None:
             file["other"] = [1.0]
 
     faults: dict[str, Callable[[Path], object]] = {
-        name: without(name)
-        for name in ("audio_feature.h5", "visual_feature.h5", "Annotations.txt", "val_order.h5")
+        name: without(name) for name in ("audio_feature.h5", "visual_feature.h5", "Annotations.txt", "val_order.h5")
     } | {
         "order": reordered,
         "key": renamed,
@@ -241,4 +240,5 @@ def test_the_shared_archive_has_the_published_counts(shared: Path) -> None:
     assert len(archive.classes) == 28
     assert archive.identity == "archive-128-512"
     train, val, test = (set(c.video_ids) for c in corpora)
-    assert not (train & val or train & test or val & test)
+    assert train.isdisjoint(val | test)
+    assert val.isdisjoint(test)

@@ -221,13 +221,13 @@ def test_stats_count(catalogue: Catalogue) -> None:
 
 
 def test_identity_does_not_change_under_latents(catalogue: Catalogue) -> None:
-    """The front-end is set once; a fingerprint changes freely until latents of another are there."""
+    """A front-end changes freely until there is footage, a fingerprint until latents of another are there."""
     assert (catalogue.frontend, catalogue.fingerprint) == (None, None)
-    catalogue.set_identity("raw", None)
+    catalogue.set_identity("paper", None)
     catalogue.set_identity("raw", "abc")
+    ingest(catalogue, 1)
     with pytest.raises(Mismatch, match="raw"):
         catalogue.set_identity("paper", "abc")
-    ingest(catalogue, 1)
     catalogue.set_identity("raw", "abc")
     with pytest.raises(Mismatch, match="abc"):
         catalogue.set_identity("raw", "def")

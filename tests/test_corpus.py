@@ -30,9 +30,7 @@ def test_recordings_are_laid_end_to_end() -> None:
     notes = [Annotation("a", "dog"), Annotation("b"), Annotation("c", "cat")]
     corpus = Corpus.assemble(list(zip(notes, parts, strict=True)))
     for name in ("audio", "visual", "heard", "seen", "start_s"):
-        np.testing.assert_array_equal(
-            getattr(corpus, name), np.concatenate([getattr(p, name) for p in parts])
-        )
+        np.testing.assert_array_equal(getattr(corpus, name), np.concatenate([getattr(p, name) for p in parts]))
     assert corpus.video.tolist() == [0, 0, 0, 2, 2, 2, 2]
     assert (corpus.video_ids, len(corpus)) == (("a", "b", "c"), 3)
     assert (corpus.classes, corpus.label.tolist()) == (("cat", "dog"), [1, -1, 0])

@@ -147,9 +147,7 @@ def test_random_retrieval_is_at_the_chance_of_combinatorics() -> None:
 
 def test_retrieval_by_hand() -> None:
     """Four videos of one second: ranks 2, 1, 2, 3 within a modality, own items masked."""
-    table = np.array(
-        [[0, 2, 1, 3], [1, 0, 2, 3], [1, 3, 0, 2], [1, 2, 3, 0]], np.float64
-    )  # labels a a b b
+    table = np.array([[0, 2, 1, 3], [1, 0, 2, 3], [1, 3, 0, 2], [1, 2, 3, 0]], np.float64)  # labels a a b b
     line = timeline([0, 0, 1, 1], [(0, 1)] * 4, seconds=1)
     report = evaluate(line, Tabled(table))
     assert report.retrieval["AA"]["mrr"].mean == pytest.approx((1 / 2 + 1 + 1 / 2 + 1 / 3) / 4)
@@ -209,9 +207,7 @@ def test_the_same_seed_gives_the_same_report() -> None:
     assert reports[0] == reports[1] != reports[2]
 
 
-@pytest.mark.parametrize(
-    "labels", [[-1, -1], [0, -1]], ids=["nothing is labelled", "a single video is labelled"]
-)
+@pytest.mark.parametrize("labels", [[-1, -1], [0, -1]], ids=["nothing is labelled", "a single video is labelled"])
 def test_too_little_to_measure_is_said(labels: list[int]) -> None:
     """Fewer than two labelled videos are no measurement, and the message says how to label."""
     line = timeline([*labels, -1], [(0, 5)] * 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def batch(architecture: Architecture, modality: str, count: int = 5) -> torch.Te
     return torch.randn(count, *getattr(architecture, f"{modality}_shape"))
 
 
-@pytest.fixture(params=KINDS, autouse=False)
+@pytest.fixture(params=KINDS)
 def model(request: pytest.FixtureRequest) -> MSVAE:
     torch.manual_seed(0)
     return MSVAE(KINDS[request.param]).eval()
@@ -31,7 +32,7 @@ def model(request: pytest.FixtureRequest) -> MSVAE:
 
 def parameters_of_chain(*widths: int) -> int:
     """Count the weights and biases of linear layers from width to width."""
-    return sum(before * after + after for before, after in zip(widths[:-1], widths[1:], strict=True))
+    return sum(before * after + after for before, after in pairwise(widths))
 
 
 def test_published_widths_give_the_count_by_hand() -> None:

@@ -102,9 +102,7 @@ def test_contrast_is_that_of_a_slow_loop(draw: torch.Generator) -> None:
     for queries, items in ((one, other), (other, one)):
         for q in range(BATCH):
             rivals = [d for d in range(BATCH) if d == q or VIDEO[d] != VIDEO[q]]
-            cosines = {
-                d: queries[q] @ items[d] / np.linalg.norm(queries[q]) / np.linalg.norm(items[d]) for d in rivals
-            }
+            cosines = {d: queries[q] @ items[d] / np.linalg.norm(queries[q]) / np.linalg.norm(items[d]) for d in rivals}
             shares = {d: np.exp(c / 0.5) for d, c in cosines.items()}
             losses.append(-np.log(shares[q] / sum(shares.values())))
     found = cross_contrast(torch.from_numpy(one), torch.from_numpy(other), VIDEO, 0.5)
@@ -143,9 +141,7 @@ def test_gradients_of_the_terms_are_finite_differences(
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_terms_are_those_of_the_formulas(
-    model: MSVAE, pairs: tuple[Tensor, Tensor], published: bool
-) -> None:
+def test_terms_are_those_of_the_formulas(model: MSVAE, pairs: tuple[Tensor, Tensor], published: bool) -> None:
     """Rebuilt in numpy from the same draw: means over dimensions, or the released sums and norm."""
     found = terms(Objective(published=published), model, pairs)
     torch.manual_seed(5)
@@ -181,8 +177,6 @@ def test_the_loss_is_the_weighted_sum(model: MSVAE, pairs: tuple[Tensor, Tensor]
 
 def test_a_term_of_weight_zero_has_no_part(model: MSVAE, pairs: tuple[Tensor, Tensor]) -> None:
     """Without W (the paper's ablation) the loss is that without its term; unused terms are zero."""
-    with_w, without = (
-        terms(Objective(wasserstein=w, correlation=0.0, contrast=0.0), model, pairs) for w in (0.1, 0.0)
-    )
+    with_w, without = (terms(Objective(wasserstein=w, correlation=0.0, contrast=0.0), model, pairs) for w in (0.1, 0.0))
     torch.testing.assert_close(with_w.loss - without.loss, 0.1 * with_w.wasserstein)
     assert without.correlation == without.contrast == 0

@@ -39,9 +39,7 @@ def test_figures_equal_a_slow_loop(seed: int) -> None:
     distances = random.permutation(shape[0] * shape[1]).reshape(shape).astype(np.float64)
     relevant, masked = random.random(shape) < 0.4, random.random(shape) < 0.3
     found = rank(distances, relevant, random, masked)
-    expected = [
-        slow_rank(*(a.tolist() for a in row)) for row in zip(distances, relevant, masked, strict=True)
-    ]
+    expected = [slow_rank(*(a.tolist() for a in row)) for row in zip(distances, relevant, masked, strict=True)]
     np.testing.assert_allclose(found.reciprocal_rank, [e[0] for e in expected])
     np.testing.assert_allclose(found.average_precision, [e[1] for e in expected])
 
