@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -26,11 +27,20 @@ def make_demonstration(
     """Film the clips of the seeds [first_seed, first_seed + clips) into the library; those there stay."""
     directory = session.library.media / "demonstration"
     directory.mkdir(exist_ok=True)
-    workers = max(1, os.cpu_count() or 1)
     # spawn: a forked copy of a process that has threads (torch, FAISS) may hang
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(_cores(), get_context("spawn"), _leave_interrupts) as pool:
         films = pool.map(partial(film_clip, directory=directory), range(first_seed, first_seed + clips))
         return ingest(session, _sources(films, first_seed), Limits(), done)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C to the process that started the workers: it stops them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _sources(films: Iterator[Path], first_seed: int) -> Iterator[Source]:

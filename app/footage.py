@@ -41,7 +41,7 @@ def features_of(session: Session, video: Video, limits: Limits = Limits()) -> Fe
     """Return the features of a video of the library, from the cache or from its file."""
     cached = session.library.features_path(video.sha256, session.front_end.identity)
     if not cached.exists():
-        read_features(Path(video.path), session.front_end, limits).save(cached)
+        read_features(session.library.locate(video.path), session.front_end, limits).save(cached)
     return Features.load(cached)
 
 

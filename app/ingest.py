@@ -135,7 +135,7 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
         Video(
             sha256[:16],
             sha256,
-            str(source.path),
+            session.library.reference(source.path),
             source.file_name,
             medium.media_type,
             float(medium.duration_s or len(features.start_s)),

@@ -48,7 +48,7 @@ class Jobs:
     def ingest_upload(self, path: Path, file_name: str, annotation: Annotation) -> Job:
         """Queue the ingest of a file that `uploads.keep` wrote; on the disk when this returns."""
         payload = {
-            "path": str(path),
+            "path": self._session.library.reference(path),
             "file_name": file_name,
             "label": annotation.label,
             "event_start_s": annotation.event_start_s,
@@ -71,7 +71,7 @@ class Jobs:
     def _do(self, job: Job) -> None:
         self._catalogue.update_job(job.job_id, state="running")
         payload = job.payload
-        path = Path(payload["path"])
+        path = self._session.library.locate(payload["path"])
         annotation = Annotation("", payload["label"], payload["event_start_s"], payload["event_end_s"])
         source = Source(path, payload["file_name"], annotation, uploaded=True)
         while True:
@@ -97,7 +97,7 @@ class Jobs:
 
     def _belongs(self, path: Path, video_id: str | None) -> bool:
         """Say whether a known video is this very file: a job that was cut off after its commit comes again."""
-        return video_id is not None and self._catalogue.video(video_id).path == str(path)
+        return video_id is not None and self._session.library.locate(self._catalogue.video(video_id).path) == path
 
     def _end(self, job_id: str, state: Any, result: dict[str, Any]) -> None:
         self._catalogue.update_job(job_id, state=state, progress=1.0, result=result)

@@ -23,7 +23,6 @@ from model.frontends.frontend import FrontEnd
 from model.frontends.registry import make_front_end
 from model.msvae import Modality
 
-
 KINDS: dict[Modality, str] = {"audio": "sounds", "visual": "pictures"}
 
 

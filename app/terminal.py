@@ -26,7 +26,9 @@ DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER = range(7)
 
 LibraryOption = Annotated[Path, typer.Option("--library", envvar="ECHOLENS_DATA", help="the library's directory")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
-DeviceOption = Annotated[DeviceName, typer.Option("--device", help="auto takes CUDA where it is")]
+DeviceOption = Annotated[
+    DeviceName, typer.Option("--device", envvar="ECHOLENS_DEVICE", help="auto takes CUDA where it is")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="same seed, same machine: same figures")]
 LIBRARY_DEFAULT = Path("data")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,15 @@ class Library:
     def media(self) -> Path:
         """Return where uploads lie; ingested files stay where they are."""
         return self.directory / "media"
+
+    def reference(self, path: Path) -> str:
+        """Return how the catalogue names a file: relative to the library for its own, so that it can be moved."""
+        absolute = Path(os.path.abspath(path))
+        return str(absolute.relative_to(self.directory) if absolute.is_relative_to(self.directory) else absolute)
+
+    def locate(self, reference: str) -> Path:
+        """Return the path of a file that the catalogue names; the inverse of `reference`."""
+        return self.directory / reference
 
     def features_path(self, video_sha256: str, frontend_id: str) -> Path:
         """Return where a video's features by one front-end are kept; the folder is made."""

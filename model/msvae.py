@@ -105,6 +105,7 @@ class PairDecoder(nn.Module):
             self.heads = nn.ModuleList(_generator(s, architecture.hidden) for s in shapes)
 
     def forward(self, latent: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch pair"]:
+        """Return the pair, flat."""
         shared = self.trunk(latent)
         return torch.cat([head(shared).flatten(1) for head in self.heads], dim=1)
 

@@ -159,9 +159,7 @@ def test_an_ingest_that_fails_leaves_nothing(catalogue: Catalogue) -> None:
     ]
     for error, second, latents in wrong:
         with pytest.raises(error, match=r"given|expected"):
-            catalogue.ingest(
-                video(2), SECONDS, (np.array([0]), clustered_latents(1)), (np.array([second]), latents)
-            )
+            catalogue.ingest(video(2), SECONDS, (np.array([0]), clustered_latents(1)), (np.array([second]), latents))
     assert catalogue.stats() == before
     assert catalogue.find_by_sha256(video(2).sha256) is None
 
@@ -417,9 +415,7 @@ def test_what_was_acknowledged_survives_kill(tmp_path: Path) -> None:
         acknowledged += [int(line) for line in child.stdout]
     with Catalogue(tmp_path / "c.sqlite") as catalogue:
         for n in acknowledged:
-            assert same(
-                catalogue.latents_of(video(n).video_id, "audio").latents, clustered_latents(2, seed=n)
-            )
+            assert same(catalogue.latents_of(video(n).video_id, "audio").latents, clustered_latents(2, seed=n))
         stats = catalogue.stats()
         assert stats.audio_latents == stats.visual_latents == 2 * stats.videos
         assert stats.videos - len(acknowledged) in (0, 1)

@@ -40,7 +40,7 @@ class Tabled(Scorer):
     table: np.ndarray
     asked: list[tuple[str, tuple[int, ...], str, tuple[int, ...]]] = field(default_factory=list)
 
-    def score(self, query, queries, target, items):  # type: ignore[no-untyped-def]  # noqa: ANN
+    def score(self, query: str, queries: np.ndarray, target: str, items: np.ndarray) -> np.ndarray:
         self.asked.append((query, tuple(queries), target, tuple(items)))
         return self.table[np.ix_(queries, items)].copy()
 

@@ -38,9 +38,7 @@ def slow_scores(query: Latents, items: Latents, weights: ScoreWeights) -> list[f
     ]
 
 
-def slow_search(
-    scores: list[float], ids: np.ndarray, k: int, allowed: np.ndarray | None
-) -> list[tuple[float, int]]:
+def slow_search(scores: list[float], ids: np.ndarray, k: int, allowed: np.ndarray | None) -> list[tuple[float, int]]:
     kept = range(len(ids)) if allowed is None else np.flatnonzero(allowed)
     return sorted((scores[i], int(ids[i])) for i in kept)[:k]
 
@@ -129,9 +127,7 @@ def test_search_is_exact_on_adversarial_numbers(
     """Each distance is the formula's to 1e-12, in order, and no item left out is nearer than the last."""
     n, seed, k, weights, allowed, ids = question
     items = _real_latents(kind, n, seed)
-    query = _real_latents(asked if asked in KINDS else kind, n, seed if asked == "a member" else seed + 1)[
-        [0]
-    ]
+    query = _real_latents(asked if asked in KINDS else kind, n, seed if asked == "a member" else seed + 1)[[0]]
     result = gallery_type.build(ids, items, weights).search(query, k, allowed)
     scores = dict(zip(ids.tolist(), slow_scores(query, items, weights), strict=True))
     kept = set(ids.tolist() if allowed is None else ids[allowed].tolist())
@@ -145,9 +141,7 @@ def test_search_is_exact_on_adversarial_numbers(
 
 
 @settings(max_examples=120, deadline=None)
-@given(
-    question=questions(), kind=st.sampled_from(KINDS), budget=st.sampled_from([None, None, 1, 20, 100, 1000])
-)
+@given(question=questions(), kind=st.sampled_from(KINDS), budget=st.sampled_from([None, None, 1, 20, 100, 1000]))
 def test_certified_means_equal_to_the_oracle_bit_by_bit(
     kind: str,
     budget: int | None,
@@ -241,9 +235,7 @@ def _spoilt(query: Latents, number: float) -> Latents:
         (_spoilt(clustered_latents(1), np.inf), 3),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_refused(
-    gallery_type: type[Gallery], query: Latents, k: int
-) -> None:
+def test_a_question_that_cannot_be_answered_is_refused(gallery_type: type[Gallery], query: Latents, k: int) -> None:
     """k < 1, two rows, foreign dimensions and numbers that are not finite raise QueryError."""
     gallery = gallery_type.build(np.arange(100), clustered_latents(100), PAPER)
     with pytest.raises(QueryError, match="given"):

@@ -101,9 +101,7 @@ def test_one_writer_over_processes_and_a_dead_one_does_not_block(tmp_path: Path)
 def test_features_have_a_place_per_content_and_front_end(tmp_path: Path) -> None:
     """Two front-ends or two videos never share a file; the folder is there; an id cannot leave the cache."""
     with Library.open(tmp_path) as library:
-        paths = {
-            library.features_path(video, f) for video in ("a" * 64, "b" * 64) for f in ("raw-1", "paper-1")
-        }
+        paths = {library.features_path(video, f) for video in ("a" * 64, "b" * 64) for f in ("raw-1", "paper-1")}
         assert len(paths) == 4
         assert all(p.parent.is_dir() and p.is_relative_to(library.cache / "features") for p in paths)
         for wrong in ("../x", "", ".."):

@@ -98,9 +98,7 @@ def test_an_animation_is_a_video_without_sound(suffix: str, tmp_path: Path) -> N
     medium = open_medium(write_animation(tmp_path / f"a.{suffix}", greys, 400))
     assert (medium.kind, medium.has_sound) == ("video", False)
     frames = [segment.frame for segment in medium.segments()]
-    assert [int(frame[0, 0, 0]) for frame in frames if frame is not None] == pytest.approx(
-        [40, 160, 240], abs=3
-    )
+    assert [int(frame[0, 0, 0]) for frame in frames if frame is not None] == pytest.approx([40, 160, 240], abs=3)
 
 
 def test_media_types_come_from_the_bytes(tmp_path: Path) -> None:
@@ -124,9 +122,7 @@ def test_media_types_come_from_the_bytes(tmp_path: Path) -> None:
 def test_a_rotated_video_comes_upright(degrees: int, turns: int, tmp_path: Path) -> None:
     """The display matrix turns the stored picture counterclockwise; red and green show that it did."""
     stored = gradient()
-    path = write_video(
-        tmp_path / "v.mp4", 1.0, sound=False, rotation_degrees=degrees, frame_at=lambda _: stored
-    )
+    path = write_video(tmp_path / "v.mp4", 1.0, sound=False, rotation_degrees=degrees, frame_at=lambda _: stored)
     shown = only_frame(path)
     assert shown.shape[:2] == ((64, 48) if turns % 2 else (48, 64))
     assert np.abs(shown - np.rot90(stored, turns)).mean() < 8
@@ -175,9 +171,7 @@ def test_transparent_pictures_stand_on_black(tmp_path: Path) -> None:
     """Half-transparent white over black is a middle grey, in RGBA and in a palette."""
     rgba = np.full((20, 20, 4), 255, np.uint8)
     rgba[:, 10:, 3] = 128
-    assert (
-        only_frame(write_picture(tmp_path / "p.png", rgba))[0].tolist() == [[255] * 3] * 10 + [[128] * 3] * 10
-    )
+    assert only_frame(write_picture(tmp_path / "p.png", rgba))[0].tolist() == [[255] * 3] * 10 + [[128] * 3] * 10
     palette = Image.new("P", (20, 20), 1)
     palette.putpalette([255, 0, 0, 0, 255, 0])
     palette.save(tmp_path / "q.png", transparency=1)
@@ -187,9 +181,7 @@ def test_transparent_pictures_stand_on_black(tmp_path: Path) -> None:
 def test_sixteen_bits_and_four_inks_become_eight_bits_and_rgb(tmp_path: Path) -> None:
     """A 16-bit grey is scaled, not clipped; CMYK becomes RGB."""
     deep = np.full((20, 20), 0x8040, np.uint16)
-    assert (
-        only_frame(write_picture(tmp_path / "deep.png", deep)).tolist() == np.full((20, 20, 3), 0x80).tolist()
-    )
+    assert only_frame(write_picture(tmp_path / "deep.png", deep)).tolist() == np.full((20, 20, 3), 0x80).tolist()
     Image.new("CMYK", (20, 20), (0, 255, 255, 0)).save(tmp_path / "ink.jpg")
     red, green, blue = only_frame(tmp_path / "ink.jpg").mean(axis=(0, 1))
     assert red > 200
@@ -251,9 +243,7 @@ def test_cover_art_is_no_picture(tmp_path: Path) -> None:
     assert [segment.frame for segment in medium.segments()] == [None, None]
 
 
-@pytest.mark.parametrize(
-    ("fourcc", "kind", "has_sound"), [(b"avc1", "sound", True), (b"mp4a", "video", False)]
-)
+@pytest.mark.parametrize(("fourcc", "kind", "has_sound"), [(b"avc1", "sound", True), (b"mp4a", "video", False)])
 def test_a_track_of_an_unknown_codec_leaves_the_other(
     fourcc: bytes, kind: str, has_sound: bool, tmp_path: Path
 ) -> None:
@@ -261,11 +251,7 @@ def test_a_track_of_an_unknown_codec_leaves_the_other(
     path = write_video(tmp_path / "v.mp4", 2.0)
     # The handler name keeps a copy of no codec: the last occurrence is the sample entry in moov.
     before, after = path.read_bytes().rsplit(fourcc, 1)
-    broken = (
-        (before + b"zzzz" + after).replace(b"esds", b"zsds")
-        if fourcc == b"mp4a"
-        else before + b"zzzz" + after
-    )
+    broken = (before + b"zzzz" + after).replace(b"esds", b"zsds") if fourcc == b"mp4a" else before + b"zzzz" + after
     path.write_bytes(broken)
     medium = open_medium(path)
     assert (medium.kind, medium.has_sound) == (kind, has_sound)

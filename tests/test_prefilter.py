@@ -59,12 +59,8 @@ def test_directions_are_orthonormal_whatever_the_data(scale: float) -> None:
 
 
 @settings(deadline=None)
-@given(
-    seed=st.integers(0, 1000), spread=st.floats(-6, 6), distance=st.floats(-12, 12), width=st.integers(1, 300)
-)
-def test_rounding_never_lifts_a_bound_over_the_distance(
-    seed: int, spread: float, distance: float, width: int
-) -> None:
+@given(seed=st.integers(0, 1000), spread=st.floats(-6, 6), distance=st.floats(-12, 12), width=st.integers(1, 300))
+def test_rounding_never_lifts_a_bound_over_the_distance(seed: int, spread: float, distance: float, width: int) -> None:
     """Computed in float32 from stored vectors, the bound stays under the float64 distance, and near it."""
     random = np.random.default_rng(seed)
     p = 10.0**spread * random.standard_normal((50, width))

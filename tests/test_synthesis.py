@@ -56,12 +56,7 @@ def _look(clip: GeneratedClip, second: int) -> Vector:
     rows, columns = (np.flatnonzero(changed.sum(axis=axis) >= 3) for axis in (1, 0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     cover = Image.fromarray(changed.astype(np.uint8) * 255).crop(box).resize((12, 12), Image.Resampling.BOX)
-    grey = (
-        Image.fromarray(clip.frames[10 * second + 5])
-        .convert("L")
-        .crop(box)
-        .resize((12, 12), Image.Resampling.BOX)
-    )
+    grey = Image.fromarray(clip.frames[10 * second + 5]).convert("L").crop(box).resize((12, 12), Image.Resampling.BOX)
     aspect = 200.0 * (box[2] - box[0]) / (box[3] - box[1])
     return np.concatenate([np.asarray(cover, dtype=np.float64).ravel(), np.asarray(grey).ravel(), [aspect]])
 

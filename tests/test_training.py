@@ -85,7 +85,9 @@ def test_the_same_seed_gives_the_same_bytes(recipe: Recipe) -> None:
     assert trained(corpus, recipe, seed=1, validation=validation).checkpoint.fingerprint != one
 
 
-@pytest.mark.parametrize(("recipe", "stop"), [(SMALL, 1), (SMALL, 3), (SMALL_PUBLISHED, 2)], ids=["1", "3", "published-2"])
+@pytest.mark.parametrize(
+    ("recipe", "stop"), [(SMALL, 1), (SMALL, 3), (SMALL_PUBLISHED, 2)], ids=["1", "3", "published-2"]
+)
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path: Path, recipe: Recipe, stop: int) -> None:
     """Stopped in any epoch and started again, it ends in the same weights, bit by bit, and the same figures."""
     corpus, validation = planted_corpus(videos=6), planted_corpus(videos=3, seed=1)

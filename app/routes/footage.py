@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
@@ -80,7 +79,7 @@ def delete_video(service: Current, video_id: str) -> None:
     Previews(library, video_id).remove()
     library.features_path(video.sha256, service.session.front_end.identity).unlink(missing_ok=True)
     if video.uploaded:
-        Path(video.path).unlink(missing_ok=True)
+        library.locate(video.path).unlink(missing_ok=True)
 
 
 @router.get("/{video_id}/original", response_class=FileResponse)
