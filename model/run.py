@@ -109,9 +109,13 @@ class Run:
         """Go back to the weights of the best epoch."""
         self.model.load_state_dict(self.best)
 
+    def encoder(self) -> Encoder:
+        """Return an encoder with the network as it is now."""
+        return Encoder(self.checkpoint(), self.device)
+
     def encoded(self, corpus: Corpus) -> PairedLatents:
-        """Encode the paired seconds of a corpus with the network as it is now."""
-        return encode_pairs(Encoder(self.checkpoint(), self.device), corpus)
+        """Encode the paired seconds of a corpus, or a random part of them, with the network as it is now."""
+        return encode_pairs(self.encoder(), corpus)
 
     def _epoch(self, number: int) -> None:
         torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run repeats itself

@@ -19,6 +19,7 @@ from model.validation import (
     PairedLatents,
     Validation,
     choose_temperature,
+    encode_videos,
     gallery_of,
     mean_validation,
     validate_shares,
@@ -81,7 +82,8 @@ def _finish_single(run: Run) -> Trained:
     pairs = run.encoded(run.held_out)
     found = validate_shares(pairs)
     share = int(np.argmax([v.mrr for v in found]))
-    return _trained(run, pairs, pairs, SHARES[share], found[share], (run.held_out,), run.epochs)
+    whole = encode_videos(run.encoder(), run.held_out)
+    return _trained(run, pairs, whole, SHARES[share], found[share], (run.held_out,), run.epochs)
 
 
 def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], None]) -> Trained:
@@ -94,20 +96,21 @@ def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], N
     found = replace(mean_validation(sizes), mrr=float(figures[number, share]))
     final = Run(corpus, None, first.recipe, first.front_end, first.seed, first.device)
     final.train(number + 1, None, None, progress)
-    scale, held_out = final.encoded(corpus), first.encoded(parts[0])
-    return _trained(final, scale, held_out, SHARES[share], found, tuple(parts), first.epochs)
+    first.take_best()
+    whole = encode_videos(first.encoder(), parts[0])
+    return _trained(final, final.encoded(corpus), whole, SHARES[share], found, tuple(parts), first.epochs)
 
 
 def _trained(
     run: Run,
     pairs: PairedLatents,
-    held_out: PairedLatents,
+    whole: PairedLatents,
     share: float,
     validation: Validation,
     parts: tuple[Corpus, ...],
     epochs: list[Epoch],
 ) -> Trained:
-    """Report; `pairs` set the scale of the weights, `held_out` the temperature."""
+    """Report; `pairs` set the scale of the weights, `whole` held-out videos the temperature."""
     weights = weights_of(pairs, share)
     posterior, warnings = _posterior(run, pairs)
     report: dict[str, Any] = {
@@ -126,7 +129,7 @@ def _trained(
         model=run.model.eval().cpu(),
         normalization=run.normalization.cpu(),
         weights=weights,
-        temperature=choose_temperature(held_out, weights),
+        temperature=choose_temperature(whole, weights),
         training=report,
     )
     return Trained(checkpoint, validation, parts, tuple(epochs), warnings)

@@ -20,6 +20,7 @@ from model.ranking import rank
 
 GALLERIES = 20
 MOST_SECONDS = 400
+MOST_VIDEOS = 60
 WINDOW_S = 3
 SHARES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)  # of the generated part in the distance
 
@@ -44,10 +45,21 @@ class PairedLatents:
 
 
 def encode_pairs(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
-    """Encode the seconds that have both modalities; of long collections a random 600."""
+    """Encode the seconds that have both modalities; of long collections a random 400."""
     seconds = np.flatnonzero(corpus.paired)
     if len(seconds) > MOST_SECONDS:
         seconds = np.sort(np.random.default_rng(seed).choice(seconds, MOST_SECONDS, replace=False))
+    return _encode(encoder, corpus, seconds)
+
+
+def encode_videos(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
+    """Encode all seconds that have both modalities, of at most 60 videos, drawn at random."""
+    videos = np.unique(corpus.video[corpus.paired])
+    chosen = np.random.default_rng(seed).permutation(videos)[:MOST_VIDEOS]
+    return _encode(encoder, corpus, np.flatnonzero(corpus.paired & np.isin(corpus.video, chosen)))
+
+
+def _encode(encoder: Encoder, corpus: Corpus, seconds: Int64[np.ndarray, "n"]) -> PairedLatents:
     return PairedLatents(
         encoder.latents("audio", corpus.audio[seconds]),
         encoder.latents("visual", corpus.visual[seconds]),
@@ -88,11 +100,14 @@ def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
 
 
 def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
-    """Fit the temperature of localization: the sound of three seconds should find its own three seconds."""
+    """Fit the temperature of localization: the sound of three seconds should find its own three seconds.
+
+    A video counts if it has at least six seconds, without a gap; without any the temperature is 1.
+    """
     windows, truth = [], []
     for video in np.unique(pairs.video):
         rows = np.flatnonzero(pairs.video == video)
-        if len(rows) < 2 * WINDOW_S:
+        if len(rows) < 2 * WINDOW_S or np.any(np.diff(pairs.start_s[rows]) != 1):
             continue
         total = distances(pairs.audio[rows], pairs.visual[rows], weights).total
         for start in range(len(rows) - WINDOW_S + 1):

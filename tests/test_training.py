@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from corpus_samples import planted_corpus
+from safetensors.torch import save
 
 from model.corpus import Corpus
 from model.encoder import Encoder
@@ -143,13 +144,13 @@ def test_the_state_of_another_run_is_refused(tmp_path: Path, other: str) -> None
 
 
 def test_a_spoilt_state_is_refused(tmp_path: Path) -> None:
-    """A state cut short, empty, or no state at all is a TrainingError that says how to start afresh."""
+    """A state cut short, empty, or tensors without facts are a TrainingError that says how to start afresh."""
     corpus, validation = planted_corpus(videos=8), planted_corpus(videos=4, seed=1)
     state = tmp_path / "run.state"
     trained(corpus, replace(SMALL, epochs=1), validation=validation, state_path=state)
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
-    for content in (whole[:-100], b"", b"x" * 100):
+    for content in (whole[:-100], b"", b"x" * 100, save({"model/weight": torch.zeros(2)})):
         path.write_bytes(content)
         with pytest.raises(TrainingError, match="start afresh"):
             trained(corpus, replace(SMALL, epochs=1), validation=validation, state_path=state)
