@@ -143,9 +143,9 @@ class VectorEncoder(nn.Module):
             parameter.requires_grad_(not held)
 
 
-# The paper's widths between features and latent, and between latent and pair (PAPER: section 1).
-PUBLISHED_VISUAL = (512, 512, 512, 128, 128)
-PUBLISHED_AUDIO = (128, 128, 128)
+# The paper's widths between features (visual 512, audio 128) and heads, and between latent and output.
+PUBLISHED_VISUAL = (512, 512, 128, 128)
+PUBLISHED_AUDIO = (128, 128)
 PUBLISHED_DECODER = (512, 512, 512, 640, 640)
 
 

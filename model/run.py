@@ -63,6 +63,8 @@ class Run:
         self.pairs = np.flatnonzero(corpus.paired)
         if not len(self.pairs):
             raise TrainingError("no second with both sound and picture given; from such seconds it is learnt")
+        if held_out is not None and not held_out.paired.any():
+            raise TrainingError("held-out videos without a second of both sound and picture given: nothing to judge by")
         torch.manual_seed(seed)
         self.normalization = Normalization.fit(corpus).to(device)
         self.model = MSVAE(_architecture(corpus, recipe)).to(device)
@@ -99,6 +101,8 @@ class Run:
     @property
     def best_epoch(self) -> int:
         """Return the number of the epoch with the best held-out figure; the last one without held-out videos."""
+        if self.held_out is None:
+            return len(self.epochs) - 1
         return max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
 
     def checkpoint(self) -> Checkpoint:
@@ -134,7 +138,7 @@ class Run:
         means = dict(zip(Terms._fields, np.mean(totals, axis=0).tolist(), strict=True))
         found = validate_shares(self.encoded(self.held_out)) if self.held_out else []
         self.epochs.append(Epoch(number, self.recipe.epochs, means, tuple(v.mrr for v in found)))
-        if self.best_epoch == number or not self.held_out:
+        if self.best_epoch == number:
             self.best = copy.deepcopy(self.model.state_dict())
 
     def _warm_start(self) -> None:

@@ -14,6 +14,7 @@ from jaxtyping import Float64, Int64
 from model.corpus import Corpus
 from model.distance import Distances, ScoreWeights, distances
 from model.encoder import Encoder
+from model.errors import TrainingError
 from model.latents import Latents
 from model.localization import fit_temperature, window_distances
 from model.ranking import rank
@@ -60,12 +61,11 @@ def encode_videos(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLate
 
 
 def _encode(encoder: Encoder, corpus: Corpus, seconds: Int64[np.ndarray, "n"]) -> PairedLatents:
-    return PairedLatents(
-        encoder.latents("audio", corpus.audio[seconds]),
-        encoder.latents("visual", corpus.visual[seconds]),
-        corpus.video[seconds],
-        corpus.start_s[seconds],
-    )
+    audio = encoder.latents("audio", corpus.audio[seconds])
+    visual = encoder.latents("visual", corpus.visual[seconds])
+    if not (audio.is_finite() and visual.is_finite()):
+        raise TrainingError("training diverged: the network gives NaN or infinite numbers; lower the learning rate")
+    return PairedLatents(audio, visual, corpus.video[seconds], corpus.start_s[seconds])
 
 
 def validate(pairs: PairedLatents, weights: ScoreWeights, seed: int = 0) -> Validation:

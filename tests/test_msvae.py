@@ -42,8 +42,8 @@ def test_published_widths_give_the_count_by_hand() -> None:
     """
     model = MSVAE(KINDS["published"])
     expected = {
-        "visual": parameters_of_chain(512, 512, 512, 512, 128, 128, 200),
-        "audio": parameters_of_chain(128, 128, 128, 128, 200),
+        "visual": parameters_of_chain(512, 512, 512, 128, 128, 200),
+        "audio": parameters_of_chain(128, 128, 128, 200),
         "decoder": parameters_of_chain(100, 512, 512, 512, 640, 640, 640),
     }
     modules = {**model.encoders, "decoder": model.decoder}

@@ -309,6 +309,20 @@ def test_a_collapsed_posterior_is_warned_about() -> None:
         assert all("posterior collapse" in w and "lower the KL weight" in w for w in warnings)
 
 
+def test_a_diverging_run_says_so() -> None:
+    """A loss that is no number ends the run with advice instead of a checkpoint."""
+    with pytest.raises(TrainingError, match="diverged"):
+        trained(planted_corpus(8), replace(SMALL, learning_rate=1e6, epochs=30))
+
+
+def test_held_out_videos_need_pairs() -> None:
+    """Without a second of both modalities in the held-out videos there is nothing to judge by."""
+    corpus = planted_corpus(8)
+    deaf = replace(corpus, heard=np.zeros_like(corpus.heard))
+    with pytest.raises(TrainingError, match="judge"):
+        trained(corpus, validation=deaf)
+
+
 def test_too_little_footage_is_said() -> None:
     """Five videos, or videos that never have sound and picture at once, cannot be learnt from."""
     with pytest.raises(TrainingError, match=r"5 videos .*given, at least 6 expected; add footage"):

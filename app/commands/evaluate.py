@@ -108,28 +108,32 @@ def _plain(localization: dict[str, dict[str, dict[str, Interval]]]) -> dict[str,
 
 
 def _retrieval_table(reports: dict[str, Report]) -> Table:
-    table = Table("MRR (mAP)", "A-A", "A-V", "V-A", "V-V", box=None, title="Retrieval, one second per video")
+    table = _table("MRR [95 %]", ["A-A", "A-V", "V-A", "V-V"])
     for name, report in reports.items():
-        cells = [f"{_text(f['mrr'])} ({_mean(f['map'])})" for f in report.retrieval.values()]
-        table.add_row(name, *cells)
+        table.add_row(name, *(_text(f["mrr"]) for f in report.retrieval.values()))
     return table
 
 
 def _localization_table(reports: dict[str, dict[str, dict[str, dict[str, Interval]]]]) -> Table:
-    table = Table("exact match", box=None, title="Localization")
-    for view in ("plain", "rolled"):
-        for crossing in ("A2V", "V2A"):
-            table.add_column(f"{view} {crossing}")
+    table = _table("exact match", [f"{view} {c}" for view in ("plain", "rolled") for c in ("A2V", "V2A")])
     for name, report in reports.items():
         table.add_row(name, *(_text(f["exact"]) for crossings in report.values() for f in crossings.values()))
     return table
 
 
-def _mean(interval: Interval) -> str:
-    return "-" if interval.mean is None else f"{interval.mean:.2f}"
+def _table(title: str, columns: list[str]) -> Table:
+    table = Table(box=None)
+    for column in (title, *columns):
+        table.add_column(column, no_wrap=True)
+    return table
 
 
 def _text(interval: Interval) -> str:
+    """Return a mean and its interval as `.88 [.85 .90]`."""
     if interval.mean is None:
         return "-"
-    return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{_short(interval.mean)} [{_short(interval.low)} {_short(interval.high)}]"
+
+
+def _short(share: float | None) -> str:
+    return f"{share:.2f}".removeprefix("0")
