@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,13 +17,16 @@ OPEN_PATHS = ("/health/live", "/health/ready")
 
 
 class Access:
-    """Let a request through if it has the key and its body stays within bounds.
+    """Let a request through if it comes from here, has the key, and its body stays within bounds.
+
+    A page of another site must not reach the service through the user's browser: it cannot change anything
+    (`Sec-Fetch-Site`), and where `hosts` are given it cannot read under a name of its own (DNS rebinding).
 
     The key comes as `Authorization: Bearer KEY`, or as the password of HTTP Basic, which browsers ask for.
     """
 
-    def __init__(self, app: ASGIApp, api_key: str | None, most_bytes: int) -> None:
-        self._app, self._api_key, self._most_bytes = app, api_key, most_bytes
+    def __init__(self, app: ASGIApp, api_key: str | None, most_bytes: int, hosts: frozenset[str] | None) -> None:
+        self._app, self._api_key, self._most_bytes, self._hosts = app, api_key, most_bytes, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on."""
@@ -30,6 +34,9 @@ class Access:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if (reason := self._foreign(scope["method"], headers)) is not None:
+            await problem(403, "forbidden", reason, new_request_id())(scope, receive, send)
+            return
         if self._api_key and scope["path"] not in OPEN_PATHS and not self._has_key(headers):
             answer = problem(
                 401,
@@ -46,6 +53,17 @@ class Access:
             await answer(scope, receive, send)
             return
         await self._app(scope, self._counted(receive), send)
+
+    def _foreign(self, method: str, headers: Headers) -> str | None:
+        """Return why a request does not come from here, if so."""
+        if method not in ("GET", "HEAD") and headers.get("sec-fetch-site") == "cross-site":
+            return "a page of another site sent this; send it from the service's own page, or from a program"
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        if self._hosts is not None and host not in self._hosts:
+            return (
+                f"the host {host} given, one of {', '.join(sorted(self._hosts))} expected; ECHOLENS_HOSTS adds others"
+            )
+        return None
 
     def _has_key(self, headers: Headers) -> bool:
         assert self._api_key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from model.checkpoint import Checkpoint
@@ -9,6 +10,9 @@ from model.checkpoint import Checkpoint
 DEFAULT_MODEL = Path(__file__).parent / "default" / "generated"
 
 
-def default_checkpoint() -> Checkpoint:
-    """Load the shipped checkpoint (`raw` front-end)."""
-    return Checkpoint.load(DEFAULT_MODEL)
+def copy_default_model(into: Path) -> str:
+    """Copy the shipped checkpoint (`raw` front-end) to a directory of checkpoints; return its fingerprint."""
+    fingerprint = Checkpoint.load(DEFAULT_MODEL).fingerprint
+    for suffix in (".safetensors", ".json"):
+        shutil.copyfile(DEFAULT_MODEL.with_suffix(suffix), into / f"{fingerprint}{suffix}")
+    return fingerprint

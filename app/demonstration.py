@@ -13,7 +13,7 @@ from pathlib import Path
 from app.ingest import Outcome, Source, ingest
 from app.session import Session
 from model.corpus import Annotation
-from model.media import Limits
+from model.media import FOOTAGE
 from model.synthesis.clips import plan_clip
 from model.synthesis.film import film_clip
 
@@ -30,7 +30,7 @@ def make_demonstration(
     # spawn: a forked copy of a process that has threads (torch, FAISS) may hang
     with ProcessPoolExecutor(_cores(), get_context("spawn"), _leave_interrupts) as pool:
         films = pool.map(partial(film_clip, directory=directory), range(first_seed, first_seed + clips))
-        return ingest(session, _sources(films, first_seed), Limits(), done)
+        return ingest(session, _sources(films, first_seed), FOOTAGE, done)
 
 
 def _cores() -> int:

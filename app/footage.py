@@ -8,23 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
+from app.previews import checked_original
 from app.session import Session
 from index.catalogue import Video
 from model.corpus import Annotation, Corpus
 from model.errors import EmptyLibrary
 from model.features import Features
 from model.frontends.frontend import FrontEnd
-from model.media import Limits, open_medium
+from model.media import FOOTAGE, Limits, open_medium
 from model.segments import Segment
 
-CHUNK_S = 60
+CHUNK_S = 4
 PAGE = 500
 
 
 def read_features(
     path: Path, front_end: FrontEnd, limits: Limits, each: Callable[[Segment], None] = lambda _: None
 ) -> Features:
-    """Decode a recording and return its features, a minute at a time, so that no more is ever held.
+    """Decode a recording and return its features; no more than four frames are held at a time.
 
     `each` sees every segment on its way (for previews). Raises MediaError.
     """
@@ -37,11 +38,14 @@ def read_features(
     return Features(*(np.concatenate([getattr(p, n) for p in parts]) for n in Features.__dataclass_fields__))
 
 
-def features_of(session: Session, video: Video, limits: Limits = Limits()) -> Features:  # noqa: B008  (frozen)
-    """Return the features of a video of the library, from the cache or from its file."""
+def features_of(session: Session, video: Video) -> Features:
+    """Return the features of a video of the library, from the cache or from its file.
+
+    Raises NotFound if both are gone, or the file has other content than the one that was ingested.
+    """
     cached = session.library.features_path(video.sha256, session.front_end.identity)
     if not cached.exists():
-        read_features(session.library.locate(video.path), session.front_end, limits).save(cached)
+        read_features(checked_original(session.library, video.video_id), session.front_end, FOOTAGE).save(cached)
     return Features.load(cached)
 
 

@@ -85,9 +85,9 @@ def ingest(
     Raises:
         LibraryBusy: another process writes to the library. Mismatch: its checkpoint cannot be used.
     """
-    encoder = _encoder(session)
     outcomes = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
+        encoder = _encoder(session)  # under the lock: no other model can be swapped in meanwhile
         for source, future in _ahead(pool, session, sources, limits):
             outcomes.append(_finish(session, encoder, source, future))
             done(outcomes[-1])
@@ -105,7 +105,7 @@ def _encoder(session: Session) -> Encoder | None:
 def _ahead(
     pool: ThreadPoolExecutor, session: Session, sources: Iterable[Source], limits: Limits
 ) -> Iterator[tuple[Source, Future[_Decoded | Video]]]:
-    """Decode some files ahead of the one that is written: never more than twice the pool's threads."""
+    """Decode some files ahead of the one that is written: never more than five in all."""
     waiting: deque[tuple[Source, Future[_Decoded | Video]]] = deque()
     try:
         for source in sources:
@@ -162,6 +162,16 @@ def _note(medium: Medium, features: Features) -> str | None:
     return f"{silent} of {seconds} s are silent" if silent else None
 
 
+def _known(session: Session, source: Source, video: Video) -> Outcome:
+    """Give a video that is there already the label that came with the file, if one did."""
+    annotation = source.annotation
+    if annotation is not None and annotation.label is not None:
+        given = (annotation.label, annotation.event_start_s, annotation.event_end_s)
+        if given != (video.label, video.event_start_s, video.event_end_s):
+            session.library.catalogue.update_labels(video.video_id, *given)
+    return Outcome(source.path, "known", video.video_id)
+
+
 def _finish(session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]) -> Outcome:
     catalogue = session.library.catalogue
     try:
@@ -171,14 +181,14 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
         catalogue.record_failure(Failure(_printable(source.path), error.code, detail, _now()))
         return Outcome(source.path, "failed", None, error.code, detail)
     if isinstance(decoded, Video):
-        return Outcome(source.path, "known", decoded.video_id)
+        return _known(session, source, decoded)
     features = decoded.features
     rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
     batches = encoded(encoder, features) if encoder else {}
     features.save(session.library.features_path(decoded.video.sha256, session.front_end.identity))
     kept = catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
     if kept != decoded.video:  # a copy that was decoded beside its twin is known only now
-        return Outcome(source.path, "known", kept.video_id)
+        return _known(session, source, kept)
     return Outcome(source.path, "added", kept.video_id, note=decoded.note)
 
 

@@ -15,7 +15,7 @@ from app.session import Session
 from index.catalogue import Job
 from model.corpus import Annotation
 from model.errors import EcholensError
-from model.media import Limits
+from model.media import FOOTAGE
 
 log = logging.getLogger("echolens")
 BUSY_RETRY_S = 2.0
@@ -66,7 +66,18 @@ class Jobs:
                 self._do(self._catalogue.job(job_id))
             except Exception:
                 log.exception("job %s failed in a way that was not foreseen", job_id)
-                self._end(job_id, "failed", {"code": "internal", "detail": "not foreseen; the log has it"})
+                self._give_up(job_id)
+
+    def _give_up(self, job_id: str) -> None:
+        """End a job as failed; where not even that can be written (disk full), it is taken up at the next start."""
+        try:
+            self._end(job_id, "failed", {"code": "internal", "detail": "not foreseen; the log has it"})
+        except Exception:
+            log.exception("job %s could not be ended", job_id)
+
+    def is_working(self) -> bool:
+        """Say whether the thread that does the jobs is there."""
+        return self._thread.is_alive()
 
     def _do(self, job: Job) -> None:
         self._catalogue.update_job(job.job_id, state="running")
@@ -76,7 +87,7 @@ class Jobs:
         source = Source(path, payload["file_name"], annotation, uploaded=True)
         while True:
             try:
-                (outcome,) = ingest(self._session, [source], Limits(), decoders=1)
+                (outcome,) = ingest(self._session, [source], FOOTAGE, decoders=1)
                 break
             except EcholensError as error:
                 if error.code != "library_busy":

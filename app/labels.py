@@ -11,6 +11,7 @@ from model.corpus import Annotation
 from model.errors import QueryError
 
 COLUMNS = ("file", "label")
+LONGEST_LABEL = 200
 
 
 def read_labels(path: Path) -> dict[Path, Annotation]:
@@ -45,6 +46,8 @@ def checked_annotation(
     """Return an annotation. Raises QueryError if an event has no label, no length, or one end only."""
     if any("\ud800" <= character <= "\udfff" for character in label or ""):
         raise QueryError(f"{where}: the label holds half a character (a lone surrogate), whole ones are expected")
+    if label is not None and len(label) > LONGEST_LABEL:
+        raise QueryError(f"{where}: a label of {len(label)} characters given, at most {LONGEST_LABEL} expected")
     if (start_s is None) != (end_s is None):
         raise QueryError(f"{where}: an event needs both event_start_s and event_end_s, or neither")
     if start_s is not None and end_s is not None:

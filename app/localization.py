@@ -70,9 +70,9 @@ def localize(session: Session, place: Place, limits: Limits) -> Found:
     query_modality, target_modality = MODALITIES[place.direction]
     with timings.stage("decode"):
         target, query = _read(place, limits, query_modality, target_modality)
-    query_latents = encode_segments(session, query, query_modality, timings)
+    query_latents = encode_segments(session.front_end, encoder, query, query_modality, timings)
     having = present(target, target_modality, place.video.name)
-    target_latents = encode_segments(session, having, target_modality, timings)
+    target_latents = encode_segments(session.front_end, encoder, having, target_modality, timings)
     with timings.stage("search"):
         matrix = np.full((len(query), len(target)), np.nan)
         columns = [s.start_s for s in having]

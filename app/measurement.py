@@ -29,6 +29,7 @@ class Measurement:
     chance: Report
     videos: int
     labelled: int
+    trained_on: int
     galleries: int
     seed: int
     fingerprint: str
@@ -66,6 +67,7 @@ def measure(session: Session, seed: int = 0) -> Measurement:
             "the library has no labelled video to measure with; label some with: "
             "echolens ingest DIR --labels CSV, or PATCH /videos/{id}"
         )
+    trained_on = set(encoder.checkpoint.training.get("trained_on", ()))
     rows_by_video = [(v, session.library.catalogue.segments_of(v.video_id)) for v in chosen]
     timeline = Timeline.of(
         [
@@ -89,6 +91,7 @@ def measure(session: Session, seed: int = 0) -> Measurement:
         evaluate(timeline, RandomScorer(seed), GALLERIES, seed),
         len(chosen),
         len(labelled),
+        sum(v.video_id in trained_on for v in chosen),
         GALLERIES,
         seed,
         encoder.fingerprint,

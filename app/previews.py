@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from index.catalogue import SegmentRow
 from index.library import Library
-from model.errors import MediaError, NotFound
-from model.media import Limits, open_medium
+from model.errors import NotFound
+from model.media import FOOTAGE, hash_file, open_medium
 from model.previews import encode_jpeg, encode_wav
 from model.segments import Segment
 
@@ -57,10 +56,9 @@ class Previews:
         return path.read_bytes()
 
     def _make(self, row: SegmentRow) -> None:
-        original = original_of(self._library, self._video_id)
-        with suppress(MediaError):
-            for segment in open_medium(original, Limits()).segments(row.start_s, row.start_s + 1):
-                self.write(segment)
+        original = checked_original(self._library, self._video_id)
+        for segment in open_medium(original, FOOTAGE).segments(row.start_s, row.start_s + 1):
+            self.write(segment)
 
 
 def original_of(library: Library, video_id: str) -> Path:
@@ -68,6 +66,14 @@ def original_of(library: Library, video_id: str) -> Path:
     path = library.locate(library.catalogue.video(video_id).path)
     if not path.is_file():
         raise NotFound(f"the file of video {video_id}, {path.name}, is no longer where it was ingested from")
+    return path
+
+
+def checked_original(library: Library, video_id: str) -> Path:
+    """Return the path of a video's file whose content is the one that was ingested. Raises NotFound."""
+    path = original_of(library, video_id)
+    if hash_file(path) != library.catalogue.video(video_id).sha256:
+        raise NotFound(f"{path.name} has been replaced since it was ingested as {video_id}: ingest it anew")
     return path
 
 

@@ -35,6 +35,7 @@ STATUSES: Mapping[type[errors.EcholensError], int] = {
 TITLES = {
     400: "Not understood",
     401: "A key is needed",
+    403: "Not from here",
     404: "Not found",
     405: "Not allowed",
     409: "The library cannot answer this",
@@ -87,7 +88,7 @@ def install(app: FastAPI) -> None:
             return await ours(request, error.__cause__)
         detail = str(error.detail)
         if error.status_code in (404, 405):
-            detail = f"{request.method} {request.url.path} is no route of this service; /docs lists them"
+            detail = f"{request.method} {request.url.path} is no route of this service; /openapi.json lists them"
         code = f"http_{error.status_code}"
         return _answer(request, error.status_code, code, detail, headers=error.headers)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.session import Session
+from model.encoder import Encoder
 from model.errors import NoPicture, NoSoundTrack, QueryError, Silent
+from model.frontends.frontend import FrontEnd
 from model.latents import Latents
 from model.media import Limits, Medium, open_medium
 from model.msvae import Modality
@@ -100,13 +101,14 @@ def present(segments: list[Segment], modality: Modality, name: str) -> list[Segm
     raise NoPicture(f"{where} has no picture: ask for another second")
 
 
-def encode_segments(session: Session, segments: list[Segment], modality: Modality, timings: Timings) -> Latents:
+def encode_segments(
+    front_end: FrontEnd, encoder: Encoder, segments: list[Segment], modality: Modality, timings: Timings
+) -> Latents:
     """Return the latents of segments that all have the modality, (n, ...)."""
-    front_end = session.front_end
     with timings.stage("features"):
         if modality == "audio":
             features = np.stack([front_end.audio(s.sound) for s in segments if s.sound is not None])
         else:
             features = np.stack([front_end.visual(s.frame) for s in segments if s.frame is not None])
     with timings.stage("encode"):
-        return session.encoder.latents(modality, features)
+        return encoder.latents(modality, features)

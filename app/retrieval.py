@@ -14,7 +14,8 @@ from app.query import Timings, encode_segments, read_query
 from app.session import Session, Shelf, rows_of
 from index.catalogue import Video
 from index.gallery import SearchResult
-from model.errors import QueryError
+from model.encoder import Encoder
+from model.errors import Mismatch, QueryError
 from model.latents import Latents
 from model.media import Limits
 from model.msvae import Modality
@@ -75,9 +76,8 @@ def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
     """
     _check(question)
     timings = Timings()
-    encoder = session.encoder
-    shelf = session.shelf(question.target)
-    modality, query = _encode(session, question, limits, timings)
+    shelf = session.shelf(question.target)  # with its encoder: a model that is swapped in meanwhile changes nothing
+    modality, query = _encode(session, shelf.encoder, question, limits, timings)
     with timings.stage("search"):
         found = _search(shelf, query, question)
         hits = _hits(session, shelf, found)
@@ -85,7 +85,7 @@ def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
         hits,
         modality,
         float(query.sigma.mean()),
-        encoder.fingerprint,
+        shelf.encoder.fingerprint,
         found,
         shelf.table.catalogue_version,
         timings.report(),
@@ -102,21 +102,25 @@ def _check(question: Question) -> None:
             raise QueryError(f"{name}={value} given, a finite number of at least 0 expected")
 
 
-def _encode(session: Session, question: Question, limits: Limits, timings: Timings) -> tuple[Modality, Latents]:
+def _encode(
+    session: Session, encoder: Encoder, question: Question, limits: Limits, timings: Timings
+) -> tuple[Modality, Latents]:
     if question.file is None:
         assert question.segment_id is not None, "checked above"
-        return _stored(session, question.segment_id, question.query_modality)
+        return _stored(session, encoder, question.segment_id, question.query_modality)
     with timings.stage("decode"):
         modality, segments = read_query(question.file, limits, question.at_s, question.query_modality)
-    latents = encode_segments(session, segments, modality, timings)
-    return modality, latents if len(latents) == 1 else session.encoder.average(latents)
+    latents = encode_segments(session.front_end, encoder, segments, modality, timings)
+    return modality, latents if len(latents) == 1 else encoder.average(latents)
 
 
-def _stored(session: Session, segment_id: int, asked: Modality | None) -> tuple[Modality, Latents]:
+def _stored(session: Session, encoder: Encoder, segment_id: int, asked: Modality | None) -> tuple[Modality, Latents]:
     """Return the latents of a second of the library itself."""
     segment = session.library.catalogue.segment(segment_id)
     modality: Modality = asked or ("audio" if segment.heard else "visual")
     table = session.shelf(modality).table
+    if table.fingerprint != encoder.fingerprint:
+        raise Mismatch("the library was encoded anew just now; ask again")
     rows = np.flatnonzero(table.ids == segment_id)
     if not len(rows):
         raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")

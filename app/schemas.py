@@ -169,6 +169,7 @@ class MeasurementAnswer(Answering):
     chance: ReportAnswer
     videos: int = Field(description="labelled videos measured")
     labelled: int = Field(description="labelled videos in the library")
+    trained_on: int = Field(description="of the videos measured, those that the model was trained on, unlabelled")
     galleries: int
     seed: int
     protocol: str = "corrected"

@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": {"model": ProblemAnswer, "description": "A problem (RFC 9457)"}},
     )
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    app.add_middleware(Access, api_key=key, most_bytes=settings.most_upload_bytes)
+    app.add_middleware(Access, api_key=key, most_bytes=settings.most_upload_bytes, hosts=settings.allowed_hosts)
     problems.install(app)
     for module in (retrieve, localize, measure, footage, segments, jobs, health, page):
         app.include_router(module.router)

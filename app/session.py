@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.default_model import default_checkpoint
+from app.default_model import copy_default_model
 from index.catalogue import LatentTable
 from index.faiss_gallery import FaissGallery
 from index.gallery import Gallery
@@ -28,10 +28,11 @@ KINDS: dict[Modality, str] = {"audio": "sounds", "visual": "pictures"}
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
-    """One modality's items and the gallery over them, of one catalogue version."""
+    """One modality's items, the gallery over them and the model that encoded them, of one catalogue version."""
 
     table: LatentTable
     gallery: Gallery
+    encoder: Encoder
 
 
 class Session:
@@ -118,9 +119,7 @@ def _begin(library: Library, front_end: str) -> str | None:
     """Give a new `raw` library the shipped model; others begin untrained."""
     if front_end != "raw":
         return None
-    checkpoint = default_checkpoint()
-    checkpoint.save(library.checkpoints / checkpoint.fingerprint)
-    return checkpoint.fingerprint
+    return copy_default_model(library.checkpoints)
 
 
 def _shelve(library: Library, modality: Modality, encoder: Encoder) -> Shelf:
@@ -131,7 +130,7 @@ def _shelve(library: Library, modality: Modality, encoder: Encoder) -> Shelf:
         )
     if table.fingerprint != encoder.fingerprint:
         raise Mismatch("the library was encoded anew just now; ask again")
-    return Shelf(table, FaissGallery.build(table.ids, table.latents, encoder.checkpoint.weights))
+    return Shelf(table, FaissGallery.build(table.ids, table.latents, encoder.checkpoint.weights), encoder)
 
 
 def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:

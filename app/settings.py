@@ -22,10 +22,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     device: DeviceName = "auto"
     api_key: SecretStr | None = Field(None, description="required when bound beyond loopback")
+    hosts: tuple[str, ...] = Field((), description="further names under which a loopback service is asked")
     most_upload_bytes: int = Field(1024**3, ge=1, description="of one request's body")
     most_query_s: float = Field(600.0, gt=0, description="length of a query file")
     most_decode_s: float = Field(60.0, gt=0, description="time spent decoding one query")
     most_hits: int = Field(1000, ge=1, description="largest k")
+
+    @property
+    def allowed_hosts(self) -> frozenset[str] | None:
+        """Return the names that a request may ask under; None for any, beyond loopback, where a key is required."""
+        return frozenset((*LOOPBACK, *self.hosts)) if self.host in LOOPBACK else None
 
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Settings:

@@ -33,10 +33,14 @@ def query_file(upload: UploadFile | None) -> Iterator[Path | None]:
 def keep(upload: UploadFile, directory: Path) -> Path:
     """Write an upload to the disk for good, flushed, and return its path: what is acknowledged is there."""
     path = directory / f"upload-{uuid.uuid4().hex}"
-    with path.open("xb") as out:
-        shutil.copyfileobj(upload.file, out)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        with path.open("xb") as out:
+            shutil.copyfileobj(upload.file, out)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)  # a full disk does not stay full of this
+        raise
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)  # the name as well as the bytes

@@ -107,7 +107,7 @@ class Library:
         except Timeout as error:
             raise LibraryBusy(
                 f"{self.directory} is being written to by another process or job, one writer expected: "
-                "wait until it is done, or cancel it"
+                "wait until it is done"
             ) from error
         try:
             yield

@@ -39,11 +39,12 @@ class Checkpoint:
     weights: ScoreWeights = field(default_factory=ScoreWeights)
     temperature: float = 1.0
     training: dict[str, Any] = field(default_factory=dict)
+    stored: str | None = None  # the fingerprint of the files that it was read from
 
     @property
     def fingerprint(self) -> str:
-        """Return the first 16 hex digits of the SHA-256 over tensors and configuration."""
-        return _fingerprint(*self._bytes())
+        """Return the first 16 hex digits of the SHA-256 over the bytes of both files, stored or to be stored."""
+        return self.stored or _fingerprint(*self._bytes())
 
     def save(self, path: Path) -> Path:
         """Write both files beside each other, the JSON last, and return its path; `path` has no suffix."""
@@ -120,4 +121,5 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
         ScoreWeights(**config["weights"]),
         config["temperature"],
         config["training"],
+        _fingerprint(tensor_bytes, config_bytes),
     )

@@ -102,9 +102,10 @@ def _retrieval(
     own = np.eye(len(label), dtype=bool)
     figures, excluded = {}, 0
     for name, (query, target) in DIRECTIONS.items():
-        matrix = scorer.score(query, seconds, target, seconds)
         masked = own if query == target else None
-        rankings = [rank(matrix[np.ix_(rows, rows)], relevant, rng, masked) for rows in draws]
+        rankings = [
+            rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked) for rows in draws
+        ]
         mrr = np.mean([r.reciprocal_rank for r in rankings], axis=0)
         precision = np.mean([r.average_precision for r in rankings], axis=0)
         figures[name] = {"mrr": interval(mrr, seed), "map": interval(precision, seed)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -57,6 +59,7 @@ class Limits:
 
 
 LIMITS = Limits()
+FOOTAGE = Limits(bytes=sys.maxsize, decoded_s=math.inf)  # one's own files, streamed: as large and long as they are
 
 
 @dataclass(frozen=True)

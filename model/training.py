@@ -66,7 +66,8 @@ def train(
         splits = [(corpus, validation)]
     else:
         splits = fold(corpus, FOLDS, seed)
-        splits = splits[:1] if len(corpus) >= ENOUGH_VIDEOS else splits
+        usable = len(np.unique(corpus.video[corpus.paired]))
+        splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
     runs = [Run(rest, part, recipe, front_end, seed, device) for rest, part in splits]
     for number, run in enumerate(runs):
         path = state_path and state_path.with_name(f"{state_path.name}.{number}")

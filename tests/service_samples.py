@@ -84,7 +84,7 @@ def ingest_into(directory: Path, sources: list[Source]) -> list[Outcome]:
 @contextmanager
 def serving(directory: Path, **settings: Any) -> Iterator[TestClient]:
     """Serve a library with its lifespan. A 500 reaches the test as the exception behind it."""
-    with TestClient(create_app(Settings(data=directory, **settings))) as client:
+    with TestClient(create_app(Settings(data=directory, **settings)), base_url="http://127.0.0.1") as client:
         yield client
 
 

@@ -94,8 +94,8 @@ def test_a_body_is_not_read_without_the_key() -> None:
             sent.append(message["status"])
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/videos", "headers": [(b"content-length", b"11")]}
-    asyncio.run(Access(application, KEY, 10)(scope, receive, send))
-    asyncio.run(Access(application, None, 10)(scope, receive, send))
+    asyncio.run(Access(application, KEY, 10, None)(scope, receive, send))
+    asyncio.run(Access(application, None, 10, None)(scope, receive, send))
     assert sent == [401, 413]
 
 
@@ -142,3 +142,23 @@ def test_a_large_body_is_refused(library: Path, footage: list[Path], tmp_path: P
         answer = client.patch(f"/videos/{video_id}", content=pieces(), headers={"Content-Type": "application/json"})
         assert_problem(answer, 413, "too_large")
         assert_answers(client)
+
+
+def test_a_page_of_another_site_changes_nothing(client: TestClient) -> None:
+    """A browser says where a request comes from: another site's POST is refused, a program's and the page's are not."""
+    form = {"target": (None, "visual"), "segment_id": (None, "1")}
+    for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
+        assert client.post("/retrieve", files=form, headers={"Sec-Fetch-Site": site}).status_code == status
+
+
+def test_a_foreign_name_reads_nothing(client: TestClient) -> None:
+    """On loopback a request under another host's name (DNS rebinding) is refused, under loopback's names it is not."""
+    for host, status in (
+        ("evil.example", 403),
+        ("evil.example:8000", 403),
+        ("localhost:8000", 200),
+        ("[::1]:8000", 200),
+    ):
+        answer = client.get("/videos", headers={"Host": host})
+        assert answer.status_code == status
+        assert status == 200 or answer.json()["code"] == "forbidden"

@@ -343,13 +343,13 @@ def test_a_field_that_should_be_a_file(client: TestClient) -> None:
 
 def test_an_unknown_route_is_a_problem(client: TestClient) -> None:
     """404, and the detail says where the routes are listed."""
-    assert_problem(client.get("/nowhere"), 404, "http_404", "/nowhere", "/docs")
+    assert_problem(client.get("/nowhere"), 404, "http_404", "/nowhere", "/openapi.json")
 
 
 def test_a_wrong_method_is_a_problem(client: TestClient) -> None:
     """405 with the methods that there are."""
     answer = client.get("/retrieve")
-    assert_problem(answer, 405, "http_405", "GET", "/docs")
+    assert_problem(answer, 405, "http_405", "GET", "/openapi.json")
     assert answer.headers["allow"] == "POST"
 
 

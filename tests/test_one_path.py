@@ -16,6 +16,7 @@ from service_samples import Command, film
 from app.footage import all_videos, corpus_of
 from app.query import Timings, encode_segments, read_query
 from app.session import Session
+from model.encoder import Encoder
 from model.features import Features
 from model.frontends.frontend import FrontEnd
 from model.latents import Latents
@@ -29,10 +30,6 @@ class Recorder:
 
     front_end: FrontEnd
     seen: list[np.ndarray] = field(default_factory=list)
-
-    @property
-    def encoder(self) -> Recorder:
-        return self
 
     def latents(self, modality: Modality, features: np.ndarray) -> Latents:
         self.seen.append(features)
@@ -49,7 +46,7 @@ def write_media(directory: Path) -> None:
 def query_features(recorder: Recorder, path: Path, at_s: float, modality: Modality) -> np.ndarray:
     """Return what a query for one second hands to the encoder."""
     _, segments = read_query(path, Limits(), at_s, modality)
-    encode_segments(cast(Session, recorder), segments, modality, Timings())
+    encode_segments(recorder.front_end, cast(Encoder, recorder), segments, modality, Timings())
     (row,) = recorder.seen.pop()
     return cast(np.ndarray, row)
 

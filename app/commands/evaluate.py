@@ -69,6 +69,7 @@ def _library_systems(library: Path, seed: int, device: DeviceName) -> tuple[Corp
         with progress(stats.videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
         facts = {"fingerprint": stats.fingerprint, "catalogue_version": stats.catalogue_version}
+        facts |= {"trained_on": _trained_on(checkpoint, corpus)}
         return corpus, _systems(checkpoint, corpus, None, seed, device), facts
 
 
@@ -83,8 +84,14 @@ def _archive_systems(
             f"the checkpoint was trained on {checkpoint.front_end_identity}, the archive holds {features.identity}"
         )
     corpus = features.corpus(split)
-    facts = {"fingerprint": checkpoint.fingerprint, "archive": features.sha256, "split": split}
+    facts: dict[str, Any] = {"fingerprint": checkpoint.fingerprint, "archive": features.sha256, "split": split}
+    facts |= {"trained_on": _trained_on(checkpoint, corpus)}
     return corpus, _systems(checkpoint, corpus, features.corpus("train"), seed, device), facts
+
+
+def _trained_on(checkpoint: Checkpoint, corpus: Corpus) -> int:
+    """Return how many of the videos the model was trained on: its figures on those are no held-out figures."""
+    return len(set(corpus.video_ids).intersection(checkpoint.training.get("trained_on", ())))
 
 
 def _systems(

@@ -25,7 +25,7 @@ from app.terminal import (
     progress,
 )
 from model.errors import QueryError
-from model.media import Limits
+from model.media import FOOTAGE
 
 
 def ingest_command(
@@ -61,7 +61,7 @@ def ingest_command(
                         highlight=False,
                     )
 
-            outcomes = ingest(session, sources, Limits(), done)
+            outcomes = ingest(session, sources, FOOTAGE, done)
         untrained = session.library.catalogue.fingerprint is None
     counts = Counter(o.state for o in outcomes)
     if as_json:

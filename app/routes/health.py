@@ -19,7 +19,7 @@ class NotReady(LibraryError):
 
 
 @router.get("/live", response_model=HealthAnswer)
-def get_live() -> HealthAnswer:
+async def get_live() -> HealthAnswer:
     """Say that the process answers."""
     return HealthAnswer(status="live")
 
@@ -28,6 +28,8 @@ def get_live() -> HealthAnswer:
 def get_ready(service: Current) -> HealthAnswer:
     """Send a canary through front-end, model and index just now; 503 where it does not come through."""
     session = service.session
+    if not service.jobs.is_working():
+        raise NotReady("the thread that does the jobs has ended: restart the service; the log says why")
     try:
         spent_ms = canary(session)
     except EcholensError as error:
