@@ -40,7 +40,7 @@ demo: install
 	else code=$$?; [ -e "$(DATA)/catalogue.sqlite" ] || rm -f "$(BEGUN)"; exit $$code; fi
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	@echo "Installing into $(VENV): about 1.7 GB on disk, one to three minutes"
+	@echo "Installing into $(VENV): 1.7 GB on disk, or 5.5 GB where pip brings the CUDA build of PyTorch; some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert]'
 	@touch $@

@@ -66,11 +66,18 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if _is_directory(path):
             found += sorted(p for p in path.rglob("*") if p.is_file() and _may_be_medium(p.relative_to(path)))
         else:
             found.append(path)
     return [Path(os.path.abspath(p)) for p in found]
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name that is too long: opening it says so
+        return False
 
 
 def ingest(
@@ -123,8 +130,13 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
     """Return a file's features, or the video that is in the library already."""
     if _printable(source.path) != str(source.path):
         raise NotAMedium(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
-    medium = open_medium(source.path, limits)
-    sha256 = hash_file(source.path)
+    try:
+        medium = open_medium(source.path, limits)
+        sha256 = hash_file(source.path)
+    except OSError as error:
+        raise NotAMedium(
+            f"{source.path.name} cannot be read ({error.strerror}): check the disk and the rights"
+        ) from error
     known = session.library.catalogue.find_by_sha256(sha256)
     if known is not None:
         return known
@@ -153,23 +165,27 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
 def _note(medium: Medium, features: Features) -> str | None:
     """Return what a file lacks for search across modalities, if anything."""
     silent, seconds = int((~features.heard).sum()), len(features.heard)
-    if not medium.has_picture:
-        return "no picture: only its sound can be found"
     if not medium.has_sound:
         return "no sound track: only its picture can be found"
     if silent == seconds:
-        return "its sound track is silent: only its picture can be found"
+        return "its sound track is silent: only its picture can be found" if medium.has_picture else "it is silent"
+    if not medium.has_picture:
+        return "no picture: only its sound can be found"
     return f"{silent} of {seconds} s are silent" if silent else None
 
 
 def _known(session: Session, source: Source, video: Video) -> Outcome:
-    """Give a video that is there already the label that came with the file, if one did."""
+    """Give a video that is there already the label that came with the file, and its place if it has moved."""
+    library, note = session.library, None
+    if not library.locate(video.path).is_file():
+        library.catalogue.relocate(video.video_id, library.reference(source.path))
+        note = "it had moved: found again"
     annotation = source.annotation
     if annotation is not None and annotation.label is not None:
         given = (annotation.label, annotation.event_start_s, annotation.event_end_s)
         if given != (video.label, video.event_start_s, video.event_end_s):
-            session.library.catalogue.update_labels(video.video_id, *given)
-    return Outcome(source.path, "known", video.video_id)
+            library.catalogue.update_labels(video.video_id, *given)
+    return Outcome(source.path, "known", video.video_id, note=note)
 
 
 def _finish(session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]) -> Outcome:

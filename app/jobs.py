@@ -101,6 +101,7 @@ class Jobs:
         result = {
             "state": outcome.state,
             "video_id": outcome.video_id,
+            "note": outcome.note,
             "code": outcome.code,
             "detail": outcome.detail,
         }

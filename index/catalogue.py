@@ -196,6 +196,12 @@ class Catalogue:
             count_change(c)
             return video_of(one_video(c, video_id))
 
+    def relocate(self, video_id: str, path: str) -> None:
+        """Say where a video's file lies now; NotFound if there is no such video."""
+        with self._store.write() as c:
+            one_video(c, video_id)
+            c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
+
     def delete_video(self, video_id: str) -> Video:
         """Forget a video with its segments and latents, and return it; NotFound if there is none."""
         with self._store.write() as c:

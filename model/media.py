@@ -190,9 +190,13 @@ def hash_file(path: Path) -> str:
 
 
 def _check_size(path: Path, limits: Limits) -> None:
-    if not path.is_file():
-        raise NotAMedium(f"{path} is not a file; the path of a sound, picture or video is expected.")
-    size = path.stat().st_size
+    try:
+        if not path.is_file():
+            state = "a directory or device" if path.exists() else "absent"
+            raise NotAMedium(f"{path} is {state}; the path of a sound, picture or video is expected.")
+        size = path.stat().st_size
+    except OSError as error:
+        raise NotAMedium(f"{path.name[:80]} cannot be looked at ({error.strerror}); give another path.") from error
     if size == 0:
         raise EmptyFile(f"{path.name} holds no bytes. Copy or export it again.")
     if size > limits.bytes:

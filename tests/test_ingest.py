@@ -17,8 +17,11 @@ from service_samples import Command, ingest_into
 
 from app.footage import all_videos, features_of
 from app.ingest import Outcome, Source, find_files, ingest
+from app.previews import original_of
 from app.session import Session
 from index.library import Library
+from model.corpus import Annotation
+from model.errors import NotFound
 from model.media import Limits
 
 ROOT = Path(__file__).parent.parent
@@ -210,3 +213,52 @@ def test_memory_does_not_grow_with_the_list(tmp_path: Path, monkeypatch: pytest.
         ahead: list[int] = []
         ingest(session, draw(), Limits(), lambda _: ahead.append(len(drawn)))  # type: ignore[arg-type]
     assert max(seen - number for number, seen in enumerate(ahead)) <= 8
+
+
+def test_labels_reach_footage_that_is_known(tmp_path: Path, footage: list[Path]) -> None:
+    """Footage that came without a label gets the one that a later ingest brings, and keeps it without one."""
+    library = tmp_path / "library"
+    ingest_into(library, sources(footage[:1]))
+    labelled = Source(footage[0], footage[0].name, Annotation("", "bell", 1.0, 3.0))
+    for again in (labelled, sources(footage[:1])[0]):
+        (outcome,) = ingest_into(library, [again])
+        assert outcome.state == "known"
+        with Library.open(library, create=False) as opened:
+            (video,) = opened.catalogue.videos(10)
+        assert (video.label, video.event_start_s, video.event_end_s) == ("bell", 1.0, 3.0)
+
+
+def test_footage_that_moved_is_found_again(tmp_path: Path) -> None:
+    """A file that was ingested in place, moved and ingested anew is known, and its original is there again."""
+    (first,) = sounds(tmp_path, 1)
+    ingest_into(tmp_path / "library", sources([first]))
+    moved = first.rename(tmp_path / "moved.wav")
+    (outcome,) = ingest_into(tmp_path / "library", sources([moved]))
+    assert (outcome.state, outcome.note) == ("known", "it had moved: found again")
+    with Library.open(tmp_path / "library", create=False) as library:
+        assert original_of(library, str(outcome.video_id)) == moved
+
+
+def test_what_a_file_lacks_is_told(tmp_path: Path) -> None:
+    """A silent sound, a sound and a film without sound are each told apart."""
+    silent = write_sound(tmp_path / "silent.wav", np.zeros(32_000, np.float32), 16000)
+    (heard,) = sounds(tmp_path, 1)
+    film = write_video(tmp_path / "film.mp4", 2.0, sound=False)
+    notes = [o.note for o in ingest_into(tmp_path / "library", sources([silent, heard, film]))]
+    assert notes == [
+        "it is silent",
+        "no picture: only its sound can be found",
+        "no sound track: only its picture can be found",
+    ]
+
+
+def test_a_replaced_original_is_not_taken_for_what_was_ingested(tmp_path: Path) -> None:
+    """With the cache gone and other content at its path, a video's features are refused, not made from that."""
+    first, other = sounds(tmp_path, 2)
+    ingest_into(tmp_path / "library", sources([first]))
+    other.replace(first)
+    with Session.open(tmp_path / "library", CPU, create=False) as session:
+        (video,) = all_videos(session)
+        session.library.features_path(video.sha256, session.front_end.identity).unlink()
+        with pytest.raises(NotFound, match="replaced"):
+            features_of(session, video)

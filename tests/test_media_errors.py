@@ -75,8 +75,13 @@ def test_a_script_that_names_other_files_is_never_followed(tmp_path: Path) -> No
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A folder, or a path at which there is nothing, is not a medium."""
-    for path in (tmp_path, tmp_path / "absent.mp4"):
-        with pytest.raises(NotAMedium, match="not a file"):
+    cases = (
+        (tmp_path, "directory"),
+        (tmp_path / "absent.mp4", "absent"),
+        (tmp_path / ("x" * 300), "cannot be looked at"),
+    )
+    for path, reason in cases:
+        with pytest.raises(NotAMedium, match=reason):
             open_medium(path)
 
 

@@ -13,6 +13,7 @@ from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOptio
 from model.media import Limits
 
 BAR = 40
+FIRM = 1.5  # times chance, under which an answer is called open
 
 
 def localize_command(
@@ -31,7 +32,9 @@ def localize_command(
     if as_json:
         print_json(found.model_dump())
         return
-    out.print(f"[bold]{found.start_s}-{found.end_s} s[/]")
+    best, chance = max(w.probability for w in found.windows), 1 / len(found.windows)
+    doubt = "" if best > FIRM * chance else f"  (no window stands out: {best:.0%}, chance {chance:.0%})"
+    out.print(f"[bold]{found.start_s}-{found.end_s} s[/]{doubt}")
     for window in found.windows:
         bar = "█" * round(BAR * window.probability)
         distance = "   -  " if window.distance is None else f"{window.distance:6.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,20 @@ from pydantic import ValidationError
 from app.server import create_app
 from app.settings import Settings
 from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
+
+
+def _check_free(settings: Settings) -> None:
+    """Say that a port is taken before everything is loaded for nothing."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            err.print(
+                f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}): choose another --port"
+            )
+            raise typer.Exit(USAGE) from error
 
 
 def serve(
@@ -27,4 +42,5 @@ def serve(
         for problem in error.errors():
             err.print(problem["msg"].removeprefix("Value error, "), markup=False)
         raise typer.Exit(USAGE) from error
+    _check_free(settings)
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="info")

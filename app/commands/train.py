@@ -31,6 +31,8 @@ from model.recipe import Recipe, recipe_named
 from model.run import Epoch
 from model.training import Trained, train
 
+FEW_HELD_OUT = 8
+
 
 def train_command(
     library: LibraryOption = LIBRARY_DEFAULT,
@@ -53,7 +55,28 @@ def train_command(
     if as_json:
         print_json(report)
     else:
-        out.print(report)
+        _tell(report)
+
+
+def _tell(report: dict[str, Any]) -> None:
+    found = report["validation"]
+    out.print(
+        f"Learnt from {report['pairs']} seconds of {report['videos']} videos. A held-out second finds its own video "
+        f"among {found['videos']} with an MRR of {found['mrr']:.2f}; by chance {found['chance']:.2f}."
+    )
+    if found["videos"] < FEW_HELD_OUT:
+        out.print("That is little to judge by: with more footage the figure will mean more.")
+    if "adopted" in report:
+        kept = (
+            "The library now answers with it."
+            if report["adopted"]
+            else "It is no better than the one that serves: kept."
+        )
+        out.print(kept)
+    for modality, facts in report["posterior"].items():
+        out.print(
+            f"{modality}: {facts['active_units']} of {facts['of']} latent units active, KL {facts['kl_nats']:.0f} nats"
+        )
 
 
 def _train_archive(
