@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -12,12 +14,13 @@ from app.previews import checked_original
 from app.session import Session
 from index.catalogue import Video
 from model.corpus import Annotation, Corpus
-from model.errors import EmptyLibrary
+from model.errors import EmptyLibrary, MediaError, NotFound
 from model.features import Features
 from model.frontends.frontend import FrontEnd
 from model.media import FOOTAGE, Limits, open_medium
 from model.segments import Segment
 
+log = logging.getLogger("echolens")
 CHUNK_S = 4
 PAGE = 500
 
@@ -44,7 +47,9 @@ def features_of(session: Session, video: Video) -> Features:
     Raises NotFound if both are gone, or the file has other content than the one that was ingested.
     """
     cached = session.library.features_path(video.sha256, session.front_end.identity)
-    if not cached.exists():
+    try:
+        return Features.load(cached)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):  # absent, or cut off by a power failure
         read_features(checked_original(session.library, video.video_id), session.front_end, FOOTAGE).save(cached)
     return Features.load(cached)
 
@@ -62,11 +67,20 @@ def annotation_of(video: Video) -> Annotation:
     return Annotation(video.video_id, video.label, video.event_start_s, video.event_end_s)
 
 
+def all_features(session: Session) -> Iterator[tuple[Video, Features]]:
+    """Yield each video with its features; one whose features and file are both gone is left out, with a warning."""
+    for video in all_videos(session):
+        try:
+            yield video, features_of(session, video)
+        except (NotFound, MediaError) as error:
+            log.warning("%s is left out: %s", video.file_name, error)
+
+
 def corpus_of(session: Session, progress: Callable[[int], None] = lambda _: None) -> Corpus:
     """Return all features of a library. Raises EmptyLibrary."""
     videos: list[tuple[Annotation, Features]] = []
-    for video in all_videos(session):
-        videos.append((annotation_of(video), features_of(session, video)))
+    for video, features in all_features(session):
+        videos.append((annotation_of(video), features))
         progress(len(videos))
     if not videos:
         raise EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")

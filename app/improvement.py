@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64
 
-from app.footage import all_videos, features_of
+from app.footage import all_features
 from app.ingest import encoded
 from app.session import Session
 from model.encoder import Encoder
@@ -69,7 +69,7 @@ def _serving(
 def _batches(
     session: Session, encoder: Encoder, step: Callable[[], None]
 ) -> Iterator[tuple[str, Modality, Int64[np.ndarray, "n"], Latents]]:
-    for video in all_videos(session):
-        for modality, (start_s, latents) in encoded(encoder, features_of(session, video)).items():
+    for video, features in all_features(session):
+        for modality, (start_s, latents) in encoded(encoder, features).items():
             yield video.video_id, modality, start_s, latents
         step()

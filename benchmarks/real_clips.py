@@ -2,8 +2,8 @@
 
     python -m benchmarks.real_clips --library DIR [--seeds 3] [--json OUT]
 
-The library holds the clips, ingested with a front-end. Files that show the same video (mean visual features
-with a centred cosine above 0.8) stay in one fold and count as one. Per held-out video one second is drawn,
+The library holds the clips, ingested with a front-end. Files that show the same video (mean visual features with a
+centred cosine above 0.8) stay in one fold, and finding either of them counts. Per held-out video one second is drawn,
 the same for both modalities, 20 times; relevant is the own video. Intervals: bootstrap over videos.
 """
 

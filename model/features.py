@@ -35,5 +35,5 @@ class Features:
     @staticmethod
     def load(path: Path) -> Features:
         """Read what `save` wrote; nothing is unpickled."""
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaves a damaged one open
             return Features(**{name: arrays[name] for name in arrays.files})

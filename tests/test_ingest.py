@@ -15,7 +15,7 @@ import torch
 from media_samples import tone, write_picture, write_sound, write_video
 from service_samples import Command, ingest_into
 
-from app.footage import all_videos, features_of
+from app.footage import all_videos, corpus_of, features_of
 from app.ingest import Outcome, Source, find_files, ingest
 from app.previews import original_of
 from app.session import Session
@@ -262,3 +262,28 @@ def test_a_replaced_original_is_not_taken_for_what_was_ingested(tmp_path: Path) 
         session.library.features_path(video.sha256, session.front_end.identity).unlink()
         with pytest.raises(NotFound, match="replaced"):
             features_of(session, video)
+
+
+def test_a_spoilt_cache_is_made_again(tmp_path: Path) -> None:
+    """Features that a power failure cut off are computed anew, to the same bits."""
+    files = sounds(tmp_path, 1)
+    ingest_into(tmp_path / "library", sources(files))
+    with Session.open(tmp_path / "library", CPU, create=False) as session:
+        (video,) = all_videos(session)
+        cached = session.library.features_path(video.sha256, session.front_end.identity)
+        whole = features_of(session, video)
+        for content in (b"", cached.read_bytes()[:100]):
+            cached.write_bytes(content)
+            np.testing.assert_array_equal(features_of(session, video).audio, whole.audio)
+
+
+def test_footage_that_is_gone_is_left_out_of_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A video whose file and features are both gone is named in a warning; the others are taken."""
+    files = sounds(tmp_path, 3)
+    ingest_into(tmp_path / "library", sources(files))
+    with Session.open(tmp_path / "library", CPU, create=False) as session:
+        video = next(all_videos(session))
+        session.library.features_path(video.sha256, session.front_end.identity).unlink()
+        files[0].unlink()
+        assert len(corpus_of(session)) == 2
+    assert files[0].name in caplog.text

@@ -85,7 +85,7 @@ def _train_archive(
     if save is None:
         raise QueryError("with --archive, give --out PATH for the checkpoint")
     features = load_archive(path)
-    with _epochs(recipe) as show:
+    with _epochs(recipe.epochs) as show:
         trained = train(
             features.corpus("train"),
             recipe,
@@ -107,7 +107,7 @@ def _train_library(
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
         front_end = (session.front_end.name, session.front_end.identity)
-        with _epochs(recipe) as show:
+        with _epochs(None) as show:  # small libraries are trained by folds: how many epochs there will be is not known
             trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
         report = _finish(trained, save)
         if save is None:
@@ -117,8 +117,8 @@ def _train_library(
 
 
 @contextmanager
-def _epochs(recipe: Recipe) -> Iterator[Callable[[Epoch], None]]:
-    with progress(recipe.epochs, "train") as step:
+def _epochs(total: int | None) -> Iterator[Callable[[Epoch], None]]:
+    with progress(total, "train") as step:
 
         def show(epoch: Epoch) -> None:
             step(f"loss {epoch.terms['loss']:.3f}  held-out MRR {epoch.best_mrr:.3f}")
