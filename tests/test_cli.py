@@ -159,8 +159,8 @@ def test_an_error_has_its_exit_code_and_says_its_code(
         (OTHER, "query", (*ask, "--max-distance", "nan", *at)),
         (OTHER, "query", ("localize", clip, "--direction", "a2v", *at)),
         (OTHER, "training", ("train", "--recipe", "secret", *at)),
-        (OTHER, "query", ("evaluate", "--archive", clip)),
-        (OTHER, "query", ("train", "--archive", clip)),
+        (OTHER, "archive", ("evaluate", "--archive", clip)),
+        (OTHER, "archive", ("train", "--archive", clip)),
         (OTHER, "front_end", ("frontends", "pull", "--from", tmp_path, "--library", tmp_path / "new")),
         (OTHER, "front_end", ("ingest", clip, "--frontend", "pretrained", "--library", tmp_path / "new2")),
     ):

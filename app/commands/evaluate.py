@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from app.commands.train import archive_model
 from app.footage import corpus_of
 from app.terminal import (
     LIBRARY_DEFAULT,
@@ -25,7 +26,7 @@ from model.archive import load_archive
 from model.checkpoint import Checkpoint
 from model.corpus import Corpus
 from model.device import DeviceName, choose_device
-from model.errors import Mismatch, QueryError
+from model.errors import Mismatch
 from model.evaluation import Interval, Report, blind_rules, evaluate
 from model.scorers import CorrelationScorer, LatentScorer, RandomScorer, Scorer, untrained
 
@@ -33,7 +34,7 @@ from model.scorers import CorrelationScorer, LatentScorer, RandomScorer, Scorer,
 def evaluate_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     archive: Annotated[Path | None, typer.Option(help="evaluate on a feature archive instead")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="required with --archive")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="of the archive's model; else where train put it")] = None,
     split: Annotated[str, typer.Option(help="of the archive")] = "test",
     galleries: Annotated[int, typer.Option(min=1, help="draws of one second per video")] = 20,
     seed: SeedOption = 0,
@@ -42,7 +43,9 @@ def evaluate_command(
 ) -> None:
     """Measure the model on labelled footage, beside chance, blind rules and an untrained network."""
     if archive:
-        corpus, systems, facts = _archive_systems(archive, checkpoint, split, seed, device)
+        corpus, systems, facts = _archive_systems(
+            archive, checkpoint or archive_model(library, archive), split, seed, device
+        )
     else:
         corpus, systems, facts = _library_systems(library, seed, device)
     reports: dict[str, Report] = {}
@@ -74,10 +77,8 @@ def _library_systems(library: Path, seed: int, device: DeviceName) -> tuple[Corp
 
 
 def _archive_systems(
-    path: Path, checkpoint_path: Path | None, split: str, seed: int, device: DeviceName
+    path: Path, checkpoint_path: Path, split: str, seed: int, device: DeviceName
 ) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
-    if checkpoint_path is None:
-        raise QueryError("with --archive, give --checkpoint PATH: the model to measure")
     features, checkpoint = load_archive(path), Checkpoint.load(checkpoint_path)
     if checkpoint.front_end_identity != features.identity:
         raise Mismatch(

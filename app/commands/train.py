@@ -26,7 +26,6 @@ from app.terminal import (
 )
 from model.archive import load_archive
 from model.device import DeviceName, choose_device
-from model.errors import QueryError
 from model.recipe import Recipe, recipe_named
 from model.run import Epoch
 from model.training import Trained, train
@@ -38,7 +37,8 @@ def train_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     archive: Annotated[Path | None, typer.Option(help="train on a feature archive instead of a library")] = None,
     save: Annotated[
-        Path | None, typer.Option("--out", help="write the checkpoint here; required with --archive")
+        Path | None,
+        typer.Option("--out", help="where the checkpoint goes; of an archive to LIBRARY/checkpoints else"),
     ] = None,
     recipe: Annotated[str, typer.Option(help="default or published")] = "default",
     resume: Annotated[Path | None, typer.Option(help="keep the run's state here, go on from it")] = None,
@@ -49,7 +49,7 @@ def train_command(
     """Learn from footage without labels; a library takes the new model if it is better on held-out videos."""
     chosen = recipe_named(recipe)
     if archive:
-        report = _train_archive(archive, save, chosen, resume, seed, device)
+        report = _train_archive(archive, save or archive_model(library, archive), chosen, resume, seed, device)
     else:
         report = _train_library(library, save, chosen, resume, seed, device)
     if as_json:
@@ -79,11 +79,14 @@ def _tell(report: dict[str, Any]) -> None:
         )
 
 
+def archive_model(library: Path, archive: Path) -> Path:
+    """Return where the model of an archive lies if nobody says otherwise."""
+    return library / "checkpoints" / f"archive-{archive.stem}"
+
+
 def _train_archive(
-    path: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
+    path: Path, save: Path, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
-    if save is None:
-        raise QueryError("with --archive, give --out PATH for the checkpoint")
     features = load_archive(path)
     with _epochs(recipe.epochs) as show:
         trained = train(
