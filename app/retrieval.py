@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -135,7 +135,7 @@ def _search(shelf: Shelf, query: Latents, question: Question) -> SearchResult:
         found = _best_of_videos(shelf, query, question.k, allowed)
     if question.max_distance is None:
         return found
-    return _first(found, int(np.searchsorted(found.distance, question.max_distance, "right")))
+    return _only(found, np.flatnonzero(found.distance <= question.max_distance))
 
 
 def _best_of_videos(shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
@@ -164,21 +164,13 @@ def _allowed(shelf: Shelf, question: Question) -> Bool[np.ndarray, "n"] | None:
     return np.asarray(np.logical_and.reduce(masks)) if masks else None
 
 
-def _first(found: SearchResult, count: int) -> SearchResult:
-    return _only(found, np.arange(count))
-
-
 def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
-    return SearchResult(
-        found.ids[rows],
-        found.distance[rows],
-        found.latent[rows],
-        found.generated[rows],
-        found.certified,
-        found.examined,
-        found.gallery_size,
-        found.path,
-        found.bound_gap,
+    return replace(
+        found,
+        ids=found.ids[rows],
+        distance=found.distance[rows],
+        latent=found.latent[rows],
+        generated=found.generated[rows],
     )
 
 

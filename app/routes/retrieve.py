@@ -42,18 +42,18 @@ def post_retrieve(
         raise QueryError(f"k={k} given, at most {service.settings.most_hits} expected")
     with query_file(file) as path:
         question = Question(
-            target,
-            path,
-            segment_id,
-            query_modality,
-            k,
-            at_s,
-            label,
-            video_id,
-            after_s,
-            before_s,
-            max_distance,
-            group_by,
+            target=target,
+            file=path,
+            segment_id=segment_id,
+            query_modality=query_modality,
+            k=k,
+            at_s=at_s,
+            label=label,
+            video_id=video_id,
+            after_s=after_s,
+            before_s=before_s,
+            max_distance=max_distance,
+            group_by=group_by,
         )
         answer = RetrieveAnswer.of(retrieve(service.session, question, service.query_limits))
     if "text/csv" in request.headers.get("accept", ""):
