@@ -19,6 +19,7 @@ EcholensError
 ├── ArchiveError               a feature archive that breaks its layout
 ├── CheckpointError            a checkpoint that is absent, corrupt or foreign
 ├── TrainingError              too little footage, or a run that cannot be resumed
+├── FigureError                a picture that cannot be drawn or written
 └── LibraryError               a library that cannot serve
     ├── EmptyLibrary           nothing to search
     ├── UntrainedLibrary       no model has encoded it yet
@@ -109,6 +110,10 @@ class CheckpointError(EcholensError):
 
 class TrainingError(EcholensError):
     code = "training"
+
+
+class FigureError(EcholensError):
+    code = "figure"
 
 
 class LibraryError(EcholensError):

@@ -8,7 +8,7 @@ all circular windows, where position tells nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from jaxtyping import Float64, Int64
 
 from model.corpus import UNLABELLED, Timeline
 from model.errors import NothingLabelled
-from model.localization import window_distances
+from model.localizers import Localizer, ScoreLocalizer
 from model.msvae import Modality
 from model.ranking import rank
 from model.scorers import Scorer
@@ -31,6 +31,8 @@ DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
 CROSSINGS: dict[str, tuple[Modality, Modality]] = {"A2V": ("audio", "visual"), "V2A": ("visual", "audio")}
 BOOTSTRAPS = 10_000
 
+Values = Float64[np.ndarray, "_"]  # one per video
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -42,12 +44,66 @@ class Interval:
     n: int
 
 
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Hold a system's figures per video, NaN where a video has none; every system's videos are the same.
+
+    `retrieval[direction][mrr|map]` (labelled videos,), `localization[plain|rolled][crossing][exact|tiou]` (clips,).
+    """
+
+    retrieval: dict[str, dict[str, Values]]
+    localization: dict[str, dict[str, dict[str, Values]]]
+
+    def combined(self, others: Sequence[Figures], combine: Callable[[list[Values]], Values]) -> Figures:
+        """Return figures whose every array is `combine` of this one's and the others'."""
+        everyone = [self, *others]
+        return Figures(
+            {d: {m: combine([f.retrieval[d][m] for f in everyone]) for m in v} for d, v in self.retrieval.items()},
+            {
+                view: {
+                    c: {m: combine([f.localization[view][c][m] for f in everyone]) for m in v}
+                    for c, v in crossings.items()
+                }
+                for view, crossings in self.localization.items()
+            },
+        )
+
+    @staticmethod
+    def mean(figures: Sequence[Figures]) -> Figures:
+        """Return each video's mean, over seeds."""
+        return figures[0].combined(figures[1:], lambda values: np.asarray(np.mean(values, axis=0)))
+
+    def __sub__(self, other: Figures) -> Figures:
+        """Return the differences per video, for paired intervals."""
+        return self.combined([other], lambda values: values[0] - values[1])
+
+    def report_means(self) -> dict[tuple[str, ...], float | None]:
+        """Return the means over videos alone, by (direction, metric) and (view, crossing, metric)."""
+        values = {(d, m): v for d, metrics in self.retrieval.items() for m, v in metrics.items()}
+        placed = {
+            (view, c, m): v
+            for view, crossings in self.localization.items()
+            for c, metrics in crossings.items()
+            for m, v in metrics.items()
+        }
+        return {k: None if np.isnan(v).all() else float(np.nanmean(v)) for k, v in (values | placed).items()}
+
+    def report(self, seed: int = 0) -> Report:
+        """Return means and intervals; queries without a relevant item are counted as excluded."""
+        aa = self.retrieval["AA"]["mrr"]
+        return Report(
+            {d: {m: interval(v, seed) for m, v in values.items()} for d, values in self.retrieval.items()},
+            {
+                view: {c: {m: interval(v, seed) for m, v in values.items()} for c, values in crossings.items()}
+                for view, crossings in self.localization.items()
+            },
+            0 if np.isnan(aa).all() else int(np.isnan(aa).sum()),
+        )
+
+
 @dataclass(frozen=True)
 class Report:
-    """Hold a system's figures.
-
-    `retrieval[direction][mrr|map]`, `localization[plain|rolled][crossing][exact|tiou]`.
-    """
+    """Hold a system's figures: means over videos with intervals, in the shape of `Figures`."""
 
     retrieval: dict[str, dict[str, Interval]]
     localization: dict[str, dict[str, dict[str, Interval]]]
@@ -55,16 +111,26 @@ class Report:
 
 
 def evaluate(timeline: Timeline, scorer: Scorer, galleries: int = 20, seed: int = 0) -> Report:
-    """Measure a scorer on the labelled videos of a timeline.
+    """Measure a scorer, and the sum of its scores for localization, on the labelled videos of a timeline.
 
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    retrieval, excluded = _retrieval(timeline, scorer, galleries, seed)
-    return Report(retrieval, _localization(timeline, scorer, seed), excluded)
+    return measure(timeline, scorer, ScoreLocalizer(scorer, timeline), galleries, seed).report(seed)
 
 
-def interval(values: Float64[np.ndarray, "videos"], seed: int = 0) -> Interval:
+def measure(
+    timeline: Timeline, scorer: Scorer | None, localizer: Localizer, galleries: int = 20, seed: int = 0
+) -> Figures:
+    """Measure per video; without a scorer the figures of retrieval are NaN.
+
+    Raises:
+        NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
+    """
+    return Figures(_retrieval(timeline, scorer, galleries, seed), _localization(timeline, localizer))
+
+
+def interval(values: Values, seed: int = 0) -> Interval:
     """Return the mean over videos and the percentile bootstrap over videos; NaN values are left out."""
     known = values[~np.isnan(values)]
     if not len(known):
@@ -91,97 +157,75 @@ def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:
     return seconds
 
 
-def _retrieval(
-    timeline: Timeline, scorer: Scorer, galleries: int, seed: int
-) -> tuple[dict[str, dict[str, Interval]], int]:
+def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int) -> dict[str, dict[str, Values]]:
     rng = np.random.default_rng(seed)
     seconds = eligible_seconds(timeline)
     draws = draw_seconds(timeline.video[seconds], galleries, rng)
     label = timeline.label[np.unique(timeline.video[seconds])]
+    if scorer is None:
+        nothing = np.full(len(label), np.nan)
+        return {name: {"mrr": nothing, "map": nothing} for name in DIRECTIONS}
     relevant = label[:, None] == label
     own = np.eye(len(label), dtype=bool)
-    figures, excluded = {}, 0
+    figures = {}
     for name, (query, target) in DIRECTIONS.items():
         masked = own if query == target else None
         rankings = [
             rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked) for rows in draws
         ]
-        mrr = np.mean([r.reciprocal_rank for r in rankings], axis=0)
-        precision = np.mean([r.average_precision for r in rankings], axis=0)
-        figures[name] = {"mrr": interval(mrr, seed), "map": interval(precision, seed)}
-        excluded = max(excluded, int(np.isnan(mrr).sum()))
-    return figures, excluded
+        figures[name] = {
+            "mrr": np.asarray(np.mean([r.reciprocal_rank for r in rankings], axis=0)),
+            "map": np.asarray(np.mean([r.average_precision for r in rankings], axis=0)),
+        }
+    return figures
 
 
-def blind_rules(timeline: Timeline, seed: int = 0) -> dict[str, dict[str, dict[str, dict[str, Interval]]]]:
-    """Return localization by rules that look at nothing: uniform, always_first, always_last.
-
-    In the rolled view first and last mean nothing: the target is turned by every offset, so each is uniform.
-    """
-    clips = [clip for v in range(len(timeline)) if (clip := _clip(timeline, v)) is not None]
-    choices: dict[str, Callable[[int], Int64[np.ndarray, "m"]]] = {
-        "uniform": np.arange,
-        "always_first": lambda windows: np.array([0]),
-        "always_last": lambda windows: np.array([windows - 1]),
-    }
-    report: dict[str, dict[str, dict[str, dict[str, Interval]]]] = {}
-    for name, choose in choices.items():
-        report[name] = {}
-        for view, rolled in (("plain", False), ("rolled", True)):
-            exact, overlap = [], []
-            for clip in clips:
-                overlaps = window_overlaps(len(clip.seconds), clip.length, clip.start, rolled)
-                best = (np.arange if rolled else choose)(len(overlaps))
-                exact.append(float(np.mean(best == clip.start)))
-                overlap.append(float(overlaps[best].mean()))
-            figures = {"exact": interval(np.array(exact), seed), "tiou": interval(np.array(overlap), seed)}
-            report[name][view] = dict.fromkeys(CROSSINGS, figures)
-    return report
-
-
-def _localization(timeline: Timeline, scorer: Scorer, seed: int) -> dict[str, dict[str, dict[str, Interval]]]:
-    clips = [clip for v in range(len(timeline)) if (clip := _clip(timeline, v)) is not None]
-    report: dict[str, dict[str, dict[str, Interval]]] = {}
+def _localization(timeline: Timeline, localizer: Localizer) -> dict[str, dict[str, dict[str, Values]]]:
+    clips = clips_of(timeline)
+    figures: dict[str, dict[str, dict[str, Values]]] = {}
     for view, rolled in (("plain", False), ("rolled", True)):
-        report[view] = {}
+        figures[view] = {}
         for name, (query, target) in CROSSINGS.items():
             found = np.array(
-                [_locate(timeline, scorer, clip, query, target, rolled) for clip in clips], np.float64
+                [_locate(timeline, localizer, clip, query, target, rolled) for clip in clips], np.float64
             ).reshape(-1, 2)
-            report[view][name] = {
-                "exact": interval(found[:, 0], seed),
-                "tiou": interval(found[:, 1], seed),
-            }
-    return report
+            figures[view][name] = {"exact": found[:, 0], "tiou": found[:, 1]}
+    return figures
 
 
 @dataclass(frozen=True, eq=False)
-class _Clip:
+class Clip:
+    """Hold a video whose event is one stretch, shorter than the clip: rows of its seconds, and where the event is."""
+
     seconds: Int64[np.ndarray, "t"]
     start: int
     length: int
 
+    @property
+    def event(self) -> Int64[np.ndarray, "l"]:
+        """Return the rows of the event's seconds."""
+        return self.seconds[self.start : self.start + self.length]
 
-def _clip(timeline: Timeline, video: int) -> _Clip | None:
-    """Return a labelled video whose event is one stretch, shorter than the clip."""
-    seconds = np.flatnonzero(timeline.video == video)
-    inside = np.flatnonzero(timeline.event[seconds])
-    if not 0 < len(inside) < len(seconds) or inside[-1] - inside[0] + 1 != len(inside):
-        return None
-    return _Clip(seconds, int(inside[0]), len(inside))
+
+def clips_of(timeline: Timeline) -> list[Clip]:
+    """Return the labelled videos on which localization can be measured."""
+    clips = []
+    for video in range(len(timeline)):
+        seconds = np.flatnonzero(timeline.video == video)
+        inside = np.flatnonzero(timeline.event[seconds])
+        if 0 < len(inside) < len(seconds) and inside[-1] - inside[0] + 1 == len(inside):
+            clips.append(Clip(seconds, int(inside[0]), len(inside)))
+    return clips
 
 
 def _locate(
-    timeline: Timeline, scorer: Scorer, clip: _Clip, query: Modality, target: Modality, rolled: bool
+    timeline: Timeline, localizer: Localizer, clip: Clip, query: Modality, target: Modality, rolled: bool
 ) -> tuple[float, float]:
     """Return exact match and temporal IoU, ties shared; NaN where the query has a second without a latent."""
     present = {"audio": timeline.heard, "visual": timeline.seen}
-    event = clip.seconds[clip.start : clip.start + clip.length]
-    if not present[query][event].all():
+    if not present[query][clip.event].all():
         return np.nan, np.nan
-    matrix = scorer.score(query, event, target, clip.seconds)
-    matrix[:, ~present[target][clip.seconds]] = np.nan
-    windows = window_distances(matrix, rolled)
+    windows = localizer.windows(query, clip.event, target, clip.seconds, rolled)
     if np.isnan(windows).all():
         return 0.0, 0.0
     best = np.flatnonzero(windows == np.nanmin(windows))

@@ -1,8 +1,9 @@
 """What training minimizes.
 
-L = reconstruction + kl * KL + wasserstein * W + contrast * N + correlation * C. Reconstruction and KL are summed over
-the two directions (from audio, from visual). Sources: Zhu et al., ICASSP 2021 (the first three); van den Oord et al.,
-2018 (N, InfoNCE); Zbontar et al., "Barlow Twins", ICML 2021 (C, off by default).
+L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C. Reconstruction and KL
+are summed over the two directions (from audio, from visual). T, the cross-entropy of the teacher's groups, takes the
+place of N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three); van den Oord et al., 2018 (N,
+InfoNCE); model/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021 (C, off by default).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from model.msvae import MODALITIES, MSVAE, Posterior
+from model.msvae import MODALITIES, MSVAE, Modality, Posterior
+from model.teacher import Teacher
 
 
 class Terms(NamedTuple):
@@ -27,6 +29,7 @@ class Terms(NamedTuple):
     wasserstein: Tensor
     correlation: Tensor
     contrast: Tensor
+    grouping: Tensor
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,12 @@ class Objective:
     redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
     contrast: float = 4.0
     contrast_temperature: float = 0.1  # in units of cosine
+    grouping: float = 4.0
     published: bool = False
 
-    def __call__(self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor) -> Terms:
+    def __call__(
+        self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor, teacher: Teacher | None = None
+    ) -> Terms:
         """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V), of the videos (batch,)."""
         posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
         samples = {m: posteriors[m].sample() for m in MODALITIES}
@@ -55,7 +61,7 @@ class Objective:
         )
         kl = {m: kl_divergence(posteriors[m]) for m in MODALITIES}
         if self.published:
-            wasserstein = (samples["audio"] - samples["visual"]).norm(dim=1).mean()
+            wasserstein = sample_distance(samples["audio"], samples["visual"])
         else:
             kl = {m: kl[m] / model.architecture.latent for m in MODALITIES}
             squared = wasserstein2_squared(posteriors["audio"], posteriors["visual"])
@@ -63,8 +69,10 @@ class Objective:
         correlation = audio.new_zeros(())
         if self.correlation:
             correlation = decorrelation(posteriors["audio"].mu, posteriors["visual"].mu, self.redundancy)
-        contrast = audio.new_zeros(())
-        if self.contrast:
+        contrast, grouping = audio.new_zeros(()), audio.new_zeros(())
+        if teacher is not None:
+            grouping = teacher(posteriors["audio"].mu, video) + teacher(posteriors["visual"].mu, video)
+        elif self.contrast:
             means = posteriors["audio"].mu, posteriors["visual"].mu
             contrast = cross_contrast(*means, video, self.contrast_temperature)
         loss = (
@@ -73,8 +81,32 @@ class Objective:
             + self.wasserstein * wasserstein
             + self.correlation * correlation
             + self.contrast * contrast
+            + self.grouping * grouping
         )
-        return Terms(loss, reconstruction, kl["audio"], kl["visual"], wasserstein, correlation, contrast)
+        return Terms(loss, reconstruction, kl["audio"], kl["visual"], wasserstein, correlation, contrast, grouping)
+
+
+def direction_loss(
+    model: MSVAE, source: Modality, audio: Tensor, visual: Tensor, kl: float, wasserstein: float
+) -> Float[Tensor, ""]:
+    """Return the released loss of one direction: the pair generated from `source`, its KL, and W, all `published`.
+
+    Both directions pay W; of the other modality only a sample is taken, nothing flows back into its encoder.
+    """
+    features = {"audio": audio, "visual": visual}
+    other: Modality = "visual" if source == "audio" else "audio"
+    posterior = model.encode(source, features[source])
+    sample = posterior.sample()
+    with torch.no_grad():
+        aim = model.encode(other, features[other]).sample()
+    error = _pair_error(model, sample, audio, visual, published=True)
+    return error + kl * kl_divergence(posterior) + wasserstein * sample_distance(sample, aim)
+
+
+def sample_distance(one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"]) -> Float[Tensor, ""]:
+    """Return the released stand-in for W2: the Euclidean norm between samples, averaged over the batch."""
+    distance: Tensor = (one - other).norm(dim=1).mean()
+    return distance
 
 
 def kl_divergence(posterior: Posterior) -> Float[Tensor, ""]:

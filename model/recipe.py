@@ -14,6 +14,8 @@ class Recipe:
 
     `kl_warm_up`: (epochs, weight) with which training begins, before the objective's own KL weight.
     `warm_start`: encoders of vectors begin at linear CCA, and keep its means for the first `held_epochs`.
+    `groups`: how many groups of videos a teacher makes, anew at `regroup_epochs`, where encoders begin at CCA and there
+    are videos enough; such a run has `taught_epochs`, holds no means, and keeps its last weights.
     `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
     """
 
@@ -24,6 +26,9 @@ class Recipe:
     spherical: bool = True
     warm_start: bool = True
     held_epochs: int = 10
+    groups: tuple[int, ...] = (16, 32, 64, 128)
+    regroup_epochs: tuple[int, ...] = (0, 7, 14)
+    taught_epochs: int = 15
     batch: int = 256
     epochs: int = 30
     patience: int = 8
@@ -43,11 +48,12 @@ PUBLISHED = Recipe(
     spherical=False,
     warm_start=False,
     held_epochs=0,
+    groups=(),
     epochs=15,
     patience=15,
     learning_rate=1e-5,
     weight_decay=0.0,
-    objective=Objective(kl=0.01, wasserstein=1.0, contrast=0.0, published=True),
+    objective=Objective(kl=0.01, wasserstein=1.0, contrast=0.0, grouping=0.0, published=True),
     kl_warm_up=(10, 0.1),
     one_video_steps=True,
     augment=False,

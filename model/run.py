@@ -22,9 +22,11 @@ from model.msvae import MODALITIES, MSVAE, Architecture, VectorEncoder
 from model.normalization import Normalization
 from model.objective import Objective, Terms
 from model.recipe import Recipe
+from model.teacher import Teacher
 from model.training_state import TrainingState
 from model.validation import PairedLatents, encode_pairs, validate_shares
 
+TEACHER = "teacher."  # prefix of its tensors in a saved state
 LOWEST_RATE = 0.05  # of the recipe's learning rate, at the end of the cosine
 
 
@@ -68,12 +70,16 @@ class Run:
         torch.manual_seed(seed)
         self.normalization = Normalization.fit(corpus).to(device)
         self.model = MSVAE(_architecture(corpus, recipe)).to(device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
         self.vector_encoders = [e for e in self.model.encoders.values() if isinstance(e, VectorEncoder)]
+        self.teacher: Teacher | None = None
         if recipe.warm_start and len(self.vector_encoders) == len(MODALITIES):
             self._warm_start()
+            teacher = Teacher(recipe.latent, recipe.groups, len(corpus)).to(device)
+            self.teacher = teacher if len(teacher) else None
+        taught = self.teacher.parameters() if self.teacher else ()
+        self.optimizer = torch.optim.AdamW(
+            [*self.model.parameters(), *taught], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
         self.best = copy.deepcopy(self.model.state_dict())
         self.epochs: list[Epoch] = []
 
@@ -90,7 +96,7 @@ class Run:
         """
         if state_path:
             self._resume(state_path)
-        for number in range(len(self.epochs), epochs):
+        for number in range(len(self.epochs), min(epochs, self.most_epochs)):
             if patience is not None and self.epochs and number - self.best_epoch > patience:
                 break
             self._epoch(number)
@@ -99,9 +105,18 @@ class Run:
                 self._save(state_path)
 
     @property
+    def most_epochs(self) -> int:
+        """Return how many epochs there are at most."""
+        return self.recipe.taught_epochs if self.teacher else self.recipe.epochs
+
+    @property
     def best_epoch(self) -> int:
-        """Return the number of the epoch with the best held-out figure; the last one without held-out videos."""
-        if self.held_out is None:
+        """Return the number of the epoch with the best held-out figure.
+
+        The last one without held-out videos, and with a teacher: groups of videos are learnt on while the finding of
+        one's own video stands still.
+        """
+        if self.held_out is None or self.teacher:
             return len(self.epochs) - 1
         return max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
 
@@ -125,21 +140,34 @@ class Run:
         torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run repeats itself
         self._set_learning_rate(number)
         for encoder in self.vector_encoders:
-            encoder.hold_mean(number < self.recipe.held_epochs)
+            encoder.hold_mean(number < self.recipe.held_epochs and self.teacher is None)
+        if self.teacher and number in self.recipe.regroup_epochs:
+            self._regroup(self.teacher)
         objective = self._objective(number)
         self.model.train()
         totals: list[list[float]] = []
         for audio, visual, video in self._batches(number):
-            terms = objective(self.model, audio, visual, video)
+            terms = objective(self.model, audio, visual, video, self.teacher)
             self.optimizer.zero_grad(set_to_none=True)
             terms.loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
             totals.append([float(t.detach()) for t in terms])
         means = dict(zip(Terms._fields, np.mean(totals, axis=0).tolist(), strict=True))
         found = validate_shares(self.encoded(self.held_out)) if self.held_out else []
-        self.epochs.append(Epoch(number, self.recipe.epochs, means, tuple(v.mrr for v in found)))
+        self.epochs.append(Epoch(number, self.most_epochs, means, tuple(v.mrr for v in found)))
         if self.best_epoch == number:
             self.best = copy.deepcopy(self.model.state_dict())
+
+    def _regroup(self, teacher: Teacher) -> None:
+        """Group the training videos by the means that the network now gives their seconds."""
+        encoder = self.encoder()
+        total = np.zeros((len(self.corpus), self.recipe.latent))
+        having = {"audio": self.corpus.heard, "visual": self.corpus.seen}
+        for modality in MODALITIES:
+            rows = np.flatnonzero(having[modality])
+            mu = encoder.latents(modality, getattr(self.corpus, modality)[rows]).mu
+            np.add.at(total, self.corpus.video[rows], mu)
+        teacher.regroup(total, self.seed)
 
     def _warm_start(self) -> None:
         """Let the encoders begin at the CCA of the training pairs, in standard units."""
@@ -174,7 +202,7 @@ class Run:
         """Follow a cosine down to a twentieth of the recipe's rate; the published recipe keeps its rate."""
         if self.recipe.objective.published:
             return
-        cosine = 0.5 * (1 + np.cos(np.pi * number / self.recipe.epochs))
+        cosine = 0.5 * (1 + np.cos(np.pi * number / self.most_epochs))
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.learning_rate * (LOWEST_RATE + (1 - LOWEST_RATE) * cosine)
 
@@ -191,7 +219,8 @@ class Run:
     def _save(self, path: Path) -> None:
         facts = {"run": self._identity(), "epochs": [asdict(e) for e in self.epochs]}
         state = self.optimizer.state_dict()["state"]
-        TrainingState(self.model.state_dict(), self.best, state, facts).save(path)
+        teacher = {TEACHER + k: v for k, v in self.teacher.state_dict().items()} if self.teacher else {}
+        TrainingState(self.model.state_dict() | teacher, self.best, state, facts).save(path)
 
     def _resume(self, path: Path) -> None:
         if not path.exists():
@@ -201,7 +230,10 @@ class Run:
             raise TrainingError(
                 f"{path} holds a run with other footage, recipe or seed; finish that one, or remove the file"
             )
-        self.model.load_state_dict(state.model)
+        self.model.load_state_dict({k: v for k, v in state.model.items() if not k.startswith(TEACHER)})
+        if self.teacher:
+            taught = {k.removeprefix(TEACHER): v for k, v in state.model.items() if k.startswith(TEACHER)}
+            self.teacher.load_state_dict(taught)
         self.best = state.best
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state.optimizer, "param_groups": groups})

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 from scipy.spatial.distance import cdist
 
 from model.checkpoint import Checkpoint
@@ -33,10 +33,17 @@ class Scorer(ABC):
 
 
 class LatentScorer(Scorer):
-    """The MS-VAE score D of PAPER: W2 of the posteriors plus the distance of the generated pairs."""
+    """The MS-VAE score D of PAPER: W2 of the posteriors plus the distance of the generated pairs.
 
-    def __init__(self, latents: dict[Modality, Latents], weights: ScoreWeights) -> None:
-        self._latents, self._weights = latents, weights
+    `mean_square` compares generated pairs by their mean squared difference instead, as the released retrieval does.
+    """
+
+    def __init__(self, latents: dict[Modality, Latents], weights: ScoreWeights, mean_square: bool = False) -> None:
+        self._latents, self._weights, self._mean_square = latents, weights, mean_square
+
+    def by_mean_square(self) -> LatentScorer:
+        """Return the scorer of the same latents that compares generated pairs by their mean squared difference."""
+        return LatentScorer(self._latents, self._weights, mean_square=True)
 
     @staticmethod
     def of_checkpoint(checkpoint: Checkpoint, corpus: Corpus, device: torch.device) -> LatentScorer:
@@ -56,7 +63,12 @@ class LatentScorer(Scorer):
         items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
         """Return D, the weighted sum of both parts."""
-        return distances(self._latents[query][queries], self._latents[target][items], self._weights).total
+        these, those = self._latents[query][queries], self._latents[target][items]
+        if not self._mean_square:
+            return distances(these, those, self._weights).total
+        parts = distances(these, those, ScoreWeights())
+        pair = these.generated.shape[1]
+        return np.asarray(self._weights.latent * parts.latent + self._weights.generated * parts.generated**2 / pair)
 
 
 class RandomScorer(Scorer):
@@ -76,13 +88,13 @@ class RandomScorer(Scorer):
         return self._rng.random((len(queries), len(items)))
 
 
-class CorrelationScorer(Scorer):
-    """The simplest baseline that learns: regularized linear CCA with cosine distance."""
+class EmbeddingScorer(Scorer):
+    """Both modalities as points of one space; `metric` as scipy's cdist names it."""
 
-    def __init__(self, train: Corpus, corpus: Corpus, dimensions: int = 40) -> None:
-        pairs = train.paired
-        audio, visual = correlate(train.audio[pairs], train.visual[pairs], dimensions)
-        self._embedded = {"audio": audio(corpus.audio), "visual": visual(corpus.visual)}
+    def __init__(
+        self, audio: Float[np.ndarray, "n d"], visual: Float[np.ndarray, "n d"], metric: str = "cosine"
+    ) -> None:
+        self._embedded, self._metric = {"audio": audio, "visual": visual}, metric
 
     def score(
         self,
@@ -91,8 +103,16 @@ class CorrelationScorer(Scorer):
         target: Modality,
         items: Int64[np.ndarray, "d"],
     ) -> Float64[np.ndarray, "q d"]:
-        """Return cosine distances."""
-        return np.asarray(cdist(self._embedded[query][queries], self._embedded[target][items], "cosine"))
+        """Return distances by the metric; a zero row has no direction and is as far as one at a right angle."""
+        found = cdist(self._embedded[query][queries], self._embedded[target][items], self._metric)
+        return np.nan_to_num(found, nan=1.0) if self._metric == "cosine" else np.asarray(found)
+
+
+def correlation_scorer(train: Corpus, corpus: Corpus, dimensions: int = 40) -> EmbeddingScorer:
+    """Return the simplest baseline that learns: regularized linear CCA with cosine distance."""
+    pairs = train.paired
+    audio, visual = correlate(train.audio[pairs], train.visual[pairs], dimensions)
+    return EmbeddingScorer(audio(corpus.audio), visual(corpus.visual))
 
 
 def untrained(checkpoint: Checkpoint, seed: int) -> Checkpoint:

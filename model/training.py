@@ -99,7 +99,19 @@ def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], N
     final.train(number + 1, None, None, progress)
     first.take_best()
     whole = encode_videos(first.encoder(), parts[0])
-    return _trained(final, final.encoded(corpus), whole, SHARES[share], found, tuple(parts), first.epochs)
+    return _trained(final, final.encoded(corpus), whole, SHARES[share], found, tuple(parts), _mean_epochs(runs))
+
+
+def _mean_epochs(runs: list[Run]) -> list[Epoch]:
+    """Return the epochs of all folds as one: their mean terms and figures, by which the epoch was chosen."""
+    return [
+        replace(
+            epochs[0],
+            terms={name: float(np.mean([e.terms[name] for e in epochs])) for name in epochs[0].terms},
+            mrr=tuple(np.mean([e.mrr for e in epochs], axis=0).tolist()),
+        )
+        for epochs in zip(*(run.epochs for run in runs), strict=True)
+    ]
 
 
 def _trained(
@@ -120,6 +132,7 @@ def _trained(
         "videos": len(run.corpus),
         "pairs": len(run.pairs),
         "epochs": len(run.epochs),
+        "history": [_history(epoch) for epoch in epochs],
         "generated_share": share,
         "validation": asdict(validation),
         "posterior": posterior,
@@ -134,6 +147,16 @@ def _trained(
         training=report,
     )
     return Trained(checkpoint, validation, parts, tuple(epochs), warnings)
+
+
+def _history(epoch: Epoch) -> dict[str, Any]:
+    """Return an epoch's mean terms and its best held-out MRR, to five digits."""
+    terms = {name: _five_digits(value) for name, value in epoch.terms.items()}
+    return {"terms": terms, "mrr": _five_digits(epoch.best_mrr)}
+
+
+def _five_digits(value: float) -> float:
+    return float(f"{value:.5g}")
 
 
 def _posterior(run: Run, pairs: PairedLatents) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -130,6 +130,11 @@ def _weights(parts: Distances, share: float) -> ScoreWeights:
     return ScoreWeights((1 - share) / latent, share / generated)
 
 
+def own_video_mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int = 0) -> float:
+    """Return the label-free figure of distances D(sound i, picture j) of n seconds, sorted by video."""
+    return _mrr(total, video, seed)[0]
+
+
 def _mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int) -> tuple[float, float, int]:
     """Return the MRR of the own video over both directions and all galleries, its chance, the gallery's size."""
     rng = np.random.default_rng(seed)

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
+from model.baselines.blind import blind_rules
 from model.corpus import Timeline
 from model.errors import NothingLabelled
-from model.evaluation import blind_rules, eligible_seconds, evaluate, interval, window_overlaps
+from model.evaluation import eligible_seconds, evaluate, interval, window_overlaps
 from model.scorers import RandomScorer, Scorer
 
 

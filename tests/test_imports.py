@@ -15,6 +15,7 @@ PACKAGES = ("model", "index")
 LIBRARIES = """
 import torch, numpy, scipy.linalg, scipy.spatial.distance, scipy.signal, h5py, librosa.filters, soundfile, soxr
 import PIL.Image, PIL.ImageOps, av, safetensors.torch, faiss, jaxtyping, filelock, sqlite3, urllib.request
+import matplotlib.backends.backend_agg, matplotlib.style, sklearn.cluster, sklearn.manifold, threadpoolctl
 librosa.filters.mel  # librosa is lazy
 """
 

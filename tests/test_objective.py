@@ -20,6 +20,7 @@ from model.objective import (
     kl_divergence,
     wasserstein2_squared,
 )
+from model.teacher import VIDEOS_PER_GROUP, Teacher
 
 BATCH, LATENT = 6, 4
 VIDEO = torch.tensor([0, 0, 1, 1, 2, 3])
@@ -49,10 +50,19 @@ def pairs(draw: torch.Generator) -> tuple[Tensor, Tensor]:
     )
 
 
-def terms(objective: Objective, model: MSVAE, pairs: tuple[Tensor, Tensor]) -> Terms:
+def terms(objective: Objective, model: MSVAE, pairs: tuple[Tensor, Tensor], teacher: Teacher | None = None) -> Terms:
     """Return the terms under the same draw of latents each time."""
     torch.manual_seed(5)
-    return objective(model, *pairs, VIDEO)
+    return objective(model, *pairs, VIDEO, teacher)
+
+
+def taught() -> Teacher:
+    """Return a teacher of two groupings of the batch's videos."""
+    torch.manual_seed(6)
+    videos = VIDEOS_PER_GROUP * 3
+    teacher = Teacher(LATENT, (2, 3), videos).double()
+    teacher.regroup(np.random.default_rng(6).standard_normal((videos, LATENT)), seed=0)
+    return teacher
 
 
 def value(tensor: Tensor) -> float:
@@ -126,16 +136,19 @@ def test_gradients_of_the_terms_are_finite_differences(
     """Along a random direction in all parameters, central differences give the slope of each term."""
     objective = Objective(kl=0.3, wasserstein=0.7, correlation=0.5, contrast=0.4, published=published)
     parameters = list(model.parameters())
+    teacher = taught() if term == "grouping" else None
     torch.manual_seed(1)
     direction = [torch.randn_like(p) for p in parameters]
-    gradient = torch.autograd.grad(getattr(terms(objective, model, pairs), term), parameters, allow_unused=True)
+    gradient = torch.autograd.grad(
+        getattr(terms(objective, model, pairs, teacher), term), parameters, allow_unused=True
+    )
     slope = sum(float((g * d).sum()) for g, d in zip(gradient, direction, strict=True) if g is not None)
     values, step = [], 1e-6
     for move in (step, -2 * step):
         with torch.no_grad():
             for parameter, along in zip(parameters, direction, strict=True):
                 parameter.add_(move * along)
-            values.append(float(getattr(terms(objective, model, pairs), term)))
+            values.append(float(getattr(terms(objective, model, pairs, teacher), term)))
     assert slope != 0
     assert (values[0] - values[1]) / (2 * step) == pytest.approx(slope, rel=1e-4)
 
@@ -165,6 +178,16 @@ def test_terms_are_those_of_the_formulas(model: MSVAE, pairs: tuple[Tensor, Tens
     else:
         squares = wasserstein2_squared(*posteriors).detach().numpy()
         assert value(found.wasserstein) == pytest.approx(squares.mean() / LATENT)
+
+
+def test_a_teacher_takes_the_place_of_contrast(model: MSVAE, pairs: tuple[Tensor, Tensor]) -> None:
+    """With a teacher the loss has its term, from both modalities, and no contrast."""
+    objective, teacher = Objective(kl=0.0, wasserstein=0.0, contrast=0.4, grouping=0.6), taught()
+    t = terms(objective, model, pairs, teacher)
+    means = [model.encode("audio", pairs[0]).mu, model.encode("visual", pairs[1]).mu]
+    torch.testing.assert_close(t.grouping, teacher(means[0], VIDEO) + teacher(means[1], VIDEO))
+    torch.testing.assert_close(t.loss, t.reconstruction + 0.6 * t.grouping)
+    assert value(t.contrast) == 0
 
 
 def test_the_loss_is_the_weighted_sum(model: MSVAE, pairs: tuple[Tensor, Tensor]) -> None:

@@ -57,10 +57,10 @@ class Spy(Objective):
     audio: ClassVar[list[torch.Tensor]] = []
     video: ClassVar[list[torch.Tensor]] = []
 
-    def __call__(self, model: Any, audio: Any, visual: Any, video: Any) -> Any:
+    def __call__(self, model: Any, audio: Any, visual: Any, video: Any, teacher: Any = None) -> Any:
         Spy.audio.append(audio)
         Spy.video.append(video)
-        return super().__call__(model, audio, visual, video)
+        return super().__call__(model, audio, visual, video, teacher)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from app.album import show_album
 from app.commands.train import archive_model
 from app.footage import corpus_of
 from app.terminal import (
@@ -23,12 +24,14 @@ from app.terminal import (
     progress,
 )
 from model.archive import load_archive
+from model.baselines.blind import blind_rules
 from model.checkpoint import Checkpoint
 from model.corpus import Corpus
 from model.device import DeviceName, choose_device
 from model.errors import Mismatch
-from model.evaluation import Interval, Report, blind_rules, evaluate
-from model.scorers import CorrelationScorer, LatentScorer, RandomScorer, Scorer, untrained
+from model.evaluation import Interval, Report, evaluate
+from model.figures.subject import Subject
+from model.scorers import LatentScorer, RandomScorer, Scorer, correlation_scorer, untrained
 
 
 def evaluate_command(
@@ -40,14 +43,18 @@ def evaluate_command(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
+    figures: Annotated[Path | None, typer.Option(help="draw pictures of the model into this directory too")] = None,
 ) -> None:
     """Measure the model on labelled footage, beside chance, blind rules and an untrained network."""
     if archive:
-        corpus, systems, facts = _archive_systems(
+        corpus, judge, systems, facts = _archive_systems(
             archive, checkpoint or archive_model(library, archive), split, seed, device
         )
     else:
-        corpus, systems, facts = _library_systems(library, seed, device)
+        corpus, judge, systems, facts = _library_systems(library, seed, device)
+    if figures:  # first, since they need no labels
+        source = f"{split} split of {archive.stem}" if archive else f"library {library.resolve().name}"
+        show_album(figures, Subject(corpus, judge, source, seed, choose_device(device)))
     reports: dict[str, Report] = {}
     with progress(len(systems), "evaluate") as step:
         for name, scorer in systems.items():
@@ -65,7 +72,9 @@ def evaluate_command(
     out.print(facts)
 
 
-def _library_systems(library: Path, seed: int, device: DeviceName) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
+def _library_systems(
+    library: Path, seed: int, device: DeviceName
+) -> tuple[Corpus, Checkpoint, dict[str, Scorer], dict[str, Any]]:
     with opened(library, device) as session:
         checkpoint = session.encoder.checkpoint
         stats = session.library.catalogue.stats()
@@ -73,12 +82,12 @@ def _library_systems(library: Path, seed: int, device: DeviceName) -> tuple[Corp
             corpus = corpus_of(session, lambda _: step())
         facts = {"fingerprint": stats.fingerprint, "catalogue_version": stats.catalogue_version}
         facts |= {"trained_on": _trained_on(checkpoint, corpus)}
-        return corpus, _systems(checkpoint, corpus, None, seed, device), facts
+        return corpus, checkpoint, _systems(checkpoint, corpus, None, seed, device), facts
 
 
 def _archive_systems(
     path: Path, checkpoint_path: Path, split: str, seed: int, device: DeviceName
-) -> tuple[Corpus, dict[str, Scorer], dict[str, Any]]:
+) -> tuple[Corpus, Checkpoint, dict[str, Scorer], dict[str, Any]]:
     features, checkpoint = load_archive(path), Checkpoint.load(checkpoint_path)
     if checkpoint.front_end_identity != features.identity:
         raise Mismatch(
@@ -87,7 +96,7 @@ def _archive_systems(
     corpus = features.corpus(split)
     facts: dict[str, Any] = {"fingerprint": checkpoint.fingerprint, "archive": features.sha256, "split": split}
     facts |= {"trained_on": _trained_on(checkpoint, corpus)}
-    return corpus, _systems(checkpoint, corpus, features.corpus("train"), seed, device), facts
+    return corpus, checkpoint, _systems(checkpoint, corpus, features.corpus("train"), seed, device), facts
 
 
 def _trained_on(checkpoint: Checkpoint, corpus: Corpus) -> int:
@@ -104,7 +113,7 @@ def _systems(
         "random_init": LatentScorer.of_checkpoint(untrained(checkpoint, seed), corpus, chosen),
     }
     if train is not None:
-        systems["linear_cca"] = CorrelationScorer(train, corpus)
+        systems["linear_cca"] = correlation_scorer(train, corpus)
     return systems | {"echolens": LatentScorer.of_checkpoint(checkpoint, corpus, chosen)}
 
 

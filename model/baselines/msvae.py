@@ -1,0 +1,83 @@
+"""MS-VAE in its variants, trained soundly: the paper's terms with and without W, the project's recipe, no training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from model.baselines.fitting import parameters_of
+from model.baselines.system import Fitted, System
+from model.checkpoint import Checkpoint
+from model.context import ContextLocalizer, correlated, fit_weights
+from model.corpus import Corpus
+from model.msvae import MSVAE, Architecture
+from model.normalization import Normalization
+from model.objective import Objective
+from model.recipe import DEFAULT, Recipe
+from model.scorers import LatentScorer
+from model.training import train
+
+ARCHIVE = ("archive", "archive")
+
+# Reconstruction, KL and W alone, from random weights; the weight of W was chosen on val (docs/model-study.md).
+WITH_W = replace(
+    DEFAULT,
+    name="msvae_w",
+    warm_start=False,
+    held_epochs=0,
+    groups=(),
+    objective=Objective(wasserstein=0.3, contrast=0.0, grouping=0.0),
+)
+WITHOUT_W = replace(WITH_W, name="msvae", objective=replace(WITH_W.objective, wasserstein=0.0))
+
+
+class Msvae(System):
+    """Train by a recipe; epoch and score weights are chosen on val without labels."""
+
+    def __init__(self, name: str, recipe: Recipe) -> None:
+        self.name, self._recipe = name, recipe
+
+    def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
+        """Train."""
+        checkpoint = _trained(train, val, self._recipe, seed, device)
+        return Fitted(
+            lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device),
+            parameters=parameters_of(checkpoint.model),
+        )
+
+
+class Echolens(System):
+    """The project's best: the default recipe of `echolens train`, and localization in context."""
+
+    name = "echolens"
+
+    def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
+        """Train, and fit the weights of localization on the training videos, without labels."""
+        checkpoint = _trained(train, val, DEFAULT, seed, device)
+        weights = fit_weights(train, correlated(train, train))
+        return Fitted(
+            lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device),
+            lambda corpus: ContextLocalizer(corpus, correlated(train, corpus), weights),
+            parameters_of(checkpoint.model) + sum(w.size for w in weights.values()),
+        )
+
+
+class RandomInit(System):
+    """The default network with random weights: what training adds to."""
+
+    name = "random_init"
+
+    def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
+        """Draw weights; the features' normalization alone is fitted."""
+        torch.manual_seed(seed)
+        shapes = train.audio.shape[1:], train.visual.shape[1:]
+        model = MSVAE(Architecture(*shapes, latent=DEFAULT.latent, hidden=DEFAULT.hidden)).eval()
+        checkpoint = Checkpoint(model, Normalization.fit(train), *ARCHIVE)
+        return Fitted(
+            lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device), parameters=parameters_of(model)
+        )
+
+
+def _trained(corpus: Corpus, val: Corpus, recipe: Recipe, seed: int, device: torch.device) -> Checkpoint:
+    return train(corpus, recipe, ARCHIVE, seed, device, val).checkpoint

@@ -1,0 +1,76 @@
+"""All pictures of a model and the data it is judged on, in one directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.errors import FigureError
+from model.figures.subject import Subject
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURES = ("latents.png", "clusters.png", "curves.png", "localization.png")
+
+
+@dataclass(frozen=True)
+class Album:
+    """Hold the files written, and a note for each picture that was left out."""
+
+    pictures: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def draw_album(directory: Path, subject: Subject, progress: Callable[[str], None] = lambda _: None) -> Album:
+    """Write PICTURES into a directory, made where it is absent.
+
+    A picture that cannot be drawn is left out, with a note; one of that name from an earlier run is removed, since
+    it would pass for this one. `progress` is called with each name.
+
+    Raises:
+        FigureError: the directory cannot be made or written to.
+    """
+    from model.figures.canvas import paper, save  # matplotlib and scikit-learn cost a second: not every command pays
+
+    _prepare(directory)
+    pictures, notes = [], []
+    with paper():
+        for name, draw in zip(PICTURES, _drawers(subject), strict=True):
+            path = directory / name
+            try:
+                figure = draw()
+            except FigureError as error:
+                path.unlink(missing_ok=True)
+                notes.append(f"{name} is left out: {error}")
+            else:
+                save(figure, path)
+                pictures.append(path)
+            progress(name)
+    return Album(tuple(pictures), tuple(notes))
+
+
+def _drawers(subject: Subject) -> tuple[Callable[[], Figure], ...]:
+    from model.figures.curves import draw_curves
+    from model.figures.maps import Maps, draw_clusters, draw_latents
+    from model.figures.matrices import draw_matrices
+
+    maps = cache(lambda: Maps.of(subject))
+    return (
+        lambda: draw_latents(maps()),
+        lambda: draw_clusters(maps()),
+        lambda: draw_curves(subject),
+        lambda: draw_matrices(subject),
+    )
+
+
+def _prepare(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise FigureError(f"{directory} is a file; a directory for the pictures, existing or not, is expected")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FigureError(f"{directory} cannot be made ({error.strerror}); name another directory") from error
