@@ -27,7 +27,7 @@ class Recipe:
     warm_start: bool = True
     held_epochs: int = 10
     groups: tuple[int, ...] = (16, 32, 64, 128)
-    regroup_epochs: tuple[int, ...] = (0, 7, 14)
+    regroup_epochs: tuple[int, ...] = (0, 5, 10)
     taught_epochs: int = 15
     batch: int = 256
     epochs: int = 30

@@ -84,7 +84,7 @@ def _finish_single(run: Run) -> Trained:
     found = validate_shares(pairs)
     share = int(np.argmax([v.mrr for v in found]))
     whole = encode_videos(run.encoder(), run.held_out)
-    return _trained(run, pairs, whole, SHARES[share], found[share], (run.held_out,), run.epochs)
+    return _trained(run, pairs, whole, SHARES[share], found[share], (run.held_out,), run.epochs, run.best_epoch)
 
 
 def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], None]) -> Trained:
@@ -99,7 +99,7 @@ def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], N
     final.train(number + 1, None, None, progress)
     first.take_best()
     whole = encode_videos(first.encoder(), parts[0])
-    return _trained(final, final.encoded(corpus), whole, SHARES[share], found, tuple(parts), _mean_epochs(runs))
+    return _trained(final, final.encoded(corpus), whole, SHARES[share], found, tuple(parts), _mean_epochs(runs), number)
 
 
 def _mean_epochs(runs: list[Run]) -> list[Epoch]:
@@ -122,6 +122,7 @@ def _trained(
     validation: Validation,
     parts: tuple[Corpus, ...],
     epochs: list[Epoch],
+    kept: int,
 ) -> Trained:
     """Report; `pairs` set the scale of the weights, `whole` held-out videos the temperature."""
     weights = weights_of(pairs, share)
@@ -133,6 +134,7 @@ def _trained(
         "pairs": len(run.pairs),
         "epochs": len(run.epochs),
         "history": [_history(epoch) for epoch in epochs],
+        "kept_epoch": kept,
         "generated_share": share,
         "validation": asdict(validation),
         "posterior": posterior,

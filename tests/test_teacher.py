@@ -14,6 +14,7 @@ from model.corpus import Corpus
 from model.recipe import DEFAULT
 from model.run import Run
 from model.teacher import TEMPERATURE, VIDEOS_PER_GROUP, Teacher
+from model.training import train
 
 CPU = torch.device("cpu")
 RECIPE = replace(DEFAULT, latent=8, hidden=16, groups=(2, 4), regroup_epochs=(0, 2), taught_epochs=4)
@@ -101,3 +102,14 @@ def test_a_stopped_taught_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -
     second.train(4, None, tmp_path / "state")
     pairs = zip(whole.model.state_dict().values(), second.model.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_report_says_which_epoch_was_kept() -> None:
+    """With a teacher the last; without, the best by the held-out figure."""
+    for videos, teaches in ((40, True), (10, False)):
+        trained = train(
+            planted_corpus(videos=videos), RECIPE, ("archive", "x"), 0, CPU, planted_corpus(videos=8, seed=1)
+        )
+        figures = [epoch["mrr"] for epoch in trained.checkpoint.training["history"]]
+        best = len(figures) - 1 if teaches else int(np.argmax(figures))
+        assert trained.checkpoint.training["kept_epoch"] == best

@@ -88,7 +88,7 @@ def _train_archive(
     path: Path, save: Path, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
     features = load_archive(path)
-    with _epochs(recipe.epochs) as show:
+    with _epochs(None) as show:  # a teacher, or no better figure, may end it earlier
         trained = train(
             features.corpus("train"),
             recipe,

@@ -38,7 +38,7 @@ def draw_curves(subject: Subject) -> Figure:
     halves = figure.add_gridspec(2, 1, height_ratios=(2.2, 1.75 * max(rows, 1)))
     top, bottom = (figure.add_subfigure(half) for half in (halves[0], halves[1]))
     loss, mrr = top.subplots(1, 2)
-    best = int(np.argmax([epoch["mrr"] for epoch in history]))
+    best = training["kept_epoch"]
     _line(loss, terms["loss"], best, "Loss", "weighted sum (no unit)", COLOURS[0])
     _held_out(mrr, [epoch["mrr"] for epoch in history], best, training["validation"])
     published = bool(training["recipe"]["objective"]["published"])
