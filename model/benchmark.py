@@ -12,7 +12,7 @@ import torch
 
 from model.archive import FeatureArchive
 from model.baselines.system import System
-from model.evaluation import Figures, Report, measure
+from model.evaluation import Figures, Report, eligible_seconds, measure
 from model.localizers import ScoreLocalizer
 from model.published_protocol import BUGS, Bug, measure_published
 
@@ -60,6 +60,7 @@ def compare(
         ArchiveError: a split without videos.
     """
     train, val, judged = (archive.corpus(name) for name in ("train", "val", split))
+    eligible_seconds(judged)  # before hours of training, not after
     outcomes = {}
     for system in systems:
         figures, seconds, parameters = [], [], 0

@@ -210,7 +210,8 @@ def test_the_command_writes_json_and_a_table(write: Write, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--protocol", "mine"), ("--bugs", "another"), ("--systems", "nothing_such")]
+    ("option", "value"),
+    [("--protocol", "mine"), ("--bugs", "another"), ("--systems", "nothing_such"), ("--markdown", "nowhere/out.md")],
 )
 def test_a_wrong_name_is_refused_before_any_training(write: Write, tmp_path: Path, option: str, value: str) -> None:
     saved = tmp_path / "out.json"

@@ -36,6 +36,9 @@ def benchmark_command(
     """Train every system on an archive's train split, choose on val, and compare them on another split."""
     chosen = [name.strip() for name in systems.split(",") if name.strip()]
     wanted = systems_named(chosen)
+    for path in (save, markdown):
+        if path and not path.parent.is_dir():
+            raise typer.BadParameter(f"{path.parent} is no directory: make it first", param_hint="--json, --markdown")
     kept = _protocol(protocol, bugs)
     features = load_archive(archive)
     with progress(len(wanted) * seeds, "benchmark") as step:
