@@ -67,7 +67,6 @@ def measure(session: Session, seed: int = 0) -> Measurement:
             "the library has no labelled video to measure with; label some with: "
             "echolens ingest DIR --labels CSV, or PATCH /videos/{id}"
         )
-    trained_on = set(encoder.checkpoint.training.get("trained_on", ()))
     rows_by_video = [(v, session.library.catalogue.segments_of(v.video_id)) for v in chosen]
     timeline = Timeline.of(
         [
@@ -91,7 +90,7 @@ def measure(session: Session, seed: int = 0) -> Measurement:
         evaluate(timeline, RandomScorer(seed), GALLERIES, seed),
         len(chosen),
         len(labelled),
-        sum(v.video_id in trained_on for v in chosen),
+        encoder.checkpoint.trained_on(v.video_id for v in chosen),
         GALLERIES,
         seed,
         encoder.fingerprint,

@@ -20,20 +20,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.random_features import random_corpus
 from model.archive import load_archive
 from model.checkpoint import Checkpoint
 from model.corpus import Corpus
 from model.evaluation import DIRECTIONS, eligible_seconds, measure
 from model.localizers import Localizer
-from model.msvae import MSVAE, Architecture, Modality
+from model.msvae import MSVAE, Modality
 from model.normalization import Normalization
 from model.recipe import DEFAULT
+from model.run import architecture_of
 from model.scorers import LatentScorer
 from model.validation import draw_seconds
 
 CPU = torch.device("cpu")
-AVE_TEST_VIDEOS, AVE_SECONDS, AVE_CLASSES = 402, 10, 28
-AVE_AUDIO, AVE_VISUAL = 128, 512
+AVE_TEST_VIDEOS = 402
 WARM_UP = 50
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    corpus = load_archive(arguments.archive).corpus("test") if arguments.archive else generated_corpus()
+    corpus = load_archive(arguments.archive).corpus("test") if arguments.archive else random_corpus(AVE_TEST_VIDEOS)
     report = compare(corpus, arguments.galleries, arguments.pairs, arguments.repeats)
     print(json.dumps(report, indent=1))
     if arguments.json:
@@ -81,25 +82,6 @@ def compare(corpus: Corpus, galleries: int, pairs: int, repeats: int) -> dict[st
     }
 
 
-def generated_corpus() -> Corpus:
-    """Return random features of the shape of AVE's test split."""
-    random = np.random.default_rng(0)
-    count = AVE_TEST_VIDEOS * AVE_SECONDS
-    second = np.tile(np.arange(AVE_SECONDS), AVE_TEST_VIDEOS)
-    return Corpus(
-        audio=random.standard_normal((count, AVE_AUDIO)).astype(np.float32),
-        visual=random.standard_normal((count, AVE_VISUAL)).astype(np.float32),
-        heard=np.ones(count, bool),
-        seen=np.ones(count, bool),
-        event=second >= np.repeat(random.integers(0, AVE_SECONDS - 1, AVE_TEST_VIDEOS), AVE_SECONDS),
-        video=np.repeat(np.arange(AVE_TEST_VIDEOS), AVE_SECONDS),
-        start_s=second,
-        video_ids=tuple(str(v) for v in range(AVE_TEST_VIDEOS)),
-        label=random.integers(0, AVE_CLASSES, AVE_TEST_VIDEOS),
-        classes=tuple(str(c) for c in range(AVE_CLASSES)),
-    )
-
-
 class _NoWindow(Localizer):
     """Leave localization out: answer at no cost."""
 
@@ -110,10 +92,7 @@ class _NoWindow(Localizer):
 
 def _checkpoint(corpus: Corpus) -> Checkpoint:
     torch.manual_seed(0)
-    architecture = Architecture(
-        corpus.audio.shape[1:], corpus.visual.shape[1:], DEFAULT.latent, DEFAULT.hidden, spherical=DEFAULT.spherical
-    )
-    return Checkpoint(MSVAE(architecture).eval(), Normalization.fit(corpus), "archive", "benchmark")
+    return Checkpoint(MSVAE(architecture_of(corpus, DEFAULT)).eval(), Normalization.fit(corpus), "archive", "benchmark")
 
 
 def _loop_s(checkpoint: Checkpoint, corpus: Corpus, draws: np.ndarray, pairs: int, seed: int) -> float:

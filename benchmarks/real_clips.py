@@ -26,7 +26,7 @@ from model.corpus import Corpus
 from model.evaluation import Interval, interval
 from model.ranking import rank
 from model.recipe import recipe_named
-from model.scorers import LatentScorer, RandomScorer, Scorer, correlation_scorer, untrained
+from model.scorers import Correlation, LatentScorer, RandomScorer, Scorer, untrained
 from model.training import train
 from model.validation import draw_seconds
 
@@ -67,7 +67,7 @@ def measure(corpus: Corpus, front_end: tuple[str, str], recipe: str, seeds: int)
             systems: dict[str, Scorer] = {
                 "chance": RandomScorer(seed),
                 "random_init": LatentScorer.of_checkpoint(untrained(trained.checkpoint, seed), part, CPU),
-                "linear_cca": correlation_scorer(rest, part),
+                "linear_cca": Correlation.fit(rest)(part),
                 "echolens": LatentScorer.of_checkpoint(trained.checkpoint, part, CPU),
             }
             for name, scorer in systems.items():

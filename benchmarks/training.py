@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.random_features import random_corpus
 from model.archive import load_archive
 from model.corpus import Corpus
 from model.device import choose_device
 from model.recipe import DEFAULT
 from model.run import Run
 
-AVE_TRAIN_VIDEOS, AVE_SECONDS = 3339, 10
-AVE_AUDIO, AVE_VISUAL = 128, 512
+AVE_TRAIN_VIDEOS = 3339
 FRONT_END = ("archive", "benchmark")
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    corpus = load_archive(arguments.archive).corpus("train") if arguments.archive else generated_corpus()
+    corpus = load_archive(arguments.archive).corpus("train") if arguments.archive else random_corpus(AVE_TRAIN_VIDEOS)
     report = compare(corpus, arguments.epochs, choose_device(arguments.device))
     print(json.dumps(report, indent=1))
     if arguments.json:
@@ -71,24 +71,6 @@ def compare(corpus: Corpus, epochs: int, device: torch.device) -> dict[str, Any]
         "spread_s": {name: [min(seconds), max(seconds)] for name, seconds in spent_s.items()},
         "ratio": speed["default"] / speed["one_video_steps"],
     }
-
-
-def generated_corpus() -> Corpus:
-    """Return random features of the size of AVE's training split."""
-    random = np.random.default_rng(0)
-    count = AVE_TRAIN_VIDEOS * AVE_SECONDS
-    return Corpus(
-        audio=random.standard_normal((count, AVE_AUDIO)).astype(np.float32),
-        visual=random.standard_normal((count, AVE_VISUAL)).astype(np.float32),
-        heard=np.ones(count, bool),
-        seen=np.ones(count, bool),
-        event=np.zeros(count, bool),
-        video=np.repeat(np.arange(AVE_TRAIN_VIDEOS), AVE_SECONDS),
-        start_s=np.tile(np.arange(AVE_SECONDS), AVE_TRAIN_VIDEOS),
-        video_ids=tuple(str(v) for v in range(AVE_TRAIN_VIDEOS)),
-        label=np.full(AVE_TRAIN_VIDEOS, -1),
-        classes=(),
-    )
 
 
 if __name__ == "__main__":

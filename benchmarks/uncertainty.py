@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,17 @@ from scipy.stats import rankdata, spearmanr
 from model.archive import SPLITS, load_archive
 from model.corpus import Corpus, Timeline
 from model.encoder import Encoder
-from model.evaluation import BOOTSTRAPS, DIRECTIONS, eligible_seconds
+from model.evaluation import DIRECTIONS, bootstrap, eligible_seconds
 from model.latents import Latents
 from model.msvae import MODALITIES, Modality
 from model.ranking import rank
 from model.recipe import DEFAULT
 from model.scorers import LatentScorer
-from model.training import ACTIVE_VARIANCE, train
+from model.training import posterior_facts, train
 from model.validation import draw_seconds
 
 CPU = torch.device("cpu")
 FRONT_END = ("archive", "benchmark")
-AT_ONCE = 500  # resamplings in memory
 CONDITIONS = ("whole", "nothing_matches", "smaller_gallery")
 SIGNS = {"spread": 1, "nearest": 1, "margin": -1}  # of what should be large where nothing matches
 
@@ -107,14 +105,11 @@ def describe(encoder: Encoder, corpus: Corpus, galleries: int, seed: int) -> dic
 
 def posterior(latents: Latents) -> dict[str, Any]:
     """Return active units, the KL to the prior in nats, the part of it that sigma causes, and how spreads vary."""
-    mu, variance = latents.mu.astype(np.float64), latents.sigma.astype(np.float64) ** 2
+    variance = latents.sigma.astype(np.float64) ** 2
     of_sigma = 0.5 * (variance - 1 - np.log(variance)).sum(1).mean()
     spread = spread_of(latents)
-    return {
+    return posterior_facts(latents) | {
         "seconds": len(latents),
-        "active_units": int((mu.var(axis=0) > ACTIVE_VARIANCE).sum()),
-        "of": mu.shape[1],
-        "kl_nats": float(0.5 * (mu**2).sum(1).mean() + of_sigma),
         "kl_of_sigma_nats": float(of_sigma),
         "spread_mean": float(spread.mean()),
         "spread_sd": float(spread.std()),
@@ -190,7 +185,7 @@ def correlation(one: PerVideo, other: PerVideo, seed: int) -> dict[str, float | 
         with np.errstate(invalid="ignore"):  # a resampling of one value alone has no correlation
             return np.asarray((ranks * others).sum(1) / np.sqrt((ranks**2).sum(1) * (others**2).sum(1)))
 
-    return estimate(float(spearmanr(one, other).statistic), resample(resampled, len(one), seed), len(one))
+    return estimate(float(spearmanr(one, other).statistic), bootstrap(resampled, len(one), seed), len(one))
 
 
 def auc(positive: PerQuery, negative: PerQuery, seed: int) -> dict[str, float | int | None]:
@@ -207,15 +202,7 @@ def auc(positive: PerQuery, negative: PerQuery, seed: int) -> dict[str, float | 
         drawn = np.stack([np.bincount(row, minlength=count) for row in rows]) / count
         return np.asarray(((drawn @ wins) * drawn).sum(1))
 
-    return estimate(float(wins.mean()), resample(resampled, count, seed), count)
-
-
-def resample(
-    statistic: Callable[[Int64[np.ndarray, "b n"]], Float64[np.ndarray, "b"]], count: int, seed: int
-) -> Float64[np.ndarray, "bootstraps"]:
-    """Return the statistic of random resamplings of `count` videos."""
-    rng = np.random.default_rng(seed)
-    return np.concatenate([statistic(rng.integers(0, count, (AT_ONCE, count))) for _ in range(BOOTSTRAPS // AT_ONCE)])
+    return estimate(float(wins.mean()), bootstrap(resampled, count, seed), count)
 
 
 def estimate(value: float | None, samples: Float64[np.ndarray, "_"], n: int) -> dict[str, float | int | None]:

@@ -13,7 +13,6 @@ import torch
 from model.archive import FeatureArchive
 from model.baselines.system import System
 from model.evaluation import Figures, Report, eligible_seconds, measure
-from model.localizers import ScoreLocalizer
 from model.published_protocol import BUGS, Bug, measure_published
 
 REFERENCE = "linear_cca"  # every system is paired with it, and the first system with every other
@@ -72,13 +71,7 @@ def compare(
             if protocol.name == "published":
                 figures.append(measure_published(judged, fitted, protocol.bugs, galleries, seed))
             else:
-                scorer = fitted.scorer(judged) if fitted.scorer else None
-                if fitted.localizer:
-                    localizer = fitted.localizer(judged)
-                else:
-                    assert scorer is not None, f"{system.name} neither retrieves nor localizes"
-                    localizer = ScoreLocalizer(scorer, judged)
-                figures.append(measure(judged, scorer, localizer, galleries, seed))
+                figures.append(measure(judged, *fitted.judges(judged), galleries, seed))
             progress(f"{system.name} seed {seed}")
         outcomes[system.name] = Outcome(system.label_free, tuple(figures), float(np.mean(seconds)), parameters)
     return outcomes
@@ -88,6 +81,7 @@ def comparison_json(outcomes: dict[str, Outcome]) -> dict[str, Any]:
     """Return `systems` and `paired`, with intervals over videos; null where a figure does not apply."""
     means = {name: outcome.mean for name, outcome in outcomes.items()}
     names = list(outcomes)
+    reports = {name: mean.report() for name, mean in means.items()}
     pairs = {name: [REFERENCE] if REFERENCE in means and name != REFERENCE else [] for name in names}
     if names:
         pairs[names[0]] = [other for other in names if other != names[0]]
@@ -95,10 +89,10 @@ def comparison_json(outcomes: dict[str, Outcome]) -> dict[str, Any]:
         "systems": {
             name: {
                 "label_free": outcome.label_free,
-                **_plain(means[name].report(), [f.report_means() for f in outcome.seeds]),
+                **_plain(reports[name], [f.report_means() for f in outcome.seeds]),
                 "train_s": outcome.train_s,
                 "parameters": outcome.parameters,
-                "excluded_queries": means[name].report().excluded_queries,
+                "excluded_queries": reports[name].excluded_queries,
             }
             for name, outcome in outcomes.items()
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ class Checkpoint:
     def fingerprint(self) -> str:
         """Return the first 16 hex digits of the SHA-256 over the bytes of both files, stored or to be stored."""
         return self.stored or _fingerprint(*self._bytes())
+
+    def trained_on(self, video_ids: Iterable[str]) -> int:
+        """Return how many of the videos it was trained on: figures on those are no held-out figures."""
+        return len(set(video_ids).intersection(self.training.get("trained_on", ())))
 
     def save(self, path: Path) -> Path:
         """Write both files beside each other, the JSON last, and return its path; `path` has no suffix."""

@@ -23,7 +23,6 @@ from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 
 from model.corpus import Corpus
-from model.correlation import correlate
 from model.errors import TrainingError
 from model.localization import window_distances
 from model.localizers import Localizer
@@ -33,7 +32,6 @@ from model.scorers import EmbeddingScorer
 TERMS = ("split", "edge", "cut", "match", "order")
 AGREEMENT = 2.0  # of a pair's own cosine beside both splits, where pseudo-events are chosen; chosen on AVE's val
 RIDGE = 1e-3
-DIMENSIONS = 40
 SHORTEST_S = 2
 SMALLEST = 1e-9
 
@@ -68,13 +66,6 @@ class ContextLocalizer(Localizer):
         own = own_distances(getattr(self.corpus, target)[clip][None])
         found = -(terms(cross[None], own)[0] @ self.weights[target])
         return np.asarray(found if rolled else found[: len(clip) - len(event) + 1])
-
-
-def correlated(train: Corpus, corpus: Corpus) -> EmbeddingScorer:
-    """Return the linear CCA of the training pairs, by whose cosine `match` and `order` are told."""
-    pairs = train.paired
-    audio, visual = correlate(train.audio[pairs], train.visual[pairs], DIMENSIONS)
-    return EmbeddingScorer(audio(corpus.audio), visual(corpus.visual))
 
 
 def fit_weights(train: Corpus, scorer: EmbeddingScorer) -> Weights:

@@ -30,6 +30,7 @@ DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
 }
 CROSSINGS: dict[str, tuple[Modality, Modality]] = {"A2V": ("audio", "visual"), "V2A": ("visual", "audio")}
 BOOTSTRAPS = 10_000
+AT_ONCE = 500  # resamplings in memory
 
 Values = Float64[np.ndarray, "_"]  # one per video
 
@@ -135,10 +136,17 @@ def interval(values: Values, seed: int = 0) -> Interval:
     known = values[~np.isnan(values)]
     if not len(known):
         return Interval(None, None, None, 0)
-    rng = np.random.default_rng(seed)
-    means = [known[rng.integers(0, len(known), (500, len(known)))].mean(1) for _ in range(BOOTSTRAPS // 500)]
-    low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
+    low, high = np.percentile(bootstrap(lambda rows: known[rows].mean(1), len(known), seed), (2.5, 97.5))
     return Interval(float(known.mean()), float(low), float(high), len(known))
+
+
+def bootstrap(
+    statistic: Callable[[Int64[np.ndarray, "b n"]], Values], videos: int, seed: int
+) -> Float64[np.ndarray, "bootstraps"]:
+    """Return a statistic of 10,000 random resamplings of so many videos; it is asked for 500 at a time."""
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(0, videos, (AT_ONCE, videos)) for _ in range(BOOTSTRAPS // AT_ONCE))
+    return np.concatenate([statistic(rows) for rows in draws])
 
 
 def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:

@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from model.baselines.system import Fitted
 from model.corpus import Corpus
 from model.evaluation import DIRECTIONS, Figures, eligible_seconds, measure
-from model.localizers import Localizer, ScoreLocalizer
+from model.localizers import Localizer
 from model.msvae import Modality
 from model.ranking import Ranking, rank
 from model.scorers import LatentScorer, Scorer
@@ -52,12 +52,7 @@ def measure_published(
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
     divided, _ = divided_by_row_maximum(test)
-    scorer = fitted.scorer(divided) if fitted.scorer else None
-    if fitted.localizer:
-        localizer = fitted.localizer(divided)
-    else:
-        assert scorer is not None, "a system retrieves or localizes"
-        localizer = ScoreLocalizer(scorer, divided)
+    scorer, localizer = fitted.judges(divided)
     figures = measure(divided, None, PlainWindows(localizer), galleries=1)
     nothing = {
         crossing: {metric: np.full(len(values), np.nan) for metric, values in metrics.items()}

@@ -39,6 +39,11 @@ class Recipe:
     one_video_steps: bool = False
     augment: bool = True
 
+    def kl_of(self, epoch: int) -> float:
+        """Return the weight of KL in an epoch, counted from 0."""
+        epochs, weight = self.kl_warm_up
+        return weight if epoch < epochs else self.objective.kl
+
 
 DEFAULT = Recipe()
 PUBLISHED = Recipe(

@@ -20,7 +20,7 @@ from model.encoder import Encoder
 from model.errors import TrainingError
 from model.msvae import MODALITIES, MSVAE, Architecture, VectorEncoder
 from model.normalization import Normalization
-from model.objective import Objective, Terms
+from model.objective import Terms
 from model.recipe import Recipe
 from model.teacher import Teacher
 from model.training_state import TrainingState
@@ -69,7 +69,7 @@ class Run:
             raise TrainingError("held-out videos without a second of both sound and picture given: nothing to judge by")
         torch.manual_seed(seed)
         self.normalization = Normalization.fit(corpus).to(device)
-        self.model = MSVAE(_architecture(corpus, recipe)).to(device)
+        self.model = MSVAE(architecture_of(corpus, recipe)).to(device)
         self.vector_encoders = [e for e in self.model.encoders.values() if isinstance(e, VectorEncoder)]
         self.teacher: Teacher | None = None
         if recipe.warm_start and len(self.vector_encoders) == len(MODALITIES):
@@ -143,7 +143,7 @@ class Run:
             encoder.hold_mean(number < self.recipe.held_epochs and self.teacher is None)
         if self.teacher and number in self.recipe.regroup_epochs:
             self._regroup(self.teacher)
-        objective = self._objective(number)
+        objective = replace(self.recipe.objective, kl=self.recipe.kl_of(number))
         self.model.train()
         totals: list[list[float]] = []
         for audio, visual, video in self._batches(number):
@@ -194,10 +194,6 @@ class Run:
             videos = torch.from_numpy(self.corpus.video[rows]).to(self.device)
             yield self.normalization("audio", audio), self.normalization("visual", visual), videos
 
-    def _objective(self, number: int) -> Objective:
-        epochs, kl = self.recipe.kl_warm_up
-        return replace(self.recipe.objective, kl=kl) if number < epochs else self.recipe.objective
-
     def _set_learning_rate(self, number: int) -> None:
         """Follow a cosine down to a twentieth of the recipe's rate; the published recipe keeps its rate."""
         if self.recipe.objective.published:
@@ -240,7 +236,8 @@ class Run:
         self.epochs = [Epoch(**(e | {"mrr": tuple(e["mrr"])})) for e in state.facts["epochs"]]
 
 
-def _architecture(corpus: Corpus, recipe: Recipe) -> Architecture:
+def architecture_of(corpus: Corpus, recipe: Recipe) -> Architecture:
+    """Return the network that a recipe trains on features of these shapes."""
     return Architecture(
         audio_shape=corpus.audio.shape[1:],
         visual_shape=corpus.visual.shape[1:],

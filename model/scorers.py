@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 from model.checkpoint import Checkpoint
 from model.corpus import Corpus
-from model.correlation import correlate
+from model.correlation import Projection, correlate
 from model.distance import ScoreWeights, distances
 from model.encoder import Encoder
 from model.latents import Latents
@@ -108,11 +109,27 @@ class EmbeddingScorer(Scorer):
         return np.nan_to_num(found, nan=1.0) if self._metric == "cosine" else np.asarray(found)
 
 
-def correlation_scorer(train: Corpus, corpus: Corpus, dimensions: int = 40) -> EmbeddingScorer:
-    """Return the simplest baseline that learns: regularized linear CCA with cosine distance."""
-    pairs = train.paired
-    audio, visual = correlate(train.audio[pairs], train.visual[pairs], dimensions)
-    return EmbeddingScorer(audio(corpus.audio), visual(corpus.visual))
+@dataclass(frozen=True, eq=False)
+class Correlation:
+    """Hold the regularized linear CCA of one corpus's pairs; call it to judge another corpus by cosine distance."""
+
+    audio: Projection
+    visual: Projection
+
+    @staticmethod
+    def fit(train: Corpus, dimensions: int = 40) -> Correlation:
+        """Fit on the seconds that have both modalities."""
+        pairs = train.paired
+        return Correlation(*correlate(train.audio[pairs], train.visual[pairs], dimensions))
+
+    def __call__(self, corpus: Corpus) -> EmbeddingScorer:
+        """Project a corpus: the simplest baseline that learns."""
+        return EmbeddingScorer(self.audio(corpus.audio), self.visual(corpus.visual))
+
+    @property
+    def parameters(self) -> int:
+        """Return how many numbers were fitted."""
+        return sum(side.mean.size + side.matrix.size for side in (self.audio, self.visual))
 
 
 def untrained(checkpoint: Checkpoint, seed: int) -> Checkpoint:

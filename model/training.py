@@ -12,6 +12,7 @@ import torch
 
 from model.checkpoint import Checkpoint
 from model.corpus import Corpus, fold
+from model.latents import Latents
 from model.recipe import Recipe
 from model.run import Epoch, Run
 from model.validation import (
@@ -161,15 +162,23 @@ def _five_digits(value: float) -> float:
     return float(f"{value:.5g}")
 
 
+def posterior_facts(latents: Latents) -> dict[str, Any]:
+    """Return how many latent units are active, of how many, and the mean KL to the prior in nats."""
+    mu, variance = latents.mu.astype(np.float64), latents.sigma.astype(np.float64) ** 2
+    return {
+        "active_units": int((latents.mu.var(axis=0) > ACTIVE_VARIANCE).sum()),
+        "of": mu.shape[1],
+        "kl_nats": float(0.5 * (mu**2 + variance - 1 - np.log(variance)).sum(1).mean()),
+    }
+
+
 def _posterior(run: Run, pairs: PairedLatents) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return active units and KL per modality, and warnings of collapse."""
     facts: dict[str, Any] = {}
     warnings = []
     for modality, latents in (("audio", pairs.audio), ("visual", pairs.visual)):
-        active = int((latents.mu.var(axis=0) > ACTIVE_VARIANCE).sum())
-        mu, variance = latents.mu.astype(np.float64), latents.sigma.astype(np.float64) ** 2
-        kl = float(0.5 * (mu**2 + variance - 1 - np.log(variance)).sum(1).mean())
-        facts[modality] = {"active_units": active, "of": run.recipe.latent, "kl_nats": kl}
+        facts[modality] = found = posterior_facts(latents)
+        active, kl = found["active_units"], found["kl_nats"]
         if active < FEWEST_ACTIVE_SHARE * run.recipe.latent:
             warnings.append(
                 f"posterior collapse: {active} of {run.recipe.latent} latent units of the {modality} encoder "

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from corpus_samples import planted_corpus
 
-from model.context import TERMS, ContextLocalizer, correlated, fit_weights, own_distances, terms
+from model.context import TERMS, ContextLocalizer, fit_weights, own_distances, terms
 from model.corpus import Corpus
 from model.errors import TrainingError
 from model.evaluation import Figures, measure
 from model.localizers import ScoreLocalizer
+from model.scorers import Correlation
 
 SECONDS = 10
 
@@ -35,7 +36,7 @@ def train() -> Corpus:
 
 
 def localizer(train: Corpus, corpus: Corpus) -> ContextLocalizer:
-    return ContextLocalizer(corpus, correlated(train, corpus), fit_weights(train, correlated(train, train)))
+    return ContextLocalizer(corpus, Correlation.fit(train)(corpus), fit_weights(train, Correlation.fit(train)(train)))
 
 
 def exact(figures: Figures, crossing: str) -> float:
@@ -46,7 +47,7 @@ def test_planted_events_are_found_better_than_by_the_sum_of_distances() -> None:
     """On new clips both ways, far above chance (a tenth) and above the sum of the same distances."""
     train, new = events_corpus(80, 3, noise=3.0), events_corpus(120, 7, noise=3.0)
     context = measure(new, None, localizer(train, new), 1)
-    plain = measure(new, None, ScoreLocalizer(correlated(train, new), new), 1)
+    plain = measure(new, None, ScoreLocalizer(Correlation.fit(train)(new), new), 1)
     found, known = (np.array([exact(f, c) for c in ("A2V", "V2A")]) for f in (context, plain))
     assert (found > 0.4).all()
     assert found.mean() > known.mean() + 0.05
@@ -92,9 +93,9 @@ def test_the_plain_view_takes_the_windows_within_the_clip(train: Corpus) -> None
 
 def test_weights_look_at_no_label_and_repeat(train: Corpus) -> None:
     """Other labels and events, the same weights."""
-    plain = fit_weights(train, correlated(train, train))
+    plain = fit_weights(train, Correlation.fit(train)(train))
     marked = replace(train, event=~train.event, label=np.full(len(train), -1), classes=())
-    other = fit_weights(marked, correlated(marked, marked))
+    other = fit_weights(marked, Correlation.fit(marked)(marked))
     assert all(np.array_equal(plain[m], other[m]) for m in ("audio", "visual"))
 
 
@@ -118,4 +119,4 @@ def test_clips_too_short_cannot_fit() -> None:
     """Three seconds hold no window with a rest to compare."""
     short = planted_corpus(20, 3)
     with pytest.raises(TrainingError, match="four seconds"):
-        fit_weights(short, correlated(short, short))
+        fit_weights(short, Correlation.fit(short)(short))

@@ -7,7 +7,7 @@ import pytest
 from corpus_samples import planted_corpus
 
 from model.correlation import correlate
-from model.scorers import correlation_scorer
+from model.scorers import Correlation
 
 
 def canonical_correlations(audio: np.ndarray, visual: np.ndarray) -> np.ndarray:
@@ -79,5 +79,5 @@ def test_the_scorer_finds_a_planted_correlation_in_new_videos() -> None:
     """Of twenty new videos, most sounds have their own picture as the nearest by cosine."""
     new = planted_corpus(videos=20, seconds=1, seed=1)
     rows = np.arange(20)
-    found = correlation_scorer(planted_corpus(videos=60), new).score("audio", rows, "visual", rows)
+    found = Correlation.fit(planted_corpus(videos=60))(new).score("audio", rows, "visual", rows)
     assert np.mean(found.argmin(1) == rows) > 0.6

@@ -31,7 +31,7 @@ from model.device import DeviceName, choose_device
 from model.errors import Mismatch
 from model.evaluation import Interval, Report, evaluate
 from model.figures.subject import Subject
-from model.scorers import LatentScorer, RandomScorer, Scorer, correlation_scorer, untrained
+from model.scorers import Correlation, LatentScorer, RandomScorer, Scorer, untrained
 
 
 def evaluate_command(
@@ -81,7 +81,7 @@ def _library_systems(
         with progress(stats.videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
         facts = {"fingerprint": stats.fingerprint, "catalogue_version": stats.catalogue_version}
-        facts |= {"trained_on": _trained_on(checkpoint, corpus)}
+        facts |= {"trained_on": checkpoint.trained_on(corpus.video_ids)}
         return corpus, checkpoint, _systems(checkpoint, corpus, None, seed, device), facts
 
 
@@ -95,13 +95,8 @@ def _archive_systems(
         )
     corpus = features.corpus(split)
     facts: dict[str, Any] = {"fingerprint": checkpoint.fingerprint, "archive": features.sha256, "split": split}
-    facts |= {"trained_on": _trained_on(checkpoint, corpus)}
+    facts |= {"trained_on": checkpoint.trained_on(corpus.video_ids)}
     return corpus, checkpoint, _systems(checkpoint, corpus, features.corpus("train"), seed, device), facts
-
-
-def _trained_on(checkpoint: Checkpoint, corpus: Corpus) -> int:
-    """Return how many of the videos the model was trained on: its figures on those are no held-out figures."""
-    return len(set(corpus.video_ids).intersection(checkpoint.training.get("trained_on", ())))
 
 
 def _systems(
@@ -113,7 +108,7 @@ def _systems(
         "random_init": LatentScorer.of_checkpoint(untrained(checkpoint, seed), corpus, chosen),
     }
     if train is not None:
-        systems["linear_cca"] = correlation_scorer(train, corpus)
+        systems["linear_cca"] = Correlation.fit(train)(corpus)
     return systems | {"echolens": LatentScorer.of_checkpoint(checkpoint, corpus, chosen)}
 
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.supervision import check_labels, labelled_seconds, localization_figure, retrieval_figure
 from model.baselines.system import Fitted, System
-from model.baselines.towers import Towers, batch_of
+from model.baselines.towers import UnitTowers, batch_of
 from model.corpus import Corpus, Timeline
 from model.localizers import ScoreLocalizer
-from model.msvae import Modality
 from model.normalization import Normalization
 from model.scorers import EmbeddingScorer
 
@@ -28,17 +27,6 @@ DROPOUT = 0.1
 MARGIN = 1.3
 BACKGROUND, UNSYNCHRONIZED = 0.3, 0.3  # weights beside different videos' 1
 SCHEDULE = Schedule(epochs=16, patience=5)
-
-
-class DistanceNetwork(Towers):
-    """Embed both modalities on one unit sphere."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        super().__init__(Normalization.fit(corpus), corpus, WIDTHS, DROPOUT)
-
-    def forward(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch width"]:
-        """Return unit embeddings."""
-        return nn.functional.normalize(super().forward(modality, features), dim=1)
 
 
 class Avdln(System):
@@ -53,12 +41,10 @@ class Avdln(System):
         event = torch.from_numpy(train.event).to(device)
         rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
-        network = DistanceNetwork(train).to(device)
+        network = UnitTowers(Normalization.fit(train), train, WIDTHS, DROPOUT).to(device)
 
         def scorer(corpus: Corpus) -> EmbeddingScorer:
-            return EmbeddingScorer(
-                network.embed("audio", corpus.audio), network.embed("visual", corpus.visual), "euclidean"
-            )
+            return network.scorer(corpus, "euclidean")
 
         def loss(batch: Int64[np.ndarray, "batch"]) -> Tensor:
             audio, visual, video = batch_of(train, batch, device)

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
-from model.baselines.towers import Towers, batch_of, correspondence, figure_on, paired_seconds
+from model.baselines.towers import UnitTowers, batch_of, correspondence, figure_on, paired_seconds
 from model.corpus import Corpus
-from model.msvae import Modality
 from model.normalization import Normalization
 from model.scorers import EmbeddingScorer
 
@@ -26,7 +25,7 @@ DROPOUT = 0.2  # of the features
 SCHEDULE = Schedule(learning_rate=3e-4)
 
 
-class DistanceTowers(Towers):
+class DistanceTowers(UnitTowers):
     """Embed on the unit sphere; `verdict` makes a logit of a distance."""
 
     def __init__(self, corpus: Corpus) -> None:
@@ -34,10 +33,6 @@ class DistanceTowers(Towers):
         self.verdict = nn.Linear(1, 1)
         nn.init.constant_(self.verdict.weight, -1.0)  # near is alike, from the first step
         nn.init.constant_(self.verdict.bias, 1.0)
-
-    def forward(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch width"]:
-        """Return unit embeddings."""
-        return nn.functional.normalize(super().forward(modality, features), dim=1)
 
     def logits(self, audio: Float[Tensor, "n width"], visual: Float[Tensor, "m width"]) -> Float[Tensor, "n m"]:
         """Return the logit that sound i and picture j correspond."""
@@ -61,9 +56,7 @@ class AveNet(System):
         network = DistanceTowers(train).to(device)
 
         def scorer(corpus: Corpus) -> EmbeddingScorer:
-            return EmbeddingScorer(
-                network.embed("audio", corpus.audio), network.embed("visual", corpus.visual), "euclidean"
-            )
+            return network.scorer(corpus, "euclidean")
 
         def loss(batch: Int64[np.ndarray, "batch"]) -> Tensor:
             audio, visual, video = batch_of(train, batch, device)

@@ -16,9 +16,9 @@ from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
 from model.baselines.towers import Towers, batch_of, figure_on, paired_seconds
 from model.corpus import Corpus
-from model.correlation import Projection, correlate
+from model.correlation import correlate
 from model.normalization import Normalization
-from model.scorers import EmbeddingScorer
+from model.scorers import Correlation, EmbeddingScorer
 
 WIDTHS = (512, 64)
 DROPOUT = 0.2
@@ -42,23 +42,21 @@ class Dcca(System):
         torch.manual_seed(seed)
         network = Towers(Normalization.fit(train), train, WIDTHS, DROPOUT).to(device)
 
-        def top() -> tuple[Projection, Projection]:
+        def top() -> Correlation:
             audio, visual = network.embed("audio", train.audio[rows]), network.embed("visual", train.visual[rows])
-            return correlate(audio, visual, DIMENSIONS, WIDTHS[-1], TOP_RIDGE)
+            return Correlation(*correlate(audio, visual, DIMENSIONS, WIDTHS[-1], TOP_RIDGE))
 
-        def scorer(corpus: Corpus, audio: Projection, visual: Projection) -> EmbeddingScorer:
-            return EmbeddingScorer(
-                audio(network.embed("audio", corpus.audio)), visual(network.embed("visual", corpus.visual))
-            )
+        def scorer(corpus: Corpus, correlation: Correlation) -> EmbeddingScorer:
+            audio, visual = network.embed("audio", corpus.audio), network.embed("visual", corpus.visual)
+            return EmbeddingScorer(correlation.audio(audio), correlation.visual(visual))
 
         def loss(batch: Int64[np.ndarray, "batch"]) -> Tensor:
             audio, visual, _ = batch_of(train, batch, device)
             return -total_correlation(network("audio", audio), network("visual", visual))
 
-        fit_network(network, rows, loss, figure_on(val, lambda corpus: scorer(corpus, *top())), self._schedule, seed)
+        fit_network(network, rows, loss, figure_on(val, lambda corpus: scorer(corpus, top())), self._schedule, seed)
         final = top()
-        numbers = sum(side.mean.size + side.matrix.size for side in final)
-        return Fitted(lambda corpus: scorer(corpus, *final), parameters=parameters_of(network) + numbers)
+        return Fitted(lambda corpus: scorer(corpus, final), parameters=parameters_of(network) + final.parameters)
 
 
 def total_correlation(

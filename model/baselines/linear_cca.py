@@ -10,10 +10,7 @@ import torch
 from model.baselines.system import Fitted, System
 from model.baselines.towers import paired_seconds
 from model.corpus import Corpus
-from model.correlation import correlate
-from model.scorers import EmbeddingScorer
-
-DIMENSIONS = 40
+from model.scorers import Correlation
 
 
 class LinearCca(System):
@@ -23,7 +20,6 @@ class LinearCca(System):
 
     def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
         """Solve for the projections; nothing is random, nothing chosen on val."""
-        rows = paired_seconds(train)
-        audio, visual = correlate(train.audio[rows], train.visual[rows], DIMENSIONS)
-        numbers = sum(side.mean.size + side.matrix.size for side in (audio, visual))
-        return Fitted(lambda corpus: EmbeddingScorer(audio(corpus.audio), visual(corpus.visual)), parameters=numbers)
+        paired_seconds(train)
+        correlation = Correlation.fit(train)
+        return Fitted(correlation, parameters=correlation.parameters)

@@ -9,13 +9,14 @@ import torch
 from model.baselines.fitting import parameters_of
 from model.baselines.system import Fitted, System
 from model.checkpoint import Checkpoint
-from model.context import ContextLocalizer, correlated, fit_weights
+from model.context import ContextLocalizer, fit_weights
 from model.corpus import Corpus
-from model.msvae import MSVAE, Architecture
+from model.msvae import MSVAE
 from model.normalization import Normalization
 from model.objective import Objective
 from model.recipe import DEFAULT, Recipe
-from model.scorers import LatentScorer
+from model.run import architecture_of
+from model.scorers import Correlation, LatentScorer
 from model.training import train
 
 ARCHIVE = ("archive", "archive")
@@ -55,10 +56,11 @@ class Echolens(System):
     def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
         """Train, and fit the weights of localization on the training videos, without labels."""
         checkpoint = _trained(train, val, DEFAULT, seed, device)
-        weights = fit_weights(train, correlated(train, train))
+        correlation = Correlation.fit(train)
+        weights = fit_weights(train, correlation(train))
         return Fitted(
             lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device),
-            lambda corpus: ContextLocalizer(corpus, correlated(train, corpus), weights),
+            lambda corpus: ContextLocalizer(corpus, correlation(corpus), weights),
             parameters_of(checkpoint.model) + sum(w.size for w in weights.values()),
         )
 
@@ -71,8 +73,7 @@ class RandomInit(System):
     def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
         """Draw weights; the features' normalization alone is fitted."""
         torch.manual_seed(seed)
-        shapes = train.audio.shape[1:], train.visual.shape[1:]
-        model = MSVAE(Architecture(*shapes, latent=DEFAULT.latent, hidden=DEFAULT.hidden)).eval()
+        model = MSVAE(architecture_of(train, DEFAULT)).eval()
         checkpoint = Checkpoint(model, Normalization.fit(train), *ARCHIVE)
         return Fitted(
             lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device), parameters=parameters_of(model)

@@ -61,7 +61,7 @@ class MsvaePublished(System):
             for m in MODALITIES
         }
         for epoch in range(self._recipe.epochs):
-            kl = self._kl_weight(epoch)
+            kl = self._recipe.kl_of(epoch)
             for heard, seen in pairs:
                 for source, optimizer in optimizers.items():
                     optimizer.zero_grad(set_to_none=True)
@@ -70,10 +70,6 @@ class MsvaePublished(System):
                     optimizer.step()
             if not torch.isfinite(loss):
                 raise TrainingError(f"the fit diverged in epoch {epoch}: its loss is {loss.item()}")
-
-    def _kl_weight(self, epoch: int) -> float:
-        first_epochs, weight = self._recipe.kl_warm_up
-        return weight if epoch < first_epochs else self._recipe.objective.kl
 
 
 def class_sorted_events(corpus: Corpus) -> list[Int64[np.ndarray, "_"]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from model.corpus import Corpus
-from model.localizers import Localizer
+from model.localizers import Localizer, ScoreLocalizer
 from model.scorers import Scorer
 
 ScorerOf = Callable[[Corpus], Scorer]
@@ -27,6 +27,14 @@ class Fitted:
     scorer: ScorerOf | None
     localizer: LocalizerOf | None = None
     parameters: int = 0
+
+    def judges(self, corpus: Corpus) -> tuple[Scorer | None, Localizer]:
+        """Return what judges the seconds and the windows of a corpus."""
+        scorer = self.scorer(corpus) if self.scorer else None
+        if self.localizer:
+            return scorer, self.localizer(corpus)
+        assert scorer is not None, "a system retrieves or localizes"
+        return scorer, ScoreLocalizer(scorer, corpus)
 
 
 class System(ABC):

@@ -16,6 +16,7 @@ from model.corpus import Corpus
 from model.errors import TrainingError
 from model.msvae import MODALITIES, Modality
 from model.normalization import Normalization
+from model.scorers import EmbeddingScorer
 from model.validation import MOST_SECONDS, own_video_mrr
 
 BATCH = 1024
@@ -48,6 +49,18 @@ class Towers(nn.Module):
         if not found.isfinite().all():
             raise TrainingError("the fit diverged: the network gives NaN or infinite numbers")
         return found.cpu().numpy()
+
+    def scorer(self, corpus: Corpus, metric: str) -> EmbeddingScorer:
+        """Return the distances of a corpus's embeddings; `metric` as scipy's cdist names it."""
+        return EmbeddingScorer(self.embed("audio", corpus.audio), self.embed("visual", corpus.visual), metric)
+
+
+class UnitTowers(Towers):
+    """Embed both modalities on one unit sphere."""
+
+    def forward(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch width"]:
+        """Return unit embeddings."""
+        return nn.functional.normalize(super().forward(modality, features), dim=1)
 
 
 def perceptron(widths: Sequence[int], dropout: float) -> nn.Sequential:

@@ -31,7 +31,7 @@ class Subject:
 
     def caption(self, n: str) -> str:
         """Return the line under a title: where the data are from, how many, which seed, how many were trained on."""
-        seen = len(set(self.corpus.video_ids).intersection(self.checkpoint.training.get("trained_on", ())))
+        seen = self.checkpoint.trained_on(self.corpus.video_ids)
         trained_on = f"; the model was trained on {seen} of the {len(self.corpus)} videos" if seen else ""
         return f"{self.source}, n = {n}, seed {self.seed}{trained_on}"
 
