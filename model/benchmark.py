@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed, parallel_config
 
 from model.archive import FeatureArchive
 from model.baselines.system import System
+from model.corpus import Corpus
 from model.evaluation import Figures, Report, eligible_seconds, measure
 from model.published_protocol import BUGS, Bug, measure_published
 
@@ -42,39 +44,83 @@ class Outcome:
         return Figures.mean(self.seeds)
 
 
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """Hold what every system is fitted on and judged by; seed s sets the fit and the galleries."""
+
+    train: Corpus
+    val: Corpus
+    judged: Corpus
+    galleries: int
+    protocol: Protocol
+    device: torch.device
+
+    @staticmethod
+    def on(archive: FeatureArchive, split: str, galleries: int, protocol: Protocol, device: torch.device) -> Contest:
+        """Take `train`, `val` and the split to judge on.
+
+        Raises:
+            NothingLabelled: the split cannot be judged on. ArchiveError: a split without videos.
+        """
+        train, val, judged = (archive.corpus(name) for name in ("train", "val", split))
+        eligible_seconds(judged)  # before hours of training, not after
+        return Contest(train, val, judged, galleries, protocol, device)
+
+    def trial(self, system: System, seed: int) -> Trial:
+        """Fit a system and judge it.
+
+        Raises:
+            TrainingError: the splits cannot train it.
+        """
+        start = time.perf_counter()
+        fitted = system.fit(self.train, self.val, seed, self.device)
+        train_s = time.perf_counter() - start
+        if self.protocol.name == "published":
+            figures = measure_published(self.judged, fitted, self.protocol.bugs, self.galleries, seed)
+        else:
+            figures = measure(self.judged, *fitted.judges(self.judged), self.galleries, seed)
+        return Trial(system.name, seed, figures, train_s, fitted.parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Hold what one seed gave a system."""
+
+    system: str
+    seed: int
+    figures: Figures
+    train_s: float
+    parameters: int
+
+
 def compare(
-    archive: FeatureArchive,
+    contest: Contest,
     systems: Sequence[System],
     seeds: int,
-    galleries: int,
-    split: str,
-    protocol: Protocol,
-    device: torch.device,
+    jobs: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Outcome]:
-    """Fit and judge; seed s sets the fit and the galleries, which are the same for every system.
+    """Try every system with every seed, in so many processes of one thread each.
 
     Raises:
-        TrainingError: a split cannot train a system. NothingLabelled: the split cannot be judged on.
-        ArchiveError: a split without videos.
+        TrainingError: a split cannot train a system.
     """
-    train, val, judged = (archive.corpus(name) for name in ("train", "val", split))
-    eligible_seconds(judged)  # before hours of training, not after
-    outcomes = {}
-    for system in systems:
-        figures, seconds, parameters = [], [], 0
-        for seed in range(seeds):
-            start = time.perf_counter()
-            fitted = system.fit(train, val, seed, device)
-            seconds.append(time.perf_counter() - start)
-            parameters = fitted.parameters
-            if protocol.name == "published":
-                figures.append(measure_published(judged, fitted, protocol.bugs, galleries, seed))
-            else:
-                figures.append(measure(judged, *fitted.judges(judged), galleries, seed))
-            progress(f"{system.name} seed {seed}")
-        outcomes[system.name] = Outcome(system.label_free, tuple(figures), float(np.mean(seconds)), parameters)
-    return outcomes
+    trials: dict[str, list[Trial]] = {system.name: [] for system in systems}
+    wanted = (delayed(contest.trial)(system, seed) for system in systems for seed in range(seeds))
+    with parallel_config("loky", inner_max_num_threads=1):
+        done = Parallel(jobs, return_as="generator_unordered", mmap_mode="c")(wanted)
+    for trial in done:
+        trials[trial.system].append(trial)
+        progress(f"{trial.system} seed {trial.seed}")
+    return {
+        system.name: Outcome(
+            system.label_free,
+            tuple(t.figures for t in sorted(trials[system.name], key=lambda t: t.seed)),
+            float(np.mean([t.train_s for t in trials[system.name]])),
+            trials[system.name][-1].parameters,
+        )
+        for system in systems
+    }
 
 
 def comparison_json(outcomes: dict[str, Outcome]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ The sum of distances (Zhu et al., ICASSP 2021) asks only whether a window's seco
 terms are weighed, for each circular window of l of the target's t seconds:
 
 - split: Ward's between-group variance of window and rest (Ward, 1963), in the target's own features;
-- edge: the larger of the jumps at the window's two ends; cut: the largest jump inside it;
+- edge: the larger of the jumps at the window's two ends, the clip's last second leading to its first (where those two
+  differ, one of them lies outside the event); cut: the largest jump inside it;
 - match: how much nearer the query is to the window than to the rest;
 - order: how well each second fits the query's second of the same place, beyond what row and column explain.
 
@@ -27,7 +28,7 @@ from model.errors import TrainingError
 from model.localization import window_distances
 from model.localizers import Localizer
 from model.msvae import MODALITIES, Modality
-from model.scorers import EmbeddingScorer
+from model.scorers import Scorer
 
 TERMS = ("split", "edge", "cut", "match", "order")
 AGREEMENT = 2.0  # of a pair's own cosine beside both splits, where pseudo-events are chosen; chosen on AVE's val
@@ -46,7 +47,7 @@ class ContextLocalizer(Localizer):
     """
 
     corpus: Corpus
-    scorer: EmbeddingScorer
+    scorer: Scorer
     weights: Weights
 
     def windows(
@@ -68,7 +69,7 @@ class ContextLocalizer(Localizer):
         return np.asarray(found if rolled else found[: len(clip) - len(event) + 1])
 
 
-def fit_weights(train: Corpus, scorer: EmbeddingScorer) -> Weights:
+def fit_weights(train: Corpus, scorer: Scorer) -> Weights:
     """Fit the weights on the training videos that have both modalities in all of their seconds.
 
     Videos of the most frequent duration alone are taken. Labels and event marks are not looked at.

@@ -128,7 +128,7 @@ def measure(
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    return Figures(_retrieval(timeline, scorer, galleries, seed), _localization(timeline, localizer))
+    return Figures(_retrieval(timeline, scorer, galleries, seed), localization(timeline, localizer, clips_of(timeline)))
 
 
 def interval(values: Values, seed: int = 0) -> Interval:
@@ -188,8 +188,10 @@ def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: 
     return figures
 
 
-def _localization(timeline: Timeline, localizer: Localizer) -> dict[str, dict[str, dict[str, Values]]]:
-    clips = clips_of(timeline)
+def localization(
+    timeline: Timeline, localizer: Localizer, clips: Sequence[Clip]
+) -> dict[str, dict[str, dict[str, Values]]]:
+    """Return `[plain|rolled][crossing][exact|tiou]` (clips,) of what is to be found in each clip."""
     figures: dict[str, dict[str, dict[str, Values]]] = {}
     for view, rolled in (("plain", False), ("rolled", True)):
         figures[view] = {}
@@ -203,7 +205,7 @@ def _localization(timeline: Timeline, localizer: Localizer) -> dict[str, dict[st
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """Hold a video whose event is one stretch, shorter than the clip: rows of its seconds, and where the event is."""
+    """Hold rows of a video's seconds, and the one stretch, shorter than the clip, that is the query and to be found."""
 
     seconds: Int64[np.ndarray, "t"]
     start: int

@@ -17,7 +17,7 @@ from app.cli import command_line
 from app.commands.benchmark import markdown_table
 from model.archive import load_archive
 from model.baselines.registry import all_systems, systems_named
-from model.benchmark import Protocol, compare, comparison_json
+from model.benchmark import Contest, Protocol, compare, comparison_json
 from model.errors import ArchiveError, NothingLabelled, TrainingError
 from model.evaluation import measure
 from model.localizers import ScoreLocalizer
@@ -76,10 +76,9 @@ def write(tmp_path: Path) -> Write:
     return archive
 
 
-def compared(path: Path, names: list[str], seeds: int = 2, **protocol: Any) -> dict[str, Any]:
-    return comparison_json(
-        compare(load_archive(path), systems_named(names), seeds, 3, "test", Protocol(**protocol), CPU)
-    )
+def compared(path: Path, names: list[str], seeds: int = 2, jobs: int = 1, **protocol: Any) -> dict[str, Any]:
+    contest = Contest.on(load_archive(path), "test", 3, Protocol(**protocol), CPU)
+    return comparison_json(compare(contest, systems_named(names), seeds, jobs))
 
 
 def test_every_system_of_the_comparison_has_its_name() -> None:
@@ -134,13 +133,13 @@ def test_what_does_not_apply_is_null(write: Write) -> None:
 
 
 def test_the_same_command_gives_the_same_figures(write: Write) -> None:
-    """All but the times."""
+    """All but the times, in one process or in two."""
     path = write()
-    reports = [compared(path, [*QUICK, "random_init"], 1) for _ in range(2)]
+    reports = [compared(path, [*QUICK, "random_init"], 2, jobs) for jobs in (1, 1, 2)]
     for report in reports:
         for facts in report["systems"].values():
             facts.pop("train_s")
-    assert reports[0] == reports[1]
+    assert reports[0] == reports[1] == reports[2]
 
 
 def test_a_class_with_one_item_is_left_out_and_counted(write: Write) -> None:

@@ -11,7 +11,7 @@ import typer
 from app.terminal import DeviceOption, out, progress
 from model.archive import load_archive
 from model.baselines.registry import systems_named
-from model.benchmark import PROTOCOLS, Protocol, compare, comparison_json
+from model.benchmark import PROTOCOLS, Contest, Protocol, compare, comparison_json
 from model.device import choose_device
 from model.published_protocol import BUGS, Bug
 
@@ -31,6 +31,7 @@ def benchmark_command(
         str, typer.Option(help="of the published ranking, those to keep, with commas between, or none")
     ] = ",".join(sorted(BUGS)),
     markdown: Annotated[Path | None, typer.Option(help="write a table here too")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="fits at the same time, each on one thread if more than 1")] = 1,
     device: DeviceOption = "auto",
 ) -> None:
     """Train every system on an archive's train split, choose on val, and compare them on another split."""
@@ -41,8 +42,9 @@ def benchmark_command(
             raise typer.BadParameter(f"{path.parent} is no directory: make it first", param_hint="--json, --markdown")
     kept = _protocol(protocol, bugs)
     features = load_archive(archive)
+    contest = Contest.on(features, split, galleries, kept, choose_device(device))
     with progress(len(wanted) * seeds, "benchmark") as step:
-        outcomes = compare(features, wanted, seeds, galleries, split, kept, choose_device(device), step)
+        outcomes = compare(contest, wanted, seeds, jobs, step)
     facts = {"archive": features.sha256, "split": split, "seeds": seeds, "galleries": galleries}
     named = {"protocol": {"name": kept.name, "bugs": sorted(kept.bugs) if kept.name == "published" else []}}
     report = facts | comparison_json(outcomes) | named
