@@ -1,22 +1,37 @@
-"""What training minimizes.
+"""What training minimizes: the terms of model/terms.py, weighed.
 
-L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C. Reconstruction and KL
-are summed over the two directions (from audio, from visual). T, the cross-entropy of the teacher's groups, takes the
-place of N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three); van den Oord et al., 2018 (N,
-InfoNCE); model/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021 (C, off by default).
+L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C + in_video * I.
+Reconstruction and KL are summed over the two directions (from audio, from visual). T, the cross-entropy of the
+teacher's groups, takes the place of N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
+van den Oord et al., 2018 (N and I, InfoNCE); model/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021 (C).
+C and I are off by default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
-from model.msvae import MODALITIES, MSVAE, Modality, Posterior
+from model.msvae import MODALITIES, MSVAE, Modality
 from model.teacher import Teacher
+from model.terms import (
+    cross_contrast,
+    decorrelation,
+    in_video_contrast,
+    kl_divergence,
+    reconstruction,
+    released_reconstruction,
+    sample_distance,
+    wasserstein2_squared,
+)
+
+__all__ = ["Objective", "Terms", "direction_loss", "kl_divergence"]
+
+Negatives = Literal["all", "other_videos", "other_groups"]
 
 
 class Terms(NamedTuple):
@@ -30,6 +45,7 @@ class Terms(NamedTuple):
     correlation: Tensor
     contrast: Tensor
     grouping: Tensor
+    in_video: Tensor
 
 
 @dataclass(frozen=True)
@@ -38,14 +54,22 @@ class Objective:
 
     Sound training takes means over dimensions, so that no weight depends on a feature's size; `published`
     sums KL over latent dimensions and takes the norm between independent samples, as the released code does.
+    `cross_generation`: the share of a generated pair's error that falls on the modality that it was not generated
+    from; `published` weighs by size instead. `free_bits`: nats per latent dimension that KL does not punish.
+    `negatives` of contrast: everyone else, other videos' seconds, or those of other groups of the teacher (the finest
+    grouping), beside which contrast then stands. `in_video` needs batches of whole videos.
     """
 
     kl: float = 1e-3
+    free_bits: float = 0.0
     wasserstein: float = 0.3
+    cross_generation: float = 0.5
     correlation: float = 0.0
     redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
     contrast: float = 4.0
     contrast_temperature: float = 0.1  # in units of cosine
+    negatives: Negatives = "other_videos"
+    in_video: float = 0.0
     grouping: float = 4.0
     published: bool = False
 
@@ -55,35 +79,48 @@ class Objective:
         """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V), of the videos (batch,)."""
         posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
         samples = {m: posteriors[m].sample() for m in MODALITIES}
-        reconstruction = sum(
-            (_pair_error(model, samples[m], audio, visual, self.published) for m in MODALITIES),
+        error = sum(
+            (self._error(m, model.decode(samples[m]), audio, visual) for m in MODALITIES),
             start=audio.new_zeros(()),
         )
-        kl = {m: kl_divergence(posteriors[m]) for m in MODALITIES}
+        kl = {m: kl_divergence(posteriors[m], self.free_bits) for m in MODALITIES}
         if self.published:
             wasserstein = sample_distance(samples["audio"], samples["visual"])
         else:
             kl = {m: kl[m] / model.architecture.latent for m in MODALITIES}
             squared = wasserstein2_squared(posteriors["audio"], posteriors["visual"])
             wasserstein = squared.mean() / model.architecture.latent
-        correlation = audio.new_zeros(())
-        if self.correlation:
-            correlation = decorrelation(posteriors["audio"].mu, posteriors["visual"].mu, self.redundancy)
-        contrast, grouping = audio.new_zeros(()), audio.new_zeros(())
-        if teacher is not None:
-            grouping = teacher(posteriors["audio"].mu, video) + teacher(posteriors["visual"].mu, video)
-        elif self.contrast:
-            means = posteriors["audio"].mu, posteriors["visual"].mu
-            contrast = cross_contrast(*means, video, self.contrast_temperature)
+        means = posteriors["audio"].mu, posteriors["visual"].mu
+        zero = audio.new_zeros(())
+        correlation = decorrelation(*means, self.redundancy) if self.correlation else zero
+        grouping = teacher(means[0], video) + teacher(means[1], video) if teacher is not None else zero
+        contrast = self._contrast(means, video, teacher)
+        in_video = in_video_contrast(*means, video, self.contrast_temperature) if self.in_video else zero
         loss = (
-            reconstruction
+            error
             + self.kl * (kl["audio"] + kl["visual"])
             + self.wasserstein * wasserstein
             + self.correlation * correlation
             + self.contrast * contrast
             + self.grouping * grouping
+            + self.in_video * in_video
         )
-        return Terms(loss, reconstruction, kl["audio"], kl["visual"], wasserstein, correlation, contrast, grouping)
+        return Terms(loss, error, kl["audio"], kl["visual"], wasserstein, correlation, contrast, grouping, in_video)
+
+    def _error(self, source: Modality, generated: Tensor, audio: Tensor, visual: Tensor) -> Tensor:
+        """Return the error of the pair generated from `source`."""
+        if self.published:
+            return released_reconstruction(generated, audio, visual)
+        errors, other = reconstruction(generated, audio, visual), _other(source)
+        return (1 - self.cross_generation) * errors[source] + self.cross_generation * errors[other]
+
+    def _contrast(self, means: tuple[Tensor, Tensor], video: Tensor, teacher: Teacher | None) -> Tensor:
+        """Return contrast; zero where it has no weight or the teacher takes its place."""
+        beside = self.negatives == "other_groups"
+        if not self.contrast or (teacher is not None and not beside):
+            return means[0].new_zeros(())
+        kin = teacher.get_buffer("group")[-1][video] if teacher is not None else video
+        return cross_contrast(*means, None if self.negatives == "all" else kin, self.contrast_temperature)
 
 
 def direction_loss(
@@ -94,74 +131,14 @@ def direction_loss(
     Both directions pay W; of the other modality only a sample is taken, nothing flows back into its encoder.
     """
     features = {"audio": audio, "visual": visual}
-    other: Modality = "visual" if source == "audio" else "audio"
+    other = _other(source)
     posterior = model.encode(source, features[source])
     sample = posterior.sample()
     with torch.no_grad():
         aim = model.encode(other, features[other]).sample()
-    error = _pair_error(model, sample, audio, visual, published=True)
+    error = released_reconstruction(model.decode(sample), audio, visual)
     return error + kl * kl_divergence(posterior) + wasserstein * sample_distance(sample, aim)
 
 
-def sample_distance(one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"]) -> Float[Tensor, ""]:
-    """Return the released stand-in for W2: the Euclidean norm between samples, averaged over the batch."""
-    distance: Tensor = (one - other).norm(dim=1).mean()
-    return distance
-
-
-def kl_divergence(posterior: Posterior) -> Float[Tensor, ""]:
-    """Return KL(q || N(0, I)) in nats, summed over dimensions, averaged over the batch."""
-    mu, log_variance = posterior
-    return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-
-
-def wasserstein2_squared(one: Posterior, other: Posterior) -> Float[Tensor, "batch"]:
-    """Return W2^2 = ||mu1 - mu2||^2 + ||sigma1 - sigma2||^2, the closed form for diagonal Gaussians."""
-    return (one.mu - other.mu).square().sum(1) + (one.sigma - other.sigma).square().sum(1)
-
-
-def decorrelation(
-    one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"], redundancy: float
-) -> Float[Tensor, ""]:
-    """Return how far the cross-correlation of two views is from the identity, per latent dimension."""
-    batch, latent = one.shape
-    correlation = (_standardized(one).T @ _standardized(other)) / batch
-    diagonal = correlation.diagonal()
-    off_diagonal = correlation.square().sum() - diagonal.square().sum()
-    return ((1 - diagonal).square().sum() + redundancy * off_diagonal) / latent
-
-
-def cross_contrast(
-    one: Float[Tensor, "batch latent"],
-    other: Float[Tensor, "batch latent"],
-    video: Int64[Tensor, "batch"],
-    temperature: float,
-) -> Float[Tensor, ""]:
-    """Return InfoNCE over the batch, both ways, in nats: each mean should be nearest to its own pair's.
-
-    Other seconds of the same video are no negatives: they often show the same.
-    Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
-    """
-    cosine = nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).T
-    own = torch.arange(len(one), device=one.device)
-    siblings = (video[:, None] == video) & (own[:, None] != own)
-    logits = (cosine / temperature).masked_fill(siblings, -torch.inf)
-    return 0.5 * (nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own))
-
-
-def _standardized(values: Tensor) -> Tensor:
-    centred = values - values.mean(0)
-    return centred / (centred.square().mean(0) + 1e-6).sqrt()
-
-
-def _pair_error(model: MSVAE, latent: Tensor, audio: Tensor, visual: Tensor, published: bool) -> Tensor:
-    """Return the mean squared error of the pair; each modality counts the same, whatever its size.
-
-    `published` takes one mean over the concatenated pair instead.
-    """
-    target = torch.cat([visual.flatten(1), audio.flatten(1)], dim=1)
-    error = (model.decode(latent) - target).square()
-    if published:
-        return error.mean()
-    width = visual[0].numel()
-    return 0.5 * (error[:, :width].mean() + error[:, width:].mean())
+def _other(modality: Modality) -> Modality:
+    return "visual" if modality == "audio" else "audio"

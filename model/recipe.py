@@ -17,6 +17,7 @@ class Recipe:
     `groups`: how many groups of videos a teacher makes, anew at `regroup_epochs`, where encoders begin at CCA and there
     are videos enough; such a run has `taught_epochs`, holds no means, and keeps its last weights.
     `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
+    `whole_videos`: a step takes all seconds of some videos, shuffled, about `batch` seconds.
     """
 
     name: str = "default"
@@ -37,6 +38,7 @@ class Recipe:
     objective: Objective = field(default_factory=Objective)
     kl_warm_up: tuple[int, float] = (0, 0.0)
     one_video_steps: bool = False
+    whole_videos: bool = False
     augment: bool = True
 
     def kl_of(self, epoch: int) -> float:

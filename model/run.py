@@ -180,13 +180,16 @@ class Run:
             encoder.start(projection)
 
     def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        video, rng = self.corpus.video[self.pairs], np.random.default_rng((self.seed, number))
+        count = max(1, round(len(self.pairs) / self.recipe.batch))
         if self.recipe.one_video_steps:
-            video = self.corpus.video[self.pairs]
             batches = [self.pairs[video == v] for v in np.unique(video)]
+        elif self.recipe.whole_videos:
+            order = rng.permutation(np.unique(video))
+            parts = np.array_split(order, min(count, len(order)))
+            batches = [self.pairs[np.isin(video, part)] for part in parts]
         else:
-            order = np.random.default_rng((self.seed, number)).permutation(self.pairs)
-            count = max(1, round(len(order) / self.recipe.batch))
-            batches = np.array_split(order, count)  # even parts: no batch of a few pairs
+            batches = np.array_split(rng.permutation(self.pairs), count)  # even parts: no batch of a few pairs
         for rows in batches:
             audio, visual = (torch.from_numpy(getattr(self.corpus, m)[rows]).to(self.device) for m in MODALITIES)
             if self.recipe.augment and visual.ndim == 4:

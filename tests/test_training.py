@@ -274,6 +274,26 @@ def test_a_mini_batch_epoch_takes_every_pair_once_in_a_new_order() -> None:
     assert not torch.equal(first, second)
 
 
+def test_a_step_of_whole_videos_takes_every_second_of_them() -> None:
+    """About `batch` seconds a step, each video in one step of an epoch, and other company in the next."""
+    corpus = planted_corpus(videos=10)
+    recipe = replace(SMALL, epochs=2, batch=20, whole_videos=True, objective=Spy())
+    trained(corpus, recipe, validation=planted_corpus(videos=5, seed=1))
+    steps = [sorted(b.tolist()) for b in Spy.video]
+    assert all(step.count(v) == 6 for step in steps for v in step)
+    assert sorted(len(step) for step in steps[:3]) == [18, 18, 24]
+    for epoch in (steps[:3], steps[3:]):
+        assert sorted(v for step in epoch for v in step) == sorted(corpus.video.tolist())
+    assert {tuple(s) for s in steps[:3]} != {tuple(s) for s in steps[3:]}
+
+
+def test_a_step_of_whole_videos_takes_one_at_least() -> None:
+    """Where a video is longer than a batch."""
+    recipe = replace(SMALL, epochs=1, batch=2, whole_videos=True, objective=Spy())
+    trained(planted_corpus(videos=7), recipe, validation=planted_corpus(videos=3, seed=1))
+    assert sorted(set(b.tolist()).pop() for b in Spy.video) == list(range(7))
+
+
 def test_the_published_recipe_steps_video_by_video() -> None:
     """One video a step, in their order, never shuffled."""
     recipe = replace(PUBLISHED, epochs=2, objective=replace(Spy(), kl=0.01, wasserstein=1.0, published=True))
