@@ -13,8 +13,9 @@ import numpy as np
 from app.previews import checked_original
 from app.session import Session
 from index.catalogue import Video
+from index.disk import writing
 from model.corpus import Annotation, Corpus
-from model.errors import EmptyLibrary, MediaError, NotFound
+from model.errors import EmptyLibrary, LibraryError, MediaError, NotFound
 from model.features import Features
 from model.frontends.frontend import FrontEnd
 from model.media import FOOTAGE, Limits, open_medium
@@ -22,7 +23,6 @@ from model.segments import Segment
 
 log = logging.getLogger("echolens")
 CHUNK_S = 4
-PAGE = 500
 
 
 def read_features(
@@ -44,22 +44,32 @@ def read_features(
 def features_of(session: Session, video: Video) -> Features:
     """Return the features of a video of the library, from the cache or from its file.
 
-    Raises NotFound if both are gone, or the file has other content than the one that was ingested.
+    Raises NotFound if both are gone, or the file has other content than the one that was ingested; LibraryError where
+    they cannot be kept.
     """
     cached = session.library.features_path(video.sha256, session.front_end.identity)
     try:
         return Features.load(cached)
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):  # absent, or cut off by a power failure
-        read_features(checked_original(session.library, video.video_id), session.front_end, FOOTAGE).save(cached)
+        made = read_features(checked_original(session.library, video.video_id), session.front_end, FOOTAGE)
+        keep_features(made, cached)
     return Features.load(cached)
+
+
+def keep_features(features: Features, path: Path) -> None:
+    """Write features to their place in the cache, whole or not at all. Raises LibraryError, as on a full disk."""
+    try:
+        with writing(path):
+            features.save(path)
+    except LibraryError:
+        for partial in path.parent.glob(f"{path.stem}.*.partial"):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def all_videos(session: Session) -> Iterator[Video]:
     """Yield the library's videos in the order they were added."""
-    after = None
-    while page := session.library.catalogue.videos(PAGE, after):
-        yield from page
-        after = page[-1].video_id
+    yield from session.library.catalogue.every_video()
 
 
 def annotation_of(video: Video) -> Annotation:

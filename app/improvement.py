@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from jaxtyping import Int64
-
-from app.footage import all_features
-from app.ingest import encoded
+from app.reencoding import swap_in
 from app.session import Session
+from index.disk import writing
 from model.encoder import Encoder
 from model.errors import LibraryError
-from model.latents import Latents
-from model.msvae import Modality
 from model.training import Trained
 from model.validation import Validation, encode_pairs, mean_validation, validate
 
@@ -37,16 +32,19 @@ class Adoption:
 def adopt(session: Session, trained: Trained, step: Callable[[], None] = lambda: None) -> Adoption:
     """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
 
-    All latents are written anew beside the old ones and exchanged in one transaction. Raises LibraryBusy.
+    All latents are written anew beside the old ones and exchanged in one transaction. Raises LibraryBusy, or
+    LibraryError where that cannot be written; the checkpoint stays, for `echolens library reencode`.
     """
     serving, basis = _serving(session, trained)
     new = trained.validation
     adopted = serving is None or new.mrr / new.chance > serving.mrr / serving.chance
     if adopted:
         encoder = Encoder(trained.checkpoint, session.device)
+        place = session.library.checkpoints / encoder.fingerprint
         with session.library.writer():
-            encoder.checkpoint.save(session.library.checkpoints / encoder.fingerprint)
-            session.library.catalogue.replace_latents(encoder.fingerprint, _batches(session, encoder, step))
+            with writing(place):
+                encoder.checkpoint.save(place)
+            swap_in(session, encoder, leave_out=True, step=step)
     return Adoption(adopted, new, serving, basis)
 
 
@@ -64,12 +62,3 @@ def _serving(
         return Validation(**checkpoint.training["validation"]), "its own held-out videos"
     found = [validate(encode_pairs(encoder, part), checkpoint.weights) for part in trained.held_out]
     return mean_validation(found), "same held-out videos"
-
-
-def _batches(
-    session: Session, encoder: Encoder, step: Callable[[], None]
-) -> Iterator[tuple[str, Modality, Int64[np.ndarray, "n"], Latents]]:
-    for video, features in all_features(session):
-        for modality, (start_s, latents) in encoded(encoder, features).items():
-            yield video.video_id, modality, start_s, latents
-        step()

@@ -14,13 +14,13 @@ from typing import Literal
 
 import numpy as np
 
-from app.footage import read_features
+from app.footage import keep_features, read_features
 from app.previews import Previews
 from app.session import Session
 from index.catalogue import Failure, LatentBatch, Video
 from model.corpus import Annotation
 from model.encoder import Encoder
-from model.errors import MediaError, NotAMedium, UntrainedLibrary
+from model.errors import LibraryError, MediaError, NotAMedium, UntrainedLibrary
 from model.features import Features
 from model.media import Limits, Medium, hash_file, open_medium
 from model.msvae import Modality
@@ -91,6 +91,7 @@ def ingest(
 
     Raises:
         LibraryBusy: another process writes to the library. Mismatch: its checkpoint cannot be used.
+        LibraryError: it cannot be written to, as on a full disk; what came before is in, of that file nothing.
     """
     outcomes = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
@@ -132,7 +133,7 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
         raise NotAMedium(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
     try:
         medium = open_medium(source.path, limits)
-        sha256 = hash_file(source.path)
+        sha256, size_bytes = hash_file(source.path), source.path.stat().st_size
     except OSError as error:
         raise NotAMedium(
             f"{source.path.name} cannot be read ({error.strerror}): check the disk and the rights"
@@ -141,7 +142,11 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
     if known is not None:
         return known
     previews = Previews(session.library, sha256[:16])
-    features = read_features(source.path, session.front_end, limits, previews.write)
+    try:
+        features = read_features(source.path, session.front_end, limits, previews.write)
+    except LibraryError:
+        previews.remove()
+        raise
     annotation = source.annotation or Annotation(sha256[:16])
     return _Decoded(
         Video(
@@ -156,6 +161,7 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
             annotation.event_start_s,
             annotation.event_end_s,
             _now(),
+            size_bytes,
         ),
         features,
         _note(medium, features),
@@ -201,8 +207,14 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
     features = decoded.features
     rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
     batches = encoded(encoder, features) if encoder else {}
-    features.save(session.library.features_path(decoded.video.sha256, session.front_end.identity))
-    kept = catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
+    cached = session.library.features_path(decoded.video.sha256, session.front_end.identity)
+    try:
+        keep_features(features, cached)
+        kept = catalogue.ingest(decoded.video, rows, batches.get("audio"), batches.get("visual"))
+    except LibraryError:
+        cached.unlink(missing_ok=True)
+        Previews(session.library, decoded.video.video_id).remove()
+        raise
     if kept != decoded.video:  # a copy that was decoded beside its twin is known only now
         return _known(session, source, kept)
     return Outcome(source.path, "added", kept.video_id, note=decoded.note)

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from index.catalogue import SegmentRow
+from index.disk import writing
 from index.library import Library
 from model.errors import NotFound
 from model.media import FOOTAGE, hash_file, open_medium
@@ -23,8 +24,9 @@ class Previews:
         self._directory = library.previews / video_id
 
     def write(self, segment: Segment) -> None:
-        """Write what a segment has."""
-        self._directory.mkdir(exist_ok=True)
+        """Write what a segment has. Raises LibraryError, as on a full disk."""
+        with writing(self._directory):
+            self._directory.mkdir(exist_ok=True)
         if segment.frame is not None:
             _write(self._directory / f"{segment.start_s}.jpg", encode_jpeg(segment.frame))
         if segment.sound is not None:
@@ -79,5 +81,9 @@ def checked_original(library: Library, video_id: str) -> Path:
 
 def _write(path: Path, content: bytes) -> None:
     partial = path.with_suffix(f"{path.suffix}.{os.getpid()}-{threading.get_ident()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    try:
+        with writing(path):
+            partial.write_bytes(content)
+            os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

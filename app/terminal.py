@@ -2,7 +2,8 @@
 
 Answers go to standard output, as a table or with --json; progress and messages go to standard error.
 Exit codes: 0 done, 1 a fault of Echolens, 2 wrong usage, 3 the medium cannot be used, 4 the library cannot
-serve, 5 done in part (some files failed), 6 the question, the weights, the archive or the training cannot go on.
+serve, 5 done in part (some files failed), 6 the question, the weights, the archive or the training cannot go on,
+7 `library check` found something that needs repair.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from app.session import Session
 from model.device import DeviceName, choose_device
 from model.errors import EcholensError, LibraryError, MediaError
 
-DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER = range(7)
+DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER, UNSOUND = range(8)
 
 LibraryOption = Annotated[Path, typer.Option("--library", envvar="ECHOLENS_DATA", help="the library's directory")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import uuid
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from fastapi import UploadFile
 
-from model.errors import QueryError
+from index.disk import flush, writing
+from model.errors import LibraryError, QueryError
 
 MOST_NAME_BYTES = 100  # file systems count bytes, and take 255 of them
 
@@ -31,21 +31,20 @@ def query_file(upload: UploadFile | None) -> Iterator[Path | None]:
 
 
 def keep(upload: UploadFile, directory: Path) -> Path:
-    """Write an upload to the disk for good, flushed, and return its path: what is acknowledged is there."""
+    """Write an upload to the disk for good, flushed, and return its path: what is acknowledged is there.
+
+    Raises LibraryError where it cannot be kept, as on a full disk.
+    """
     path = directory / f"upload-{uuid.uuid4().hex}"
     try:
-        with path.open("xb") as out:
-            shutil.copyfileobj(upload.file, out)
-            out.flush()
-            os.fsync(out.fileno())
-    except OSError:
+        with writing(directory):
+            with path.open("xb") as out:
+                shutil.copyfileobj(upload.file, out)
+            flush(path)
+            flush(directory)  # the name as well as the bytes
+    except LibraryError:
         path.unlink(missing_ok=True)  # a full disk does not stay full of this
         raise
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)  # the name as well as the bytes
-    finally:
-        os.close(descriptor)
     return path
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from index.rows import (
     VIDEO,
     count_change,
     holds_latents,
+    holds_video,
     holds_videos,
     job_of,
     load_latents,
@@ -34,7 +36,7 @@ from index.rows import (
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
 from index.store import Store
-from model.errors import Mismatch, NotFound
+from model.errors import LibraryError, Mismatch, NotFound
 from model.latents import Latents
 
 __all__ = [
@@ -60,9 +62,12 @@ class Catalogue:
     change that answers depend on.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. LibraryError if it is no catalogue or has a newer schema."""
-        self._store = Store(path)
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        """Open or create the file. LibraryError if it is no catalogue or has a newer schema.
+
+        An older schema becomes the newest one. With `read_only` nothing is created or changed.
+        """
+        self._store = Store(path, read_only)
 
     def __enter__(self) -> Catalogue:
         return self
@@ -135,7 +140,7 @@ class Catalogue:
             known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
             if known is not None:
                 return video_of(known)
-            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 11)})", astuple(video))
+            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 12)})", astuple(video))
             c.executemany(
                 "INSERT INTO segments (video_id, start_s, heard, seen) VALUES (?, ?, ?, ?)",
                 [(video.video_id, int(start_s), bool(heard), bool(seen)) for start_s, heard, seen in segments],
@@ -158,6 +163,17 @@ class Catalogue:
             position = 0 if after is None else one_video(c, after, "position")["position"]
             query = f"SELECT {VIDEO} FROM videos WHERE position > ? ORDER BY position LIMIT ?"
             return [video_of(row) for row in c.execute(query, (position, limit))]
+
+    def every_video(self) -> Iterator[Video]:
+        """Yield all videos in the order they were added; one that is deleted meanwhile is passed over."""
+        with self._store.read() as c:
+            ids = [row["video_id"] for row in c.execute("SELECT video_id FROM videos ORDER BY position")]
+        for video_id in ids:
+            try:
+                video = self.video(video_id)
+            except NotFound:
+                continue
+            yield video
 
     def find_by_sha256(self, sha256: str) -> Video | None:
         """Return the video with this content, if there is one."""
@@ -228,20 +244,31 @@ class Catalogue:
         """Swap in the latents of a new checkpoint: readers see all old or all new ones, even after a crash.
 
         `batches` yields (video_id, modality, start_s, latents) and may take its time: each is written aside,
-        and one last transaction exchanges old for new. Latents added meanwhile are lost: hold
-        `Library.writer()`.
+        and one last transaction exchanges old for new. Videos deleted meanwhile are passed over; latents added
+        meanwhile are lost: hold `Library.writer()`. When it fails, the old ones stay.
         """
+        following = self._forget_unused_latents()  # of an attempt that was cut off
+        try:
+            for video_id, modality, start_s, latents in batches:
+                with self._store.write() as c:
+                    if holds_video(c, video_id):
+                        put_latents(c, following, video_id, modality, start_s, latents)
+            with self._store.write() as c:
+                c.execute("DELETE FROM latents WHERE generation < ?", (following,))
+                set_meta(c, "generation", str(following))
+                set_meta(c, "fingerprint", fingerprint)
+                count_change(c)
+        except BaseException:
+            with suppress(LibraryError):  # not even that may fit on a full disk: the next attempt does it
+                self._forget_unused_latents()
+            raise
+
+    def _forget_unused_latents(self) -> int:
+        """Delete the latents of generations that were never swapped in; return the number of the next one."""
         with self._store.write() as c:
             following = generation_of(c) + 1
-            c.execute("DELETE FROM latents WHERE generation >= ?", (following,))  # an attempt that was cut off
-        for video_id, modality, start_s, latents in batches:
-            with self._store.write() as c:
-                put_latents(c, following, video_id, modality, start_s, latents)
-        with self._store.write() as c:
-            c.execute("DELETE FROM latents WHERE generation < ?", (following,))
-            set_meta(c, "generation", str(following))
-            set_meta(c, "fingerprint", fingerprint)
-            count_change(c)
+            c.execute("DELETE FROM latents WHERE generation >= ?", (following,))
+            return following
 
     def latents(self, modality: Modality) -> LatentTable:
         """Return every item of a modality, float32 exactly as stored, with the version that it belongs to."""

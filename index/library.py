@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from index.catalogue import Catalogue
+from index.disk import writing
 from model.errors import LibraryBusy, LibraryError
 
 CATALOGUE = "catalogue.sqlite"
@@ -42,6 +43,14 @@ class Library:
                 f"{directory} given, a writable directory expected ({error.strerror}): check its rights"
             ) from error
         return cls(directory, Catalogue(directory / CATALOGUE))
+
+    @classmethod
+    def inspect(cls, directory: Path) -> Library:
+        """Open a library that is there for reading alone: nothing in it is made, upgraded or changed. LibraryError."""
+        directory = directory.absolute()
+        if not (directory / CATALOGUE).is_file():
+            _check_free(directory, create=False)
+        return cls(directory, Catalogue(directory / CATALOGUE, read_only=True))
 
     def __enter__(self) -> Library:
         return self
@@ -78,6 +87,11 @@ class Library:
         """Return where uploads lie; ingested files stay where they are."""
         return self.directory / "media"
 
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes on the disk of the catalogue and of each folder."""
+        sizes = {"catalogue": sum(p.stat().st_size for p in self.directory.glob(f"{CATALOGUE}*"))}
+        return sizes | {name: _size(self.directory / name) for name in FOLDERS}
+
     def reference(self, path: Path) -> str:
         """Return how the catalogue names a file: relative to the library for its own, so that it can be moved."""
         absolute = Path(os.path.abspath(path))
@@ -92,7 +106,8 @@ class Library:
         if not frontend_id or frontend_id.startswith(".") or "/" in frontend_id or "\\" in frontend_id:
             raise ValueError(f"front-end id {frontend_id!r} given, a plain file name expected")
         folder = self.cache / "features" / frontend_id
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{video_sha256}.npz"
 
     @contextmanager
@@ -130,3 +145,11 @@ def _check_free(directory: Path, create: bool) -> None:
             f"{', '.join(strangers[:3])} but no {CATALOGUE}: "
             "name another directory, or ingest this one into a library elsewhere"
         )
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # another process may remove files meanwhile
+            total += 0 if path.is_dir() else path.stat().st_size
+    return total

@@ -16,7 +16,10 @@ JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Video:
-    """Describe one file of footage; `video_id` is the first 16 hex digits of `sha256`, times in seconds."""
+    """Describe one file of footage; `video_id` is the first 16 hex digits of `sha256`, times in seconds.
+
+    `size_bytes` is None where it was ingested before sizes were kept.
+    """
 
     video_id: str
     sha256: str
@@ -29,6 +32,7 @@ class Video:
     event_start_s: float | None
     event_end_s: float | None
     added_at: str
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True)

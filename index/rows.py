@@ -14,7 +14,8 @@ from model.errors import Mismatch, NotFound
 from model.latents import Latents
 
 VIDEO = (
-    "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at"
+    "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at, "
+    "size_bytes"
 )
 SEGMENT = "segment_id, video_id, start_s, heard, seen"
 JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at"
@@ -56,6 +57,11 @@ def generation(c: sqlite3.Connection) -> int:
 def holds_videos(c: sqlite3.Connection) -> bool:
     """Say whether there is any video."""
     return c.execute("SELECT 1 FROM videos LIMIT 1").fetchone() is not None
+
+
+def holds_video(c: sqlite3.Connection, video_id: str) -> bool:
+    """Say whether there is this video."""
+    return c.execute("SELECT 1 FROM videos WHERE video_id = ?", (video_id,)).fetchone() is not None
 
 
 def holds_latents(c: sqlite3.Connection) -> bool:

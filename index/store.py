@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from index.disk import refused
+from index.migrations import migrate, newest, schema_version
 from model.errors import LibraryBusy, LibraryError
 
-SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 30.0
 
+# The newest schema; `index/migrations.py` has the steps that lead older ones to it.
 # AUTOINCREMENT: the id of a deleted second is never given to another. `generation`: latents of a model
 # that is being swapped in are written beside those in use and become visible all at once.
 SCHEMA = """
@@ -29,7 +31,8 @@ CREATE TABLE videos (
     label TEXT,
     event_start_s REAL,
     event_end_s REAL,
-    added_at TEXT NOT NULL
+    added_at TEXT NOT NULL,
+    size_bytes INTEGER
 );
 CREATE TABLE segments (
     segment_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -74,23 +77,53 @@ INSERT INTO meta VALUES
 class Store:
     """Lend connections to one SQLite file, one per running transaction, to any number of threads."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the file. LibraryError if it is no catalogue or one of a newer schema."""
-        self._path = path
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        """Open the file and bring it to the newest schema, or create it.
+
+        With `read_only` neither, and no byte of it changes. LibraryError if it is no catalogue, absent where it is only
+        to be read, or has a newer schema.
+        """
+        self._path, self._read_only = path, read_only
         self._idle: list[sqlite3.Connection] = []
         self._writing = Lock()  # threads queue here rather than poll SQLite's lock
         with self.read() as c:
-            empty = _is_empty(c)
-            if not empty:
-                self._check_schema(c)
-        if empty:
-            with self.write() as c:
-                self._create(c)
+            found = None if _is_empty(c) else self._checked_schema(c)
+        if read_only and found is None:
+            raise LibraryError(f"{path}, an empty file, given, an Echolens catalogue expected: restore it")
+        if not read_only and found != newest():
+            self._bring_up_to_date()
 
     def close(self) -> None:
         """Close what lies idle; call it when no transaction runs."""
         while self._idle:
             self._idle.pop().close()
+
+    @property
+    def schema_version(self) -> int:
+        """Return the version of the schema that the file has."""
+        with self.read() as c:
+            return schema_version(c)
+
+    def copy_to(self, target: Path) -> None:
+        """Write the catalogue of this moment to a file of its own, while others read and write.
+
+        LibraryError if it is damaged, or the copy does not fit on its disk.
+        """
+        try:
+            source, copy = self._connection(), sqlite3.connect(target, isolation_level=None)
+            try:
+                source.backup(copy)  # in one step: a writer meanwhile does not make it begin again
+                copy.execute("PRAGMA journal_mode = DELETE")  # so that it needs no -wal file beside it
+                found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+            finally:
+                copy.close()
+                self._idle.append(source)
+        except sqlite3.DatabaseError as error:
+            raise (refused(target, error) if "full" in str(error) else self._translated(error)) from error
+        if found != "ok":
+            raise LibraryError(
+                f"{self._path} is damaged ({found}): restore a snapshot; echolens library check says more"
+            )
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -128,10 +161,12 @@ class Store:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        c = sqlite3.connect(self._path, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        uri = f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        c = sqlite3.connect(uri, BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, uri=True)
         try:
             c.row_factory = sqlite3.Row
-            c.execute("PRAGMA journal_mode = WAL")
+            if not self._read_only:
+                c.execute("PRAGMA journal_mode = WAL")
             c.execute("PRAGMA synchronous = FULL")
             c.execute("PRAGMA foreign_keys = ON")
         except BaseException:
@@ -139,27 +174,36 @@ class Store:
             raise
         return c
 
+    def _bring_up_to_date(self) -> None:
+        with self.write() as c:
+            if _is_empty(c):  # else another process was faster
+                self._create(c)
+        more = True
+        while more:
+            with self.write() as c:  # one transaction a step: it is done whole or not at all
+                more = migrate(c)
+
     def _create(self, c: sqlite3.Connection) -> None:
-        if not _is_empty(c):  # another process was faster
-            return
         for statement in SCHEMA.split(";\n"):
             c.execute(statement)
-        c.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+        c.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(newest()),))
 
-    def _check_schema(self, c: sqlite3.Connection) -> None:
+    def _checked_schema(self, c: sqlite3.Connection) -> int:
         if c.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
             raise LibraryError(f"{self._path} given, an Echolens catalogue expected: choose another directory")
-        row = c.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        found = 0 if row is None else int(row[0])
-        if found != SCHEMA_VERSION:
+        found = schema_version(c)
+        if not 1 <= found <= newest():
             raise LibraryError(
-                f"{self._path} has schema version {found}, this Echolens reads {SCHEMA_VERSION}: "
-                + ("it was written by a newer release, upgrade Echolens" if found > SCHEMA_VERSION else "restore it")
+                f"{self._path} has schema version {found}, this Echolens reads 1 to {newest()}: "
+                + ("it was written by a newer release, upgrade Echolens" if found > newest() else "restore it")
             )
+        return found
 
     def _translated(self, error: sqlite3.DatabaseError) -> LibraryError:
         if "locked" in str(error) or "busy" in str(error):
             return LibraryBusy(f"{self._path} stayed locked for {BUSY_TIMEOUT_S:.0f} s ({error}): try again later")
+        if "full" in str(error):
+            return refused(self._path, error)
         return LibraryError(
             f"{self._path} given, a readable and writable Echolens catalogue expected ({error}): "
             "check the path, its rights and the free space, or restore the file"

@@ -272,6 +272,34 @@ def test_a_swap_that_fails_keeps_the_old(catalogue: Catalogue) -> None:
     assert same(catalogue.latents("audio").latents, third)
 
 
+def test_a_video_that_is_deleted_during_a_swap_is_passed_over(catalogue: Catalogue) -> None:
+    """Its new latents come too late: the swap goes on with the others, and nothing of it is left."""
+    for number in range(2):
+        ingest(catalogue, number)
+
+    def batches() -> Iterator[tuple[str, Modality, np.ndarray, Latents]]:
+        catalogue.delete_video(video(0).video_id)
+        for number in range(2):
+            yield video(number).video_id, "audio", np.array([0, 2]), clustered_latents(2, latent=4, pair=6)
+
+    catalogue.replace_latents("new", batches())
+    table = catalogue.latents("audio")
+    assert set(table.video_ids.tolist()) == {video(1).video_id}
+    assert table.latents.mu.shape == (2, 4)
+
+
+def test_every_video_passes_over_what_is_deleted_meanwhile(catalogue: Catalogue) -> None:
+    """The order is that of adding; a video that goes while others are looked at is left out."""
+    for number in (3, 1, 2):
+        catalogue.add_video(video(number), [])
+    seen = []
+    for found in catalogue.every_video():
+        seen.append(found)
+        if len(seen) == 1:
+            catalogue.delete_video(video(1).video_id)
+    assert seen == [video(3), video(2)]
+
+
 def test_failures_are_kept_by_path(catalogue: Catalogue) -> None:
     """The newest failure of a path stands; ingesting the path forgets it."""
     catalogue.record_failure(Failure(video(1).path, "damaged", "a", "2026-01-01"))

@@ -36,6 +36,7 @@ STATS = {
     "frontend",
     "fingerprint",
     "catalogue_version",
+    "size_bytes",
     "failures",
 }
 

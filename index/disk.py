@@ -1,0 +1,36 @@
+"""Writing to a disk: what it refuses becomes an error of ours, what must last is flushed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from model.errors import LibraryError
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn what the system says to writing below a place (full, no rights) into a LibraryError."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(place, error) from error
+
+
+def refused(place: Path, error: Exception) -> LibraryError:
+    """Return the error for a place that could not be written to."""
+    return LibraryError(
+        f"{place} given, a disk with room and the right to write expected ({error}): nothing that was there before is "
+        "lost; free some space or choose another place, then run the command again"
+    )
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's bytes, or a directory's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

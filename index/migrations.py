@@ -1,0 +1,34 @@
+"""The steps from one schema of the catalogue to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+
+# By the version that a step leads to: statements that run in one transaction, in which the version changes too.
+# `index/store.py` has the schema as it is after all of them. Foreign keys are enforced meanwhile: dropping a table
+# that others refer to would empty those.
+STEPS: dict[int, tuple[str, ...]] = {
+    2: ("ALTER TABLE videos ADD COLUMN size_bytes INTEGER",),  # NULL: ingested before sizes were kept
+}
+
+
+def newest() -> int:
+    """Return the schema version that this release reads and writes."""
+    return max(STEPS)
+
+
+def schema_version(c: sqlite3.Connection) -> int:
+    """Return the schema version of a catalogue; 0 where none is written down."""
+    row = c.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def migrate(c: sqlite3.Connection) -> bool:
+    """Take the next step inside the caller's transaction; say whether there was one to take."""
+    following = schema_version(c) + 1
+    if following > newest():  # another process may have been faster
+        return False
+    for statement in STEPS[following]:
+        c.execute(statement)
+    c.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(following),))
+    return True
