@@ -37,16 +37,21 @@ class Question:
     before_s: float | None = None
     max_distance: float | None = None
     group_by: Literal["segment", "video"] = "segment"
+    merge_adjacent: bool = False
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One second of the library; `distance` = `latent` + `generated`, small is close."""
+    """A second of the library, in [start_s, end_s): itself, or a run of hits of which it is the nearest.
+
+    `distance` = `latent` + `generated`, small is close.
+    """
 
     rank: int
     segment_id: int
     video: Video
     start_s: int
+    end_s: int
     heard: bool
     seen: bool
     distance: float
@@ -81,6 +86,7 @@ def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
     with timings.stage("search"):
         found = _search(shelf, query, question)
         hits = _hits(session, shelf, found)
+        hits = _merged(hits) if question.merge_adjacent else hits
     return Answer(
         hits,
         modality,
@@ -185,6 +191,7 @@ def _hits(session: Session, shelf: Shelf, found: SearchResult) -> tuple[Hit, ...
                 segment_id=segment.segment_id,
                 video=catalogue.video(segment.video_id),
                 start_s=int(shelf.table.start_s[row]),
+                end_s=int(shelf.table.start_s[row]) + 1,
                 heard=segment.heard,
                 seen=segment.seen,
                 distance=float(found.distance[place]),
@@ -193,3 +200,17 @@ def _hits(session: Session, shelf: Shelf, found: SearchResult) -> tuple[Hit, ...
             )
         )
     return tuple(hits)
+
+
+def _merged(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """Return one hit for each run of adjacent seconds of a video: its nearest, over the whole run."""
+    runs: list[list[Hit]] = []
+    for hit in sorted(hits, key=lambda hit: (hit.video.video_id, hit.start_s)):
+        last = runs[-1][-1] if runs else None
+        if last and (last.video.video_id, last.end_s) == (hit.video.video_id, hit.start_s):
+            runs[-1].append(hit)
+        else:
+            runs.append([hit])
+    best = [replace(min(run, key=lambda hit: hit.rank), start_s=run[0].start_s, end_s=run[-1].end_s) for run in runs]
+    best.sort(key=lambda hit: hit.rank)
+    return tuple(replace(hit, rank=place) for place, hit in enumerate(best, 1))

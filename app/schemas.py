@@ -50,13 +50,14 @@ class HitAnswer(Answering):
 
 
 class SearchAnswer(Answering):
-    """How the hits were found; `certified`: proved equal to scoring every item."""
+    """How the hits were found; `certified`: proved equal to scoring every item; `recall`: measured, of what is not."""
 
     certified: bool
     examined: int
     gallery_size: int
     path: str
     bound_gap: float | None
+    recall: float | None
     catalogue_version: int
 
 
@@ -88,6 +89,7 @@ class RetrieveAnswer(Answering):
                 gallery_size=found.gallery_size,
                 path=found.path,
                 bound_gap=found.bound_gap,
+                recall=found.recall,
                 catalogue_version=answer.catalogue_version,
             ),
             query=QueryAnswer(modality=answer.modality, uncertainty=answer.uncertainty, fingerprint=answer.fingerprint),
@@ -295,13 +297,13 @@ def _hit(hit: Hit) -> HitAnswer:
         video_id=hit.video.video_id,
         file_name=hit.video.file_name,
         start_s=hit.start_s,
-        end_s=hit.start_s + 1,
+        end_s=hit.end_s,
         distance=hit.distance,
         parts=Parts(latent=hit.latent, generated=hit.generated),
         label=hit.video.label,
         links=HitLinks(
             frame=f"{links}/frame.jpg" if hit.seen else None,
             sound=f"{links}/sound.wav" if hit.heard else None,
-            original=f"/videos/{hit.video.video_id}/original#t={hit.start_s},{hit.start_s + 1}",
+            original=f"/videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}",
         ),
     )

@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         torch.set_num_threads(1)  # requests run side by side: one thread each is fastest in all
-        with Session.open(settings.data, choose_device(settings.device)) as session:
+        with Session.open(settings.data, choose_device(settings.device), searching=settings.searching) as session:
             app.state.service = Service(settings, session, Jobs(session), Measure(session))
             _warm_up(session)
             app.state.service.jobs.start()

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from app.default_model import copy_default_model
+from app.searching import Searching
 from index.catalogue import LatentTable
-from index.faiss_gallery import FaissGallery
 from index.gallery import Gallery
 from index.library import Library
 from model.checkpoint import Checkpoint
@@ -38,8 +38,11 @@ class Shelf:
 class Session:
     """Share one opened library between threads; follows the catalogue as other processes change it."""
 
-    def __init__(self, library: Library, front_end: FrontEnd, device: torch.device) -> None:
+    def __init__(
+        self, library: Library, front_end: FrontEnd, device: torch.device, searching: Searching | None = None
+    ) -> None:
         self.library, self.front_end, self.device = library, front_end, device
+        self.searching = searching or Searching()
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
         self._shelves: dict[Modality, Shelf] = {}
@@ -47,7 +50,11 @@ class Session:
     @staticmethod
     @contextmanager
     def open(
-        directory: Path, device: torch.device, front_end: str | None = None, create: bool = True
+        directory: Path,
+        device: torch.device,
+        front_end: str | None = None,
+        create: bool = True,
+        searching: Searching | None = None,
     ) -> Iterator[Session]:
         """Open a library, or create one with `front_end` (default `raw`, which begins with the shipped model).
 
@@ -60,7 +67,7 @@ class Session:
             made = make_front_end(name, library.frontends)
             if library.catalogue.frontend != name:
                 library.catalogue.set_identity(name, _begin(library, name))
-            yield Session(library, made, device)
+            yield Session(library, made, device, searching)
 
     @property
     def encoder(self) -> Encoder:
@@ -92,7 +99,7 @@ class Session:
         with self._lock:
             shelf = self._shelves.get(modality)
             if shelf is None or shelf.table.catalogue_version != version:
-                shelf = self._shelves[modality] = _shelve(self.library, modality, encoder)
+                shelf = self._shelves[modality] = _shelve(self.library, modality, encoder, self.searching)
             return shelf
 
     def _load(self, fingerprint: str) -> Checkpoint:
@@ -122,7 +129,7 @@ def _begin(library: Library, front_end: str) -> str | None:
     return copy_default_model(library.checkpoints)
 
 
-def _shelve(library: Library, modality: Modality, encoder: Encoder) -> Shelf:
+def _shelve(library: Library, modality: Modality, encoder: Encoder, searching: Searching) -> Shelf:
     table = library.catalogue.latents(modality)
     if not len(table.ids):
         raise EmptyLibrary(
@@ -130,7 +137,8 @@ def _shelve(library: Library, modality: Modality, encoder: Encoder) -> Shelf:
         )
     if table.fingerprint != encoder.fingerprint:
         raise Mismatch("the library was encoded anew just now; ask again")
-    return Shelf(table, FaissGallery.build(table.ids, table.latents, encoder.checkpoint.weights), encoder)
+    gallery = searching.gallery(library, modality, table, encoder.checkpoint.weights)
+    return Shelf(table, gallery, encoder)
 
 
 def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:

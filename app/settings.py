@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.searching import Searching
+from index.gallery_choice import GalleryChoice
 from model.device import DeviceName
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -27,11 +29,20 @@ class Settings(BaseSettings):
     most_query_s: float = Field(600.0, gt=0, description="length of a query file")
     most_decode_s: float = Field(60.0, gt=0, description="time spent decoding one query")
     most_hits: int = Field(1000, ge=1, description="largest k")
+    index: GalleryChoice = Field("auto", description="auto: certified, and an approximate index for millions of items")
+    search_budget: int | None = Field(None, ge=1, description="items that a certified search scores at most")
+    milvus_uri: str = Field("http://localhost:19530", description="of a cluster, or a file for Milvus Lite")
+    milvus_token: SecretStr = SecretStr("")
 
     @property
     def allowed_hosts(self) -> frozenset[str] | None:
         """Return the names that a request may ask under; None for any, beyond loopback, where a key is required."""
         return frozenset((*LOOPBACK, *self.hosts)) if self.host in LOOPBACK else None
+
+    @property
+    def searching(self) -> Searching:
+        """Return how the library is searched."""
+        return Searching(self.index, self.search_budget, self.milvus_uri, self.milvus_token.get_secret_value())
 
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Settings:

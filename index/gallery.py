@@ -20,7 +20,8 @@ class SearchResult:
     `latent` and `generated` are the weighted parts that sum to `distance`. `certified`: proved equal to
     scoring every allowed item. `examined`: items scored exactly, of `gallery_size`. `path`: how the answer
     was found. `bound_gap`: a lower bound for every item not examined, minus the last distance given; None if
-    all allowed items were examined.
+    all allowed items were examined, or nothing bounds them. `recall`: of an approximate gallery, the share of the ten
+    nearest items that it finds for items of its own, as measured when it was built; None for the others.
     """
 
     ids: Int64[np.ndarray, "m"]
@@ -32,6 +33,7 @@ class SearchResult:
     gallery_size: int
     path: str
     bound_gap: float | None
+    recall: float | None = None
 
 
 class Gallery(ABC):
@@ -59,25 +61,40 @@ class Gallery(ABC):
 
         QueryError for k < 1, a query of other dimensions than the gallery's or one that is not finite.
         """
-        self._check(query, k)
-        if allowed is not None and allowed.shape != self.ids.shape:
-            raise ValueError(f"a mask of shape {allowed.shape} given, {self.ids.shape} expected")
+        if len(query) != 1:
+            raise QueryError(f"a query of {len(query)} rows given, 1 row expected: ask for a batch")
+        self._check(query, k, allowed)
         return self._search(query, k, allowed)
+
+    def search_batch(
+        self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None = None
+    ) -> list[SearchResult]:
+        """Answer each row as `search` would; the queries share work where the gallery can.
+
+        QueryError as for `search`.
+        """
+        self._check(queries, k, allowed)
+        return self._search_batch(queries, k, allowed)
+
+    def _search_batch(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+        """Answer questions that were checked."""
+        return [self._search(queries[[row]], k, allowed) for row in range(len(queries))]
 
     @abstractmethod
     def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
         """Answer a question that was checked."""
 
-    def _check(self, query: Latents, k: int) -> None:
+    def _check(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> None:
         if k < 1:
             raise QueryError(f"k = {k} given, at least 1 expected: ask for one hit or more")
-        given = (len(query), query.mu.shape[1], query.sigma.shape[1], query.generated.shape[1])
+        if allowed is not None and allowed.shape != self.ids.shape:
+            raise ValueError(f"a mask of shape {allowed.shape} given, {self.ids.shape} expected")
+        given = (queries.mu.shape[1], queries.sigma.shape[1], queries.generated.shape[1])
         latent, pair = self.latents.mu.shape[1], self.latents.generated.shape[1]
-        if given != (1, latent, latent, pair):
+        if given != (latent, latent, pair):
             raise QueryError(
-                f"a query of {given[0]} rows with {given[1:]} numbers given, "
-                f"1 row with {(latent, latent, pair)} "
-                "expected: encode it with the checkpoint that encoded the library"
+                f"a query with {given} numbers given, {(latent, latent, pair)} expected: encode it with the "
+                "checkpoint that encoded the library"
             )
-        if not query.is_finite():
+        if not queries.is_finite():
             raise QueryError("a query with NaN or infinite numbers given, finite ones expected: check the file")

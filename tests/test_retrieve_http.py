@@ -187,6 +187,22 @@ def test_grouping_by_video_gives_the_best_second_of_each(client: TestClient) -> 
     assert len(everything) == len(best)
 
 
+def test_neighbouring_seconds_become_one_hit(client: TestClient) -> None:
+    """Each run of the k nearest is one hit, from its first second to its last, ranked by its nearest."""
+    whole = ask(client, segment_id=1, target="visual", k=12)["hits"]
+    merged = ask(client, segment_id=1, target="visual", k=12, merge_adjacent=True)["hits"]
+    nearest = {(h["video_id"], h["start_s"]): h for h in whole}
+    spans = [(h["video_id"], second) for h in merged for second in range(h["start_s"], h["end_s"])]
+    assert sorted(spans) == sorted(nearest)
+    assert len(merged) < len(whole)
+    for hit in merged:
+        run = [nearest[hit["video_id"], second] for second in range(hit["start_s"], hit["end_s"])]
+        assert (hit["distance"], hit["segment_id"]) == min((h["distance"], h["segment_id"]) for h in run)
+        assert (hit["video_id"], hit["end_s"]) not in nearest
+    assert [h["rank"] for h in merged] == list(range(1, len(merged) + 1))
+    assert [h["distance"] for h in merged] == sorted(h["distance"] for h in merged)
+
+
 def test_links_lead_to_what_they_say(client: TestClient) -> None:
     """Frame, sound and original of a hit can be fetched."""
     (hit,) = ask(client, segment_id=1, target="visual", k=1)["hits"]

@@ -23,6 +23,9 @@ def retrieve_command(
     label: Annotated[str | None, typer.Option()] = None,
     max_distance: Annotated[float | None, typer.Option()] = None,
     group_by: Annotated[Literal["segment", "video"], typer.Option()] = "segment",
+    merge_adjacent: Annotated[
+        bool, typer.Option("--merge-adjacent", help="one hit for neighbouring seconds among the k nearest")
+    ] = False,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -37,6 +40,7 @@ def retrieve_command(
         label=label,
         max_distance=max_distance,
         group_by=group_by,
+        merge_adjacent=merge_adjacent,
     )
     with opened(library, device) as session:
         answer = RetrieveAnswer.of(retrieve(session, question, Limits()))

@@ -36,6 +36,7 @@ def post_retrieve(
     before_s: Annotated[float | None, Form(allow_inf_nan=False, description="hits that end at or before")] = None,
     max_distance: Annotated[float | None, Form(ge=0, allow_inf_nan=False)] = None,
     group_by: Annotated[Literal["segment", "video"], Form()] = "segment",
+    merge_adjacent: Annotated[bool, Form(description="one hit for neighbouring seconds among the k nearest")] = False,
 ) -> RetrieveAnswer | Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
     if k > service.settings.most_hits:
@@ -54,6 +55,7 @@ def post_retrieve(
             before_s=before_s,
             max_distance=max_distance,
             group_by=group_by,
+            merge_adjacent=merge_adjacent,
         )
         answer = RetrieveAnswer.of(retrieve(service.session, question, service.query_limits))
     if "text/csv" in request.headers.get("accept", ""):

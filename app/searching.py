@@ -1,0 +1,43 @@
+"""How a library is searched: by which index, how far, and where that index lies."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from index.gallery import Gallery
+from index.gallery_choice import GalleryChoice, gallery_for
+from index.index_cache import IndexCache
+from index.library import Library
+from index.milvus_gallery import MilvusPlace
+from index.records import LatentTable
+from model.distance import ScoreWeights
+from model.msvae import Modality
+
+
+@dataclass(frozen=True)
+class Searching:
+    """Choose an index; `budget`: items that a certified search scores at most."""
+
+    choice: GalleryChoice = "auto"
+    budget: int | None = None
+    milvus_uri: str = ""
+    milvus_token: str = ""
+
+    def gallery(self, library: Library, modality: Modality, table: LatentTable, weights: ScoreWeights) -> Gallery:
+        """Build the gallery of a modality's items, or read its index from the library's cache.
+
+        Raises:
+            LibraryError: Milvus was chosen and cannot be used.
+        """
+        name = hashlib.sha256(str(library.directory).encode()).hexdigest()[:12]
+        return gallery_for(
+            table.ids,
+            table.latents,
+            weights,
+            self.choice,
+            budget=self.budget,
+            cache=IndexCache(library.cache / "index" / f"{modality}.faiss"),
+            key=f"{modality} {table.fingerprint}",
+            milvus=MilvusPlace(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
+        )

@@ -1,0 +1,176 @@
+"""Search without a proof: an approximate index proposes, exact scores order, and a measured recall says how well."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from index.brute_force import exhaustive
+from index.faiss_index import Index
+from index.gallery import Gallery, SearchResult
+from index.index_cache import IndexCache
+from index.prefilter import Prefilter
+from index.rounding import LARGEST_QUERY_NORM, Rounding
+from index.scores import score
+from model.distance import ScoreWeights
+from model.latents import Latents
+
+CANDIDATES = 256  # proposed for an answer, at least
+CANDIDATES_PER_HIT = 16
+SCAN = 16  # items are scored as fast as an index proposes a sixteenth of them
+RAREST = 20  # of so many items at least one is allowed; where fewer are, an index mostly meets what is not
+BLOCK_ROWS = 65_536
+
+RECALL_AT = 10
+RECALL_QUERIES = 100
+FEWEST_RECALL_QUERIES = 10
+RECALL_SCORES = 5_000_000  # scored at most to measure a recall, as long as FEWEST_RECALL_QUERIES allow it
+
+
+class ApproximateGallery(Gallery):
+    """Score exactly what an index over p proposes: right distances in the right order, of hits that may not be all.
+
+    An answer is certified only where everything allowed was scored: among few allowed items, where the index
+    proposes too few, and for a query too far away for float32. `recall` is the share of the ten nearest items that
+    it finds for items of its own, each left out of its own answer; a hit as near as the tenth counts. It is measured
+    when the gallery is built, on 100 items drawn with a fixed seed, fewer from 50,000 items on, and ten from 500,000.
+
+    A subclass sets `path`, makes its index from `packed()` and then calls `measure()`.
+    """
+
+    path: str
+    most: ClassVar[int] = 2**31 - 1  # candidates that the index can propose for an answer
+
+    def __init__(
+        self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights, *, scan: int = SCAN
+    ) -> None:
+        super().__init__(ids, latents, weights)
+        if scan < 1:
+            raise ValueError(f"scan = {scan} given, at least 1 expected")
+        self.scan = scan
+        self.recall: float | None = None
+        self._prefilter = Prefilter.fit(latents, weights)
+        self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
+
+    @classmethod
+    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> Gallery:
+        """Index n items; the constructor says what else can be chosen."""
+        return cls(ids, latents, weights)
+
+    @abstractmethod
+    def _propose(
+        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
+    ) -> list[Int64[np.ndarray, "_"]]:
+        """Return, for each query, the rows of up to m allowed items, those near by p."""
+
+    def packed(self) -> Float32[np.ndarray, "n width"]:
+        """Return p of every item as the index takes it: in units of the largest, so that nothing overflows."""
+        blocks = range(0, len(self), BLOCK_ROWS)
+        project, pack = self._prefilter.project, self._rounding.pack
+        return np.concatenate([pack(project(self.latents[at : at + BLOCK_ROWS])) for at in blocks])
+
+    def kept(self, cache: IndexCache | None, key: str, make: Callable[[np.ndarray], Index]) -> Index:
+        """Return what `make` makes of the items, from the cache if it was made of the same before."""
+        if cache is None:
+            return make(self.packed())
+        return cache.kept(f"{key} {make.__name__} {self.content()}", lambda: make(self.packed()))
+
+    def content(self) -> str:
+        """Return the SHA-256 of all that the index depends on: ids, latents and weights."""
+        digest = hashlib.sha256(repr(self.weights).encode())
+        for array in (self.ids, self.latents.mu, self.latents.sigma, self.latents.generated):
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def measure(self) -> None:
+        """Measure the recall."""
+        if self._scans(len(self), RECALL_AT + 1):
+            self.recall = 1.0
+            return
+        rows = recall_rows(len(self))
+        found = self.search_batch(self.latents[rows], RECALL_AT + 1)
+        self.recall = float(np.mean([self._share(int(row), one) for row, one in zip(rows, found, strict=True)]))
+
+    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+        return self._search_batch(query, k, allowed)[0]
+
+    def _search_batch(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+        m, count = _candidates(k), count_of(allowed, len(self))
+        p = self._prefilter.project(queries)
+        near = self._rounding.norms(p) <= LARGEST_QUERY_NORM
+        if self._scans(count, k) or not near.any():
+            return [exhaustive(self, queries[[row]], k, allowed) for row in range(len(queries))]
+        packed = self._rounding.pack(np.where(near[:, np.newaxis], p, 0.0))
+        return [
+            self._rescore(queries[[row]], k, rows)
+            if near[row] and len(rows) == m
+            else exhaustive(self, queries[[row]], k, allowed)
+            for row, rows in enumerate(self._propose(packed, m, allowed))
+        ]
+
+    def _scans(self, count: int, k: int) -> bool:
+        """Say whether to score all the `count` allowed items."""
+        m = _candidates(k)
+        return count <= self.scan * m or count * RAREST < len(self) or m > self.most
+
+    def _rescore(self, query: Latents, k: int, rows: Int64[np.ndarray, "m"]) -> SearchResult:
+        best = score(query, self.ids, self.latents, self.weights, rows).nearest(k)
+        return SearchResult(
+            ids=best.ids,
+            distance=best.distance,
+            latent=best.latent,
+            generated=best.generated,
+            certified=False,
+            examined=len(rows),
+            gallery_size=len(self),
+            path=self.path,
+            bound_gap=None,
+            recall=self.recall,
+        )
+
+    def _share(self, row: int, found: SearchResult) -> float:
+        """Return the share of the ten items nearest to that of a row that were found."""
+        if found.certified:
+            return 1.0
+        own = int(self.ids[row])
+        tenth = _others(exhaustive(self, self.latents[[row]], RECALL_AT + 1, None), own)[-1]
+        return np.count_nonzero(_others(found, own) <= tenth) / RECALL_AT
+
+
+def recall_rows(n: int) -> Int64[np.ndarray, "queries"]:
+    """Return the rows whose items a recall is measured with."""
+    queries = min(RECALL_QUERIES, max(FEWEST_RECALL_QUERIES, RECALL_SCORES // n), n)
+    return np.asarray(np.sort(np.random.default_rng(0).choice(n, queries, replace=False)), np.int64)
+
+
+def count_of(allowed: Bool[np.ndarray, "n"] | None, n: int) -> int:
+    """Return how many of n items are allowed."""
+    return n if allowed is None else int(np.count_nonzero(allowed))
+
+
+def only_allowed(
+    rows: Int64[np.ndarray, "q found"], m: int, allowed: Bool[np.ndarray, "n"] | None
+) -> list[Int64[np.ndarray, "_"]]:
+    """Return the first m rows of each query that are allowed; -1, which stands for nothing, is not."""
+    found = [one[one >= 0] for one in rows]
+    return [one[:m] if allowed is None else one[allowed[one]][:m] for one in found]
+
+
+def enough(m: int, allowed: Bool[np.ndarray, "n"] | None, most: int) -> int:
+    """Return how many to ask of an index that cannot filter, so that about 2m are allowed, if that is not too many."""
+    return m if allowed is None else min(most, 2 * m * len(allowed) // count_of(allowed, len(allowed)))
+
+
+def _candidates(k: int) -> int:
+    return max(CANDIDATES_PER_HIT * k, CANDIDATES)
+
+
+def _others(result: SearchResult, own: int) -> Float64[np.ndarray, "m"]:
+    """Return the ten least distances of hits other than the item itself."""
+    return np.asarray(result.distance[result.ids != own][:RECALL_AT])

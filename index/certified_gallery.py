@@ -1,0 +1,183 @@
+"""Certified search: a cascade of lower bounds finds what may be near, exact scores decide, and the bounds prove it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import faiss
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from index.brute_force import exhaustive
+from index.contraction import Contraction
+from index.gallery import Gallery, SearchResult
+from index.prefilter import BLOCK_ROWS, Prefilter
+from index.rounding import LARGEST_QUERY_NORM, Rounding
+from index.scores import Scores, score
+from index.sieve import Sieve
+from model.distance import ScoreWeights
+from model.latents import Latents
+
+FEW = 64  # so many items are scored at once rather than filtered
+MOST_AT_ONCE = 1024
+COMPONENTS = 23  # of each block of p in the sieve
+MOST_DISTANCES = 1 << 25  # of queries to items that the sieve gives at once: 128 MiB
+SAMPLE = 1 << 14  # distances that set a threshold for many
+
+
+@final
+class CertifiedGallery(Gallery):
+    """Search three levels, equal to the oracle unless a budget ends it.
+
+    1. The sieve: a few numbers of every item bound D from below. The nearest max(4k, 64) items by it are scored
+       exactly: the k-th distance is an upper bound of the answer's, and only what the sieve puts below it goes on.
+    2. That is bounded again by both blocks of p, which two flat FAISS indexes hold.
+    3. Items are scored in the order of that bound until it passes the k-th distance.
+    """
+
+    def __init__(
+        self,
+        ids: Int64[np.ndarray, "n"],
+        latents: Latents,
+        weights: ScoreWeights,
+        *,
+        budget: int | None = None,
+    ) -> None:
+        super().__init__(ids, latents, weights)
+        if budget is not None and budget < 1:
+            raise ValueError(f"a budget of {budget} items given, at least 1 or None expected")
+        self.budget = budget
+        self._prefilter = Prefilter.fit(latents, weights)
+        widths = self._prefilter.widths
+        self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(widths))
+        sample = self._split(self._prefilter.project(latents[:: max(1, len(latents) // BLOCK_ROWS)]))
+        self._sieve = Sieve(len(ids), [Contraction.fit(block, COMPONENTS) for block in sample], self._rounding)
+        self._blocks = [faiss.IndexFlatL2(width) for width in widths]
+        for start in range(0, len(ids), BLOCK_ROWS):
+            blocks = self._split(self._prefilter.project(latents[start : start + BLOCK_ROWS]))
+            self._sieve.fill(start, blocks)
+            for index, block in zip(self._blocks, blocks, strict=True):
+                index.add(self._rounding.pack(block))
+
+    @classmethod
+    def build(
+        cls,
+        ids: Int64[np.ndarray, "n"],
+        latents: Latents,
+        weights: ScoreWeights,
+        *,
+        budget: int | None = None,
+    ) -> CertifiedGallery:
+        """Fit the levels to n items; a search scores at most max(budget, k) of them exactly."""
+        return cls(ids, latents, weights, budget=budget)
+
+    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+        return self._search_batch(query, k, allowed)[0]
+
+    def _search_batch(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+        count = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        p = self._prefilter.project(queries)
+        norms = self._rounding.norms(p)
+        if count <= max(4 * k, FEW) or not (norms <= LARGEST_QUERY_NORM).all():
+            return [exhaustive(self, queries[[row]], k, allowed) for row in range(len(queries))]
+        faiss.omp_set_num_threads(1)  # in this thread: concurrent searches are fastest with one each
+        budget = count if self.budget is None else min(count, max(self.budget, k))
+        together = max(1, MOST_DISTANCES // len(self))
+        found = []
+        for start in range(0, len(queries), together):
+            blocks = self._split(p[start : start + together])
+            for offset, coarse in enumerate(self._sieve.distances(blocks)):
+                if allowed is not None:
+                    coarse[~allowed] = np.inf
+                row = start + offset
+                packed = [self._rounding.pack(block[[offset]]) for block in blocks]
+                asked = Asked(queries[[row]], packed, float(norms[row]), k, budget, count)
+                found.append(self._cascade(asked, coarse))
+        return found
+
+    def _cascade(self, asked: Asked, coarse: Float32[np.ndarray, "n"]) -> SearchResult:
+        """Answer one query, given the sieve's distances to all items; inf marks what is not allowed."""
+        near = nearest_rows(coarse, min(max(4 * asked.k, FEW), asked.budget))
+        best = score(asked.query, self.ids, self.latents, self.weights, near).nearest(asked.k)
+        reach = self._rounding.reach(float(best.distance[-1]), asked.norm, len(self._blocks))
+        beyond = self._rounding.beyond(float(reach), asked.norm, len(self._blocks))
+        coarse[near] = np.inf
+        return self._prove(asked, best, len(near), np.flatnonzero(coarse <= reach), beyond)
+
+    def _prove(
+        self, asked: Asked, best: Scores, examined: int, rows: Int64[np.ndarray, "m"], beyond: float
+    ) -> SearchResult:
+        """Bound what passed the sieve, and score it by ascending bound while it may be among the best.
+
+        `beyond`: the bound of everything that is neither examined nor in `rows`.
+        """
+        worst = float(best.distance[-1])
+        bounds = self._bounds(asked, rows)
+        left = bounds <= worst  # strictly beyond the k-th there is not even a tie
+        beyond = min(beyond, float(np.min(bounds[~left], initial=np.inf)))
+        rows, bounds = rows[left], bounds[left]
+        order = np.argsort(bounds, kind="stable")
+        rows, bounds = rows[order], bounds[order]
+        budget, start, step = asked.budget - examined, 0, FEW
+        while start < len(rows) and bounds[start] <= worst and start < budget:
+            now = rows[start : min(start + step, budget)]
+            now = now[: np.searchsorted(bounds[start : start + len(now)], worst, side="right")]
+            found = score(asked.query, self.ids, self.latents, self.weights, now)
+            best = Scores.concatenate([best, found]).nearest(asked.k)
+            worst, start, step = float(best.distance[-1]), start + len(now), min(2 * step, MOST_AT_ONCE)
+        bound = float(bounds[start]) if start < len(rows) else beyond
+        everything = examined + start == asked.count
+        return SearchResult(
+            ids=best.ids,
+            distance=best.distance,
+            latent=best.latent,
+            generated=best.generated,
+            certified=everything or worst < bound,
+            examined=examined + start,
+            gallery_size=len(self),
+            path="cascade",
+            bound_gap=None if everything else bound - worst,
+        )
+
+    def _bounds(self, asked: Asked, rows: Int64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
+        """Return the sum of the blocks' lower bounds of D."""
+        total = np.zeros(len(rows))
+        if not len(rows):
+            return total
+        squared = np.empty(len(rows), np.float32)
+        for index, query in zip(self._blocks, asked.packed, strict=True):
+            pointers = (faiss.swig_ptr(a) for a in (squared, rows))
+            ask = index.compute_distance_subset  # type: ignore[attr-defined]
+            ask(1, faiss.swig_ptr(query), len(rows), *pointers)
+            total += self._rounding.lower(squared, asked.norm)
+        return total
+
+    def _split(self, p: Float64[np.ndarray, "m width"]) -> list[Float64[np.ndarray, "m _"]]:
+        """Return the blocks of p."""
+        return np.split(p, np.cumsum(self._prefilter.widths)[:-1], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Hold what is asked: the query, the blocks of its p as they are stored, p's norm; how many items may be scored.
+
+    `count`: how many items are allowed.
+    """
+
+    query: Latents
+    packed: list[Float32[np.ndarray, "1 _"]]
+    norm: float
+    k: int
+    budget: int
+    count: int
+
+
+def nearest_rows(distances: Float32[np.ndarray, "n"], wanted: int) -> Int64[np.ndarray, "wanted"]:
+    """Return the rows of the least distances; of many, by a threshold that a part of them sets."""
+    part = distances[:: max(1, len(distances) // SAMPLE)]
+    place = min(len(part) - 1, 2 * wanted * len(part) // len(distances) + 4)
+    rows = np.flatnonzero(distances <= np.partition(part, place)[place])
+    if len(rows) < wanted:  # the part was unlucky
+        rows = np.arange(len(distances))
+    return rows[np.argpartition(distances[rows], wanted - 1)[:wanted]]

@@ -1,0 +1,50 @@
+"""Shorter vectors whose distances never exceed those of the long ones.
+
+With orthonormal rows P, z = x - centre and r = ||z - P'P z||, the vector [P z ; r] is as long as z, and what P leaves
+out of z_1 - z_2 is at least |r_1 - r_2| long, so ||P z_1 - P z_2||^2 + (r_1 - r_2)^2 <= ||x_1 - x_2||^2. Any
+orthonormal P is valid; principal directions make the bound tight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+
+@dataclass(frozen=True, eq=False)
+class Contraction:
+    """Map vectors of `long` numbers to `short` ones, in float64."""
+
+    centre: Float64[np.ndarray, "long"]
+    components: Float64[np.ndarray, "components long"]
+
+    @classmethod
+    def fit(cls, sample: Float64[np.ndarray, "n long"], components: int) -> Contraction:
+        """Take the mean and up to `components` principal directions of a sample; deterministic."""
+        centre = sample.mean(axis=0)
+        return cls(centre, principal_directions(sample - centre, components))
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers a short vector has."""
+        return len(self.components) + 1
+
+    def __call__(self, vectors: Float64[np.ndarray, "n long"]) -> Float64[np.ndarray, "n short"]:
+        """Return the short vectors."""
+        z = vectors - self.centre
+        inside = z @ self.components.T
+        z -= inside @ self.components
+        # Directly, not as sqrt(|z|^2 - |inside|^2), which cancels when P leaves little out.
+        return np.concatenate([inside, np.linalg.norm(z, axis=1, keepdims=True)], axis=1)
+
+
+def principal_directions(z: Float64[np.ndarray, "n long"], components: int) -> Float64[np.ndarray, "components long"]:
+    """Return up to `components` orthonormal rows that span nearly all of z, greatest first, by subspace iteration."""
+    count = min(components, z.shape[1])
+    basis = np.random.default_rng(0).standard_normal((z.shape[1], count))
+    size = np.abs(z).max(initial=0.0)
+    for _ in range(3):  # Householder QR returns orthonormal columns even where z has fewer directions
+        basis = np.linalg.qr((z / size).T @ ((z / size) @ basis) if size > 0 else basis).Q
+    return basis.T

@@ -1,0 +1,49 @@
+"""Which gallery serves a library: the proof as long as it is quick, an approximate index beyond."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64
+
+from index.certified_gallery import CertifiedGallery
+from index.faiss_index import gpus
+from index.gallery import Gallery
+from index.gpu_gallery import GpuGallery
+from index.hnsw_gallery import HnswGallery
+from index.index_cache import IndexCache
+from index.ivf_gallery import IvfGallery
+from index.milvus_gallery import MilvusGallery, MilvusPlace
+from model.distance import ScoreWeights
+from model.latents import Latents
+
+GalleryChoice = Literal["auto", "certified", "hnsw", "ivf", "milvus"]
+CERTIFIED_UP_TO = 3_000_000  # items: beyond, the scan that a proof begins with takes a good part of a second
+
+
+def gallery_for(
+    ids: Int64[np.ndarray, "n"],
+    latents: Latents,
+    weights: ScoreWeights,
+    choice: GalleryChoice = "auto",
+    *,
+    budget: int | None = None,
+    cache: IndexCache | None = None,
+    key: str = "",
+    milvus: MilvusPlace | None = None,
+) -> Gallery:
+    """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
+
+    Where FAISS has a GPU, all of p lies on it for "auto" in place of "hnsw", and the lists of "ivf". `budget`: items
+    that a certified search scores at most. `cache`: a file for the index of "hnsw" and "ivf", made of what `key` names.
+    EmptyLibrary for no items, LibraryError where Milvus cannot be reached.
+    """
+    if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
+        return CertifiedGallery.build(ids, latents, weights, budget=budget)
+    if choice == "milvus":
+        return MilvusGallery(ids, latents, weights, place=milvus or MilvusPlace())
+    if choice != "hnsw" and gpus() > 0:
+        return GpuGallery(ids, latents, weights, divided=choice == "ivf", cache=cache, key=key)
+    make = IvfGallery if choice == "ivf" else HnswGallery
+    return make(ids, latents, weights, cache=cache, key=key)
