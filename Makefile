@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PORT ?= 8000
 DATA ?= data
 FAISS ?= cpu
+MILVUS := $(if $(filter cpu,$(FAISS)),milvus-lite,milvus)
 BEGUN := $(DATA)/.demonstration-begun
 
 .PHONY: serve test lint types contract install install-dev demo wheel constraints clean
@@ -46,7 +47,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert,dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert,$(MILVUS),dev]'
 	@touch $@
 
 wheel: install
@@ -58,7 +59,7 @@ wheel: install
 constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet '.[cpu,litert,milvus,dev]'
+	build/constraints/bin/python -m pip install --quiet '.[cpu,litert,milvus-lite,dev]'
 	build/constraints/bin/python -m pip check
 	{ sed -n 1,2p constraints.txt; build/constraints/bin/python -m pip freeze --exclude echolens | \
 	  sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > build/constraints.txt

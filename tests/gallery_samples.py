@@ -28,13 +28,13 @@ Maker = Callable[[np.ndarray, Latents, ScoreWeights], Gallery]
 Question = tuple[int, int, int, ScoreWeights, np.ndarray | None, np.ndarray]
 
 EXACT: list[type[Gallery]] = [BruteForceGallery, CertifiedGallery]
-# With scan=1 an index is asked as soon as there are more items than the 256 that it proposes.
+# With scan=0 an index is asked however few items there are; it has nothing to choose until they are over 256.
 IN_MEMORY: dict[str, Maker] = {
     "brute force": BruteForceGallery.build,
     "certified": CertifiedGallery.build,
-    "hnsw": lambda *items: HnswGallery(*items, scan=1),
-    "ivf": lambda *items: IvfGallery(*items, scan=1, compressed=False),
-    "ivf-pq": lambda *items: IvfGallery(*items, scan=1, compressed=True),
+    "hnsw": lambda *items: HnswGallery(*items, scan=0),
+    "ivf": lambda *items: IvfGallery(*items, scan=0, compressed=False),
+    "ivf-pq": lambda *items: IvfGallery(*items, scan=0, compressed=True),
 }
 ELSEWHERE = {"flat-gpu": False, "ivf-gpu": True}
 KINDS_OF_GALLERY = [*IN_MEMORY, *ELSEWHERE, "milvus"]
@@ -50,13 +50,13 @@ def maker(kind: str, directory: Path) -> Iterator[Maker]:
     elif kind in ELSEWHERE:
         if gpus() == 0:
             pytest.skip("no GPU that FAISS can use")
-        yield lambda *items: GpuGallery(*items, scan=1, divided=ELSEWHERE[kind])
+        yield lambda *items: GpuGallery(*items, scan=0, divided=ELSEWHERE[kind])
     else:
         need_milvus()
         place, built = MilvusPlace(str(directory / "milvus.db"), "contract"), []
 
         def build(*items: object) -> Gallery:
-            built.append(MilvusGallery(*items, place=place, scan=1))  # type: ignore[arg-type]
+            built.append(MilvusGallery(*items, place=place, scan=0))  # type: ignore[arg-type]
             return built[-1]
 
         yield build

@@ -146,9 +146,9 @@ def test_a_disk_that_refuses_costs_a_warning(
 
 Build = Callable[[Latents, IndexCache | None], ApproximateGallery]
 BUILDS: dict[str, Build] = {
-    "hnsw": lambda items, cache: HnswGallery(IDS, items, PAPER, cache=cache, key="audio 7", scan=1),
-    "ivf": lambda items, cache: IvfGallery(IDS, items, PAPER, cache=cache, key="audio 7", scan=1, compressed=False),
-    "ivf-pq": lambda items, cache: IvfGallery(IDS, items, PAPER, cache=cache, key="audio 7", scan=1, compressed=True),
+    "hnsw": lambda items, cache: HnswGallery(IDS, items, PAPER, cache=cache, key="audio 7", scan=0),
+    "ivf": lambda items, cache: IvfGallery(IDS, items, PAPER, cache=cache, key="audio 7", scan=0, compressed=False),
+    "ivf-pq": lambda items, cache: IvfGallery(IDS, items, PAPER, cache=cache, key="audio 7", scan=0, compressed=True),
 }
 every_build = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 

@@ -26,7 +26,7 @@ def place(tmp_path: Path) -> MilvusPlace:
 
 
 def answers(place: MilvusPlace, items: Latents, ids: np.ndarray = IDS) -> list[list[tuple[float, int]]]:
-    gallery = MilvusGallery(ids, items, PAPER, place=place, scan=1)
+    gallery = MilvusGallery(ids, items, PAPER, place=place, scan=0)
     try:
         found = gallery.search_batch(clustered_latents(5, seed=2), 7)
         assert {one.path for one in found} == {"milvus"}
