@@ -14,7 +14,7 @@ from app.ingest import Source, ingest
 from app.session import Session
 from index.catalogue import Job
 from model.corpus import Annotation
-from model.errors import EcholensError
+from model.errors import EcholensError, NotFound
 from model.media import FOOTAGE
 
 log = logging.getLogger("echolens")
@@ -96,8 +96,7 @@ class Jobs:
                 if self._stopping.wait(BUSY_RETRY_S):  # another process writes: wait, or leave it queued
                     self._catalogue.update_job(job.job_id, state="queued")
                     return
-        if outcome.state != "added" and not self._belongs(path, outcome.video_id):
-            path.unlink(missing_ok=True)
+        surplus = outcome.state != "added" and not self._belongs(path, outcome.video_id)
         result = {
             "state": outcome.state,
             "video_id": outcome.video_id,
@@ -106,10 +105,17 @@ class Jobs:
             "detail": outcome.detail,
         }
         self._end(job.job_id, "failed" if outcome.state == "failed" else "done", result)
+        if surplus:  # only now: a job that is cut off before its end comes again, and needs its file
+            path.unlink(missing_ok=True)
 
     def _belongs(self, path: Path, video_id: str | None) -> bool:
         """Say whether a known video is this very file: a job that was cut off after its commit comes again."""
-        return video_id is not None and self._session.library.locate(self._catalogue.video(video_id).path) == path
+        if video_id is None:
+            return False
+        try:
+            return self._session.library.locate(self._catalogue.video(video_id).path) == path
+        except NotFound:  # deleted since
+            return False
 
     def _end(self, job_id: str, state: Any, result: dict[str, Any]) -> None:
         self._catalogue.update_job(job_id, state=state, progress=1.0, result=result)

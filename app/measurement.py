@@ -9,15 +9,17 @@ import numpy as np
 
 from app.footage import all_videos, annotation_of
 from app.session import Session
-from index.catalogue import LatentTable
+from index.catalogue import LatentTable, SegmentRow, Video
 from model.corpus import Timeline
-from model.errors import NothingLabelled
+from model.encoder import Encoder
+from model.errors import LibraryBusy, NotFound, NothingLabelled
 from model.evaluation import Report, evaluate
 from model.latents import Latents
-from model.msvae import Modality
+from model.msvae import MODALITIES, Modality
 from model.scorers import LatentScorer, RandomScorer
 
 GALLERIES = 20
+TRIES = 3  # to read the library while others write to it
 MOST_VIDEOS = 400  # a random part of a larger library is measured
 
 
@@ -54,9 +56,40 @@ class Measure:
 
 
 def measure(session: Session, seed: int = 0) -> Measurement:
-    """Score the latents of the catalogue with the distance that search ranks by."""
-    encoder = session.encoder
-    shelves = {m: session.shelf(m).table for m in ("audio", "visual")}
+    """Score the latents of the catalogue with the distance that search ranks by.
+
+    Raises NothingLabelled, and LibraryBusy where the library changes faster than it can be read.
+    """
+    catalogue = session.library.catalogue
+    for _ in range(TRIES):
+        version = catalogue.catalogue_version
+        try:
+            read = _read(session, seed)
+        except NotFound:  # a video was deleted while the videos were read
+            continue
+        if {version, catalogue.catalogue_version} == read.versions:
+            return _evaluated(read, seed)
+    raise LibraryBusy("the library changed while it was read, three times over: measure when nothing is being written")
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """Hold what is measured: the chosen labelled videos' seconds, and their latents in rows alike."""
+
+    encoder: Encoder
+    tables: dict[Modality, LatentTable]
+    chosen: list[Video]
+    labelled: int
+    seconds: list[list[SegmentRow]]
+
+    @property
+    def versions(self) -> set[int]:
+        """Return the catalogue versions that the latents are of."""
+        return {table.catalogue_version for table in self.tables.values()}
+
+
+def _read(session: Session, seed: int) -> Read:
+    tables: dict[Modality, LatentTable] = {m: session.shelf(m).table for m in MODALITIES}
     labelled = [v for v in all_videos(session) if v.label is not None]
     chosen = labelled
     if len(labelled) > MOST_VIDEOS:
@@ -67,7 +100,11 @@ def measure(session: Session, seed: int = 0) -> Measurement:
             "the library has no labelled video to measure with; label some with: "
             "echolens ingest DIR --labels CSV, or PATCH /videos/{id}"
         )
-    rows_by_video = [(v, session.library.catalogue.segments_of(v.video_id)) for v in chosen]
+    seconds = [session.library.catalogue.segments_of(v.video_id) for v in chosen]
+    return Read(session.encoder, tables, chosen, len(labelled), seconds)
+
+
+def _evaluated(read: Read, seed: int) -> Measurement:
     timeline = Timeline.of(
         [
             (
@@ -76,25 +113,22 @@ def measure(session: Session, seed: int = 0) -> Measurement:
                 np.array([r.heard for r in rows], bool),
                 np.array([r.seen for r in rows], bool),
             )
-            for video, rows in rows_by_video
+            for video, rows in zip(read.chosen, read.seconds, strict=True)
         ]
     )
-    ids = np.array([r.segment_id for _, rows in rows_by_video for r in rows], np.int64)
-    latents: dict[Modality, Latents] = {
-        "audio": _aligned(shelves["audio"], ids),
-        "visual": _aligned(shelves["visual"], ids),
-    }
-    scorer = LatentScorer(latents, encoder.checkpoint.weights)
+    ids = np.array([r.segment_id for rows in read.seconds for r in rows], np.int64)
+    checkpoint = read.encoder.checkpoint
+    scorer = LatentScorer({m: _aligned(read.tables[m], ids) for m in MODALITIES}, checkpoint.weights)
     return Measurement(
         evaluate(timeline, scorer, GALLERIES, seed),
         evaluate(timeline, RandomScorer(seed), GALLERIES, seed),
-        len(chosen),
-        len(labelled),
-        encoder.checkpoint.trained_on(v.video_id for v in chosen),
+        len(read.chosen),
+        read.labelled,
+        checkpoint.trained_on(v.video_id for v in read.chosen),
         GALLERIES,
         seed,
-        encoder.fingerprint,
-        shelves["audio"].catalogue_version,
+        read.encoder.fingerprint,
+        *read.versions,
     )
 
 

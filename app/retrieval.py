@@ -85,7 +85,7 @@ def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
     modality, query = _encode(session, shelf.encoder, question, limits, timings)
     with timings.stage("search"):
         found = _search(shelf, query, question)
-        hits = _hits(session, shelf, found)
+        hits = _hits(shelf, found)
         hits = _merged(hits) if question.merge_adjacent else hits
     return Answer(
         hits,
@@ -180,20 +180,19 @@ def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
     )
 
 
-def _hits(session: Session, shelf: Shelf, found: SearchResult) -> tuple[Hit, ...]:
-    catalogue = session.library.catalogue
-    hits = []
-    for place, row in enumerate(rows_of(shelf.table, found.ids)):
-        segment = catalogue.segment(int(found.ids[place]))
+def _hits(shelf: Shelf, found: SearchResult) -> tuple[Hit, ...]:
+    """Describe what was found as the shelf's version has it: the catalogue may have gone on since."""
+    table, hits = shelf.table, []
+    for place, row in enumerate(rows_of(table, found.ids).tolist()):
         hits.append(
             Hit(
                 rank=place + 1,
-                segment_id=segment.segment_id,
-                video=catalogue.video(segment.video_id),
-                start_s=int(shelf.table.start_s[row]),
-                end_s=int(shelf.table.start_s[row]) + 1,
-                heard=segment.heard,
-                seen=segment.seen,
+                segment_id=int(found.ids[place]),
+                video=table.videos[str(table.video_ids[row])],
+                start_s=int(table.start_s[row]),
+                end_s=int(table.start_s[row]) + 1,
+                heard=bool(table.heard[row]),
+                seen=bool(table.seen[row]),
                 distance=float(found.distance[place]),
                 latent=float(found.latent[place]),
                 generated=float(found.generated[place]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Bool, Int64, Shaped
 
 from model.latents import Latents
 
@@ -72,15 +72,21 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class LatentTable:
-    """Hold n items of one modality, ids ascending, as one catalogue version has them; "" is no label."""
+    """Hold n items of one modality, ids ascending, as one catalogue version has them; "" is no label.
+
+    `videos` are theirs, by id, as that version has them.
+    """
 
     ids: Int64[np.ndarray, "n"]
     video_ids: Shaped[np.ndarray, "n"]
     start_s: Int64[np.ndarray, "n"]
     labels: Shaped[np.ndarray, "n"]
+    heard: Bool[np.ndarray, "n"]
+    seen: Bool[np.ndarray, "n"]
     latents: Latents
     fingerprint: str | None
     catalogue_version: int
+    videos: dict[str, Video]
 
 
 @dataclass(frozen=True)

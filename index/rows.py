@@ -149,20 +149,26 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
     mu, sigma = np.empty((count, latent), np.float32), np.empty((count, latent), np.float32)
     generated = np.empty((count, pair), np.float32)
     rows = []
-    query = f"SELECT segment_id, video_id, start_s, coalesce(label, ''), mu, sigma, generated {chosen}"
+    query = f"SELECT segment_id, video_id, start_s, coalesce(label, ''), heard, seen, mu, sigma, generated {chosen}"
     for i, row in enumerate(c.execute(f"{query} ORDER BY segment_id", values)):
-        rows.append(tuple(row)[:4])
-        for array, blob in zip((mu, sigma, generated), tuple(row)[4:], strict=True):
+        rows.append(tuple(row)[:6])
+        for array, blob in zip((mu, sigma, generated), tuple(row)[6:], strict=True):
             array[i] = np.frombuffer(blob, FLOAT32)
-    ids, video_ids, start_s, labels = zip(*rows, strict=True) if rows else ((), (), (), ())
+    ids, video_ids, start_s, labels, heard, seen = zip(*rows, strict=True) if rows else ((),) * 6
+    theirs = (
+        f"SELECT {VIDEO} FROM videos WHERE video_id IN (SELECT segments.video_id FROM segments WHERE true {condition})"
+    )
     return LatentTable(
         ids=np.array(ids, np.int64),
         video_ids=np.array(video_ids, np.str_),
         start_s=np.array(start_s, np.int64),
         labels=np.array(labels, np.str_),
+        heard=np.array(heard, bool),
+        seen=np.array(seen, bool),
         latents=Latents(mu, sigma, generated),
         fingerprint=meta(c, "fingerprint"),
         catalogue_version=version(c),
+        videos={row["video_id"]: video_of(row) for row in c.execute(theirs, values[2:])},
     )
 
 

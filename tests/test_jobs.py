@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
+import torch
 from media_samples import write_sound
 from service_samples import assert_answers, ended_job, film, serving, upload
 
 import app.jobs
 from app.ingest import Outcome, Source, ingest
+from app.jobs import Jobs
 from app.session import Session
-from index.catalogue import Job
+from index.catalogue import Catalogue, Job
 from index.library import Library
+from model.corpus import Annotation
 from model.errors import NotFound
 from model.media import Limits
 
@@ -151,3 +155,29 @@ def test_jobs_can_stop_at_once(own_library: Path) -> None:
     with serving(own_library):
         (thread,) = [t for t in threading.enumerate() if t.name == "jobs" and t not in before]
     assert not thread.is_alive()
+
+
+def test_a_copy_s_job_that_was_cut_off_before_its_end_is_done_again(
+    own_library: Path, footage: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that is known already keeps its file until its job has ended: done again, it says so once more."""
+    update = Catalogue.update_job
+
+    def cut_off(self: Catalogue, job_id: str, **change: object) -> object:
+        if "result" in change:
+            raise KeyboardInterrupt  # as if the process had ended here
+        return update(self, job_id, **change)  # type: ignore[arg-type]
+
+    with Session.open(own_library, torch.device("cpu"), create=False) as session:
+        path = Path(shutil.copy(footage[0], session.library.media / "upload-1"))
+        jobs = Jobs(session)
+        job = jobs.ingest_upload(path, footage[0].name, Annotation(""))
+        with monkeypatch.context() as patched:
+            patched.setattr(Catalogue, "update_job", cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                jobs._do(job)
+        assert path.is_file()
+        jobs._do(job)
+        ended = session.library.catalogue.job(job.job_id)
+    assert (ended.state, ended.result["state"]) == ("done", "known")
+    assert not path.exists()

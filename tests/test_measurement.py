@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 from service_samples import assert_problem, serving
 from starlette.testclient import TestClient
 
+import app.measurement
 from app.footage import corpus_of
 from app.measurement import GALLERIES, measure
 from app.session import Session
+from model.errors import LibraryBusy
 from model.evaluation import evaluate
 from model.scorers import LatentScorer
 
@@ -63,6 +66,33 @@ def test_the_figures_are_kept_until_the_library_changes(own_library: Path) -> No
         after = client.get("/metrics/mrr").json()
         assert (after["videos"], after["labelled"]) == (5, 5)
         assert after["catalogue_version"] > first["catalogue_version"]
+
+
+@pytest.mark.parametrize(("changes", "held"), [(2, True), (3, False)])
+def test_a_library_that_changes_while_it_is_read_is_read_again(
+    own_library: Path, monkeypatch: pytest.MonkeyPatch, changes: int, held: bool
+) -> None:
+    """A video deleted or changed meanwhile costs another try, not a wrong figure; a third change in a row is told."""
+    with Session.open(own_library, torch.device("cpu"), create=False) as session:
+        catalogue, read, tries = session.library.catalogue, app.measurement._read, []
+
+        def disturbed(*asked: Any) -> Any:
+            tries.append(0)
+            found = read(*asked)
+            if len(tries) == 1:
+                catalogue.delete_video(catalogue.videos()[0].video_id)
+            elif len(tries) <= changes:
+                catalogue.update_labels(catalogue.videos()[0].video_id, "other", None, None)
+            return found
+
+        monkeypatch.setattr(app.measurement, "_read", disturbed)
+        if held:
+            found = measure(session)
+            assert (found.labelled, found.catalogue_version) == (5, catalogue.catalogue_version)
+        else:
+            with pytest.raises(LibraryBusy, match="changed"):
+                measure(session)
+        assert len(tries) == 3
 
 
 def test_nothing_labelled_is_told(own_library: Path) -> None:

@@ -21,7 +21,9 @@ ITEMS = 5000
 @pytest.fixture
 def table() -> LatentTable:
     names = np.full(ITEMS, "video")
-    return LatentTable(np.arange(ITEMS), names, np.arange(ITEMS), names, clustered_latents(ITEMS), "model", 1)
+    there = np.ones(ITEMS, bool)
+    latents = clustered_latents(ITEMS)
+    return LatentTable(np.arange(ITEMS), names, np.arange(ITEMS), names, there, there, latents, "model", 1, {})
 
 
 def test_settings_name_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
