@@ -12,24 +12,17 @@ what a kill hits, from the machine's mood as well.
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,21 +30,15 @@ import torch
 from app.check import check
 from app.ingest import Source, ingest
 from app.session import Session
+from benchmarks.live_service import GONE, POLL_S, WAITING, Client, Refused, Service
+from benchmarks.short_clips import make_clips
 from index.catalogue import Video
 from index.library import Library
-from model.containers import write_mp4
 from model.errors import EcholensError, EmptyLibrary
 from model.media import FOOTAGE
-from model.msvae import Modality
-from model.previews import encode_jpeg, encode_wav
-from model.synthesis.clips import generate_clip
+from model.msvae import MODALITIES
 
-START_S = 120.0
 DRAIN_S = 300.0
-POLL_S = 0.02
-GONE = (OSError, http.client.HTTPException)  # what a client sees of a service that was killed
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
-WAITING = ("queued", "running")
 KINDS = ("lost", "doubled", "disagreements", "unopened")
 CPU = torch.device("cpu")
 Problems = Iterator[tuple[str, str]]  # (one of KINDS, what)
@@ -117,25 +104,6 @@ class Made:
     latents: list[tuple[list[int], bytes, bytes, bytes]]
 
 
-def make_clips(directory: Path, count: int, first_seed: int) -> list[Path]:
-    """Generate `count` different short files: films of 2 to 4 s, and of every five one sound and one picture."""
-    directory.mkdir(parents=True)
-    return [_make_clip(directory, first_seed + number, number) for number in range(count)]
-
-
-def _make_clip(directory: Path, seed: int, number: int) -> Path:
-    clip, seconds = generate_clip(seed), 2 + number % 3
-    first = min(clip.event_start_s, 10 - seconds)
-    frames = clip.frames[first * clip.frame_rate_hz : (first + seconds) * clip.frame_rate_hz]
-    sound = clip.sound[first * clip.sample_rate_hz : (first + seconds) * clip.sample_rate_hz]
-    path = directory / f"{seed:07d}.{('mp4', 'mp4', 'mp4', 'wav', 'jpg')[number % 5]}"
-    if path.suffix == ".mp4":
-        write_mp4(path, frames, float(clip.frame_rate_hz), sound, clip.sample_rate_hz)
-    else:
-        path.write_bytes(encode_wav(sound) if path.suffix == ".wav" else encode_jpeg(frames[0]))
-    return path
-
-
 def make_reference(directory: Path, files: list[Path]) -> dict[str, Made]:
     """Ingest all files undisturbed; return by file name what comes of each."""
     with Session.open(directory, CPU) as session:
@@ -156,101 +124,6 @@ def made_of(library: Library, video: Video) -> Made:
         for t in tables
     ]
     return Made(video.video_id, [(row.start_s, row.heard, row.seen) for row in rows], arrays)
-
-
-# The service and its client
-
-
-class Refused(RuntimeError):
-    """The service answered with an error."""
-
-
-class Client:
-    """Ask a service over one connection. Methods raise GONE where it ends, Refused where it answers an error."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
-        """Return the answer's JSON, None for none."""
-        self._connection.request(method, path, body, {"Content-Type": kind} if body else {})
-        answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status >= 400:
-            raise Refused(f"{method} {path}: {answer.status} {content.decode(errors='replace')}")
-        return json.loads(content) if content else None
-
-    def send(self, path: str, fields: dict[str, Any], file: tuple[str, bytes] | None = None) -> Any:
-        """POST a form, `file` as (name, content)."""
-        mark = uuid.uuid4().hex
-        head = f"--{mark}\r\nContent-Disposition: form-data; name="
-        parts = [f'{head}"{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields.items()]
-        if file is not None:
-            parts += [f'{head}"file"; filename="{file[0]}"\r\n\r\n'.encode(), file[1], b"\r\n"]
-        body = b"".join([*parts, f"--{mark}--\r\n".encode()])
-        return self.ask("POST", path, body, f"multipart/form-data; boundary={mark}")
-
-    def upload(self, file: Path) -> str:
-        """POST a file to /videos and return its job's id."""
-        return str(self.send("/videos", {}, (file.name, file.read_bytes()))["job_id"])
-
-    def label(self, video_id: str, label: str) -> None:
-        """PATCH a video's label."""
-        self.ask("PATCH", f"/videos/{video_id}", json.dumps({"label": label}).encode())
-
-    def wait(self, seconds: float, *job_ids: str) -> list[dict[str, Any]]:
-        """Return the jobs once these, all for none, have ended. RuntimeError if they do not within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            jobs: list[dict[str, Any]] = self.ask("GET", "/jobs")
-            waiting = [job for job in jobs if job["state"] in WAITING and (not job_ids or job["job_id"] in job_ids)]
-            if not waiting:
-                return jobs
-            time.sleep(POLL_S)
-        raise RuntimeError(f"{len(waiting)} jobs did not end within {seconds:.0f} s: {waiting[:3]}")
-
-
-class Service:
-    """Run `echolens serve` in a process group of its own, on a free port of the loopback."""
-
-    def __init__(self, library: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        command = [sys.executable, "-m", "app.cli", "serve", "--library", str(library), "--port", str(self.port)]
-        self._log = library.with_name(f"{library.name}.log")
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-    def client(self) -> Client:
-        """Return a client once the service answers. RuntimeError if it does not come up."""
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                with Client(self.port) as client:
-                    client.ask("GET", "/health/live")
-                return Client(self.port)
-            except GONE:
-                time.sleep(POLL_S)
-        self.kill()
-        raise RuntimeError(f"the service did not come up: {self._log.read_text(errors='replace')[-2000:]}")
-
-    def kill(self) -> None:
-        """End it as kill -9 does, with all its children."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> None:
-        """End it as SIGTERM does."""
-        self._process.terminate()
-        self._process.wait(60)
 
 
 # A round, and what was acknowledged in it

@@ -27,14 +27,16 @@ import torch
 
 from app.query import Timings, encode_segments, read_query
 from app.session import Session
-from benchmarks.crash import CPU, GONE, MODALITIES, Client, Refused, Service, make_clips
+from benchmarks.live_service import GONE, Client, Refused, Service
+from benchmarks.short_clips import make_clips
 from index.brute_force import BruteForceGallery
 from index.catalogue import Catalogue, LatentTable
 from model.distance import ScoreWeights
 from model.latents import Latents
 from model.media import Limits
-from model.msvae import Modality
+from model.msvae import MODALITIES, Modality
 
+CPU = torch.device("cpu")
 LABELS = ("bell", "drum", "rain")
 KS = (1, 5, 20, 200)
 JOB_S = 60.0

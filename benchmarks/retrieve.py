@@ -9,15 +9,10 @@ measure on two cores: taskset -c 0,1 python -m benchmarks.retrieve ...
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +21,11 @@ import torch
 
 from app.retrieval import Question, retrieve
 from app.session import Session
+from benchmarks.live_service import Service
 from model.media import Limits
 from model.previews import encode_wav
 
 WARM_UP = 10
-START_S = 120
 
 
 def main() -> None:
@@ -59,31 +54,20 @@ def main() -> None:
 
 def over_http(library: Path, sounds: list[bytes]) -> dict[str, Any]:
     """Return percentiles of whole requests, as a client sees them, and medians of the stages in the answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "app.cli", "serve", "--library", str(library), "--port", str(port)]
-    service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    service = Service(library)
     try:
-        _wait(port)
-        client = http.client.HTTPConnection("127.0.0.1", port)
-        spent_ms, stages = [], []
-        for number, sound in enumerate(sounds[:WARM_UP] + sounds):
-            body, headers = _multipart(sound)
-            started = time.perf_counter()
-            client.request("POST", "/retrieve", body, headers)
-            answer = client.getresponse()
-            content = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(content.decode())
-            if number >= WARM_UP:
-                spent_ms.append(1000 * (time.perf_counter() - started))
-                stages.append(json.loads(content)["timings_ms"])
+        with service.client() as client:
+            spent_ms, stages = [], []
+            for number, sound in enumerate(sounds[:WARM_UP] + sounds):
+                started = time.perf_counter()
+                answer = client.send("/retrieve", {"target": "visual"}, ("q.wav", sound))
+                if number >= WARM_UP:
+                    spent_ms.append(1000 * (time.perf_counter() - started))
+                    stages.append(answer["timings_ms"])
         medians = {name: float(np.median([s[name] for s in stages])) for name in stages[0]}
         return _percentiles(spent_ms) | {"stages_p50_ms": medians}
     finally:
-        service.terminate()
-        service.wait(30)
+        service.stop()
 
 
 def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:
@@ -100,27 +84,6 @@ def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:
             if number >= WARM_UP:
                 spent_ms.append(1000 * (time.perf_counter() - started))
         return _percentiles(spent_ms)
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        try:
-            client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            client.request("GET", "/health/ready")
-            if client.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"the service was not ready within {START_S} s")
-
-
-def _multipart(sound: bytes) -> tuple[bytes, dict[str, str]]:
-    boundary = uuid.uuid4().hex
-    field = f'--{boundary}\r\nContent-Disposition: form-data; name="target"\r\n\r\nvisual\r\n'
-    file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="q.wav"\r\n\r\n'
-    body = field.encode() + file.encode() + sound + f"\r\n--{boundary}--\r\n".encode()
-    return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
 def _percentiles(spent_ms: list[float]) -> dict[str, Any]:

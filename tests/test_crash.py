@@ -14,7 +14,8 @@ import pytest
 
 from app.ingest import Source, ingest
 from app.session import Session
-from benchmarks.crash import CPU, KINDS, Ledger, Round, judge, make_clips, make_reference, plan_round, run
+from benchmarks.crash import CPU, KINDS, Ledger, Round, judge, make_reference, plan_round, run
+from benchmarks.short_clips import make_clips
 from index.catalogue import Job
 from model.media import FOOTAGE
 

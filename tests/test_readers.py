@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.crash import MODALITIES
 from benchmarks.readers import Answer, Query, Question, State, Writer, expected_hits, gallery_of, judge, run
 from model.distance import ScoreWeights, distances
 from model.latents import Latents
+from model.msvae import MODALITIES
 
 
 def test_no_answer_is_torn_while_the_library_changes(tmp_path: Path) -> None:
