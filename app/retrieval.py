@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from app.query import Timings, encode_segments, read_query
-from app.session import Session, Shelf, rows_of
+from app.session import Session, rows_of
+from app.shelves import Shelf
 from index.catalogue import Video
 from index.gallery import SearchResult
 from model.encoder import Encoder
@@ -124,11 +125,14 @@ def _stored(session: Session, encoder: Encoder, segment_id: int, asked: Modality
     """Return the latents of a second of the library itself."""
     segment = session.library.catalogue.segment(segment_id)
     modality: Modality = asked or ("audio" if segment.heard else "visual")
-    table = session.shelf(modality).table
-    if table.fingerprint != encoder.fingerprint:
-        raise Mismatch("the library was encoded anew just now; ask again")
-    rows = np.flatnonzero(table.ids == segment_id)
-    if not len(rows):
+    for fresh in (False, True):  # it may be newer than what is searched
+        table = session.shelf(modality, fresh).table
+        if table.fingerprint != encoder.fingerprint:
+            raise Mismatch("the library was encoded anew just now; ask again")
+        rows = np.flatnonzero(table.ids == segment_id)
+        if len(rows):
+            break
+    else:
         raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
     return modality, table.latents[rows]
 

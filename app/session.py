@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ import torch
 
 from app.default_model import copy_default_model
 from app.searching import Searching
+from app.shelves import Shelf, Shelves
 from index.catalogue import LatentTable
-from index.gallery import Gallery
 from index.library import Library
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
@@ -24,15 +23,6 @@ from model.frontends.registry import make_front_end
 from model.msvae import Modality
 
 KINDS: dict[Modality, str] = {"audio": "sounds", "visual": "pictures"}
-
-
-@dataclass(frozen=True, eq=False)
-class Shelf:
-    """One modality's items, the gallery over them and the model that encoded them, of one catalogue version."""
-
-    table: LatentTable
-    gallery: Gallery
-    encoder: Encoder
 
 
 class Session:
@@ -45,7 +35,7 @@ class Session:
         self.searching = searching or Searching()
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
-        self._shelves: dict[Modality, Shelf] = {}
+        self._shelves = Shelves(self._shelve, lambda: library.catalogue.catalogue_version)
 
     @staticmethod
     @contextmanager
@@ -67,7 +57,11 @@ class Session:
             made = make_front_end(name, library.frontends)
             if library.catalogue.frontend != name:
                 library.catalogue.set_identity(name, _begin(library, name))
-            yield Session(library, made, device, searching)
+            session = Session(library, made, device, searching)
+            try:
+                yield session
+            finally:
+                session._shelves.close()
 
     @property
     def encoder(self) -> Encoder:
@@ -88,19 +82,26 @@ class Session:
                 self._encoder = Encoder(self._load(fingerprint), self.device)
             return self._encoder
 
-    def shelf(self, modality: Modality) -> Shelf:
-        """Return the gallery of the library as it is now; it is built anew when the library has changed.
+    def shelf(self, modality: Modality, fresh: bool = False) -> Shelf:
+        """Return the gallery of the library as it is now, or, where building that takes long, as it just was.
+
+        `fresh` waits however long it takes.
 
         Raises:
             EmptyLibrary: no item of that modality. Those of `encoder`.
         """
-        encoder = self.encoder
-        version = self.library.catalogue.catalogue_version
-        with self._lock:
-            shelf = self._shelves.get(modality)
-            if shelf is None or shelf.table.catalogue_version != version:
-                shelf = self._shelves[modality] = _shelve(self.library, modality, encoder, self.searching)
-            return shelf
+        return self._shelves.get(modality, fresh)
+
+    def _shelve(self, modality: Modality) -> Shelf:
+        encoder, table = self.encoder, self.library.catalogue.latents(modality)
+        if not len(table.ids):
+            raise EmptyLibrary(
+                f"the library holds no {KINDS[modality]} to search; add footage with: echolens ingest PATH "
+                "--library DIR"
+            )
+        if table.fingerprint != encoder.fingerprint:
+            raise Mismatch("the library was encoded anew just now; ask again")
+        return Shelf(table, self.searching.gallery(self.library, modality, table, encoder.checkpoint.weights), encoder)
 
     def _load(self, fingerprint: str) -> Checkpoint:
         try:
@@ -127,18 +128,6 @@ def _begin(library: Library, front_end: str) -> str | None:
     if front_end != "raw":
         return None
     return copy_default_model(library.checkpoints)
-
-
-def _shelve(library: Library, modality: Modality, encoder: Encoder, searching: Searching) -> Shelf:
-    table = library.catalogue.latents(modality)
-    if not len(table.ids):
-        raise EmptyLibrary(
-            f"the library holds no {KINDS[modality]} to search; add footage with: echolens ingest PATH --library DIR"
-        )
-    if table.fingerprint != encoder.fingerprint:
-        raise Mismatch("the library was encoded anew just now; ask again")
-    gallery = searching.gallery(library, modality, table, encoder.checkpoint.weights)
-    return Shelf(table, gallery, encoder)
 
 
 def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:

@@ -98,17 +98,20 @@ class Service:
                 return Client(self.port)
             except GONE:
                 time.sleep(POLL_S)
-        self.kill()
         self._log.seek(0)
-        raise RuntimeError(f"the service did not come up: {self._log.read().decode(errors='replace')[-2000:]}")
+        said = self._log.read().decode(errors="replace")[-2000:]
+        self.kill()
+        raise RuntimeError(f"the service did not come up: {said}")
 
     def kill(self) -> None:
         """End it as kill -9 does, with all its children."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._log.close()
 
     def stop(self) -> None:
         """End it as SIGTERM does."""
         self._process.terminate()
         self._process.wait(60)
+        self._log.close()

@@ -1,0 +1,106 @@
+"""Shelves: what a reader gets while another version is being built."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from latent_samples import clustered_latents
+
+import app.shelves
+from app.shelves import Shelf, Shelves
+from index.brute_force import BruteForceGallery
+from index.records import LatentTable
+from model.distance import ScoreWeights
+from model.errors import EmptyLibrary
+from model.msvae import Modality
+
+
+class Library:
+    """Stand in for a catalogue: a version, what building it waits for, and how often it was built."""
+
+    def __init__(self) -> None:
+        self.version, self.builds, self.empty = 1, 0, False
+        self.ready = threading.Event()
+        self.ready.set()
+
+    def build(self, modality: Modality) -> Shelf:
+        version, self.builds = self.version, self.builds + 1
+        assert self.ready.wait(30)
+        if self.empty:
+            raise EmptyLibrary("nothing")
+        ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
+        latents = clustered_latents(3)
+        table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {})
+        return Shelf(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def shelves(library: Library) -> Iterator[Shelves]:
+    shelves = Shelves(library.build, lambda: library.version)
+    yield shelves
+    library.ready.set()
+    shelves.close()
+
+
+def version(shelves: Shelves, fresh: bool = False) -> int:
+    return shelves.get("audio", fresh).table.catalogue_version
+
+
+def test_a_change_is_seen_at_once_where_building_is_quick(library: Library, shelves: Shelves) -> None:
+    """Built once for each version, and only when asked."""
+    assert [version(shelves), version(shelves)] == [1, 1]
+    library.version = 5
+    assert [version(shelves), version(shelves)] == [5, 5]
+    assert library.builds == 2
+
+
+def test_readers_go_on_with_the_old_version_while_a_new_one_is_built(
+    library: Library, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They get the old one until the new one stands; who needs the latest waits for it; it is built once for all."""
+    monkeypatch.setattr(app.shelves, "PATIENCE_S", 0.01)
+    assert version(shelves) == 1
+    library.ready.clear()
+    library.version = 2
+    with ThreadPoolExecutor(9) as threads:
+        assert list(threads.map(lambda _: version(shelves), range(8))) == [1] * 8
+        latest = threads.submit(version, shelves, True)
+        assert not latest.done()
+        library.ready.set()
+        assert latest.result(30) == 2
+    assert version(shelves) == 2
+    assert library.builds == 2
+
+
+def test_what_is_built_of_an_older_version_is_not_taken_for_the_latest(library: Library, shelves: Shelves) -> None:
+    """A change during a building is built after it."""
+    library.ready.clear()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(version, shelves)
+        while not library.builds:
+            pass
+        library.version = 2
+        second = threads.submit(version, shelves)
+        library.ready.set()
+        assert first.result(30) == 1
+        assert second.result(30) == 2
+
+
+def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, shelves: Shelves) -> None:
+    """The old shelf does not outlive its items."""
+    assert version(shelves) == 1
+    library.version, library.empty = 2, True
+    for _ in range(2):
+        with pytest.raises(EmptyLibrary):
+            version(shelves)
+    library.version, library.empty = 3, False
+    assert version(shelves) == 3
