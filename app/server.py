@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import torch
 from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
 
 from app import problems
 from app.access import Access
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         torch.set_num_threads(1)  # requests run side by side: one thread each is fastest in all
+        threadpool_limits(1, user_api="blas")
         with Session.open(settings.data, choose_device(settings.device), searching=settings.searching) as session:
             app.state.service = Service(settings, session, Jobs(session), Measure(session))
             _warm_up(session)
