@@ -104,6 +104,8 @@ def _check(question: Question) -> None:
         raise QueryError(f"k={question.k} given, at least 1 expected")
     if (question.file is None) == (question.segment_id is None):
         raise QueryError("give either a file or a segment_id as the query, not both and not neither")
+    if question.merge_adjacent and question.group_by == "video":
+        raise QueryError("merge_adjacent and group_by=video given: a video's one second has no neighbours: give one")
     for name, value in (("at_s", question.at_s), ("max_distance", question.max_distance)):
         if value is not None and not 0 <= value < math.inf:
             raise QueryError(f"{name}={value} given, a finite number of at least 0 expected")

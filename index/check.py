@@ -152,9 +152,11 @@ def _missing_latents(c: sqlite3.Connection, modality: Modality, mask: str) -> It
         f"{seconds} seconds have {modality} features but no latents, in videos: {named(videos)}. They are not found. "
     )
     if meta(c, "fingerprint") is None:
-        yield Finding("not_encoded", "remark", text + "Learn from them with: echolens train", tuple(videos))
+        remedy = "Learn from them with: echolens train --library DIR"
+        yield Finding("not_encoded", "remark", text + remedy, tuple(videos))
     else:
-        yield Finding("not_encoded", "fault", text + "Encode them with: echolens library reencode", tuple(videos))
+        remedy = "Encode them with: echolens library reencode --library DIR"
+        yield Finding("not_encoded", "fault", text + remedy, tuple(videos))
 
 
 def check_media(library: Library, content: bool, step: Callable[[], None] = lambda: None) -> Iterator[Finding]:

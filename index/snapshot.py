@@ -49,16 +49,18 @@ class Snapshot:
 
 
 def take(directory: Path, file: Path, previews: bool = False, step: Callable[[str], None] = lambda _: None) -> Snapshot:
-    """Write a library to one file, while others read and write it; an older file there is replaced in the last step.
+    """Write a library to one file, while others read and write it; an older snapshot is replaced in the last step.
 
     `previews` takes frames and sounds of the seconds along. Raises LibraryError: no library, a damaged catalogue, a
-    file within the library, or a disk that is full; then nothing of it is left, and an older file is as it was.
+    file within the library, one that is there and is no snapshot, or a disk that is full; then nothing of it is left,
+    and an older file is as it was.
     """
     directory, file = directory.absolute(), file.absolute()
     store = _store(directory)
     try:
         if file.resolve().is_relative_to(directory.resolve()):
             raise LibraryError(f"{file} given, a place outside of the library {directory} expected: choose another")
+        _check_place(file)
         with (
             writing(file),
             tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as aside,
@@ -75,6 +77,27 @@ def take(directory: Path, file: Path, previews: bool = False, step: Callable[[st
     finally:
         store.close()
     return facts
+
+
+def _check_place(file: Path) -> None:
+    """Let nothing be replaced but an older snapshot."""
+    if not file.parent.is_dir():
+        raise LibraryError(f"{file} given, a file in a directory that is there expected: make {file.parent} first")
+    if os.path.lexists(file) and not _is_snapshot(file):
+        raise LibraryError(
+            f"{file} is there and is no snapshot: nothing but an older snapshot is replaced, choose another name"
+        )
+
+
+def _is_snapshot(file: Path) -> bool:
+    if file.is_symlink() or not file.is_file():
+        return False
+    try:
+        with tarfile.open(file, "r:") as tar:
+            first = tar.next()
+    except (tarfile.TarError, OSError):
+        return False
+    return first is not None and first.name == FACTS
 
 
 def restore(file: Path, directory: Path, step: Callable[[str], None] = lambda _: None) -> Snapshot:

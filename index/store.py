@@ -204,9 +204,14 @@ class Store:
             return LibraryBusy(f"{self._path} stayed locked for {BUSY_TIMEOUT_S:.0f} s ({error}): try again later")
         if "full" in str(error):
             return refused(self._path, error)
+        if "malformed" in str(error):
+            return LibraryError(
+                f"{self._path} is damaged ({error}): restore a snapshot in another directory with: "
+                "echolens library restore FILE --library DIR"
+            )
         return LibraryError(
             f"{self._path} given, a readable and writable Echolens catalogue expected ({error}): "
-            "check the path, its rights and the free space, or restore the file"
+            "check the path, its rights and the free space, or restore a snapshot"
         )
 
 

@@ -21,6 +21,7 @@ from media_samples import tone, write_sound, write_video
 from service_samples import Command, Ran, film
 
 from index.library import Library
+from model.checkpoint import Checkpoint
 from model.recipe import DEFAULT
 
 ROOT = Path(__file__).parent.parent
@@ -302,6 +303,16 @@ def test_evaluate_prints_chance_beside(echolens: Command, library: Path) -> None
     assert all(name in table.out for name in ("random_ranking", "echolens", "uniform"))
 
 
+def test_evaluate_says_that_it_measures_training_videos(
+    echolens: Command, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sentence below the tables; not of a model that saw none of the videos."""
+    asked = ("evaluate", "--library", library, "--galleries", 1)
+    assert "by heart" not in echolens(*asked).out
+    monkeypatch.setattr(Checkpoint, "trained_on", lambda _, video_ids: 2)
+    assert "trained on 2 of these 6 videos" in " ".join(echolens(*asked).out.split())
+
+
 def test_evaluate_needs_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
     """4, and the detail says how to label."""
     assert echolens("ingest", *footage[:2], "--library", tmp_path / "lib").code == 0
@@ -314,6 +325,17 @@ def test_serve_refuses_to_be_open_to_others_without_a_key(echolens: Command, tmp
     ran = echolens("serve", "--library", tmp_path, "--host", "0.0.0.0")
     assert (ran.code, "ECHOLENS_API_KEY" in ran.err) == (2, True)
     assert echolens("serve", "--library", tmp_path, "--port", 0).code == 2
+
+
+def test_serve_names_the_setting_that_it_refuses(
+    echolens: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what was given and what is expected."""
+    monkeypatch.setenv("ECHOLENS_INDEX", "magic")
+    ran = echolens("serve", "--library", tmp_path)
+    assert ran.code == 2
+    assert "ECHOLENS_INDEX=magic" in ran.err
+    assert "hnsw" in ran.err
 
 
 def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None:

@@ -203,6 +203,14 @@ def test_neighbouring_seconds_become_one_hit(client: TestClient) -> None:
     assert [h["distance"] for h in merged] == sorted(h["distance"] for h in merged)
 
 
+def test_one_second_of_each_video_has_no_neighbours_to_merge(client: TestClient) -> None:
+    """Both at once are refused rather than one of them passed over."""
+    fields = {"segment_id": "1", "target": "visual", "group_by": "video", "merge_adjacent": "true"}
+    answer = client.post("/retrieve", data=fields)
+    assert answer.status_code == 422
+    assert "merge_adjacent" in answer.json()["detail"]
+
+
 def test_links_lead_to_what_they_say(client: TestClient) -> None:
     """Frame, sound and original of a hit can be fetched."""
     (hit,) = ask(client, segment_id=1, target="visual", k=1)["hits"]

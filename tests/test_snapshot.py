@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -284,6 +285,26 @@ def test_a_snapshot_lies_outside_of_its_library(small: Path, tmp_path: Path) -> 
         with pytest.raises(LibraryError, match="given"):
             take(library, file)
     assert set(files_below(tmp_path)) == before
+
+
+def test_nothing_but_an_older_snapshot_is_replaced(small: Path, tmp_path: Path) -> None:
+    """Another library's catalogue, a document, a directory, a link and a device stay what they are."""
+    library, link = tmp_path / "small", tmp_path / "link.tar"
+    other = tmp_path / "other" / "catalogue.sqlite"
+    other.parent.mkdir()
+    other.write_bytes((library / "catalogue.sqlite").read_bytes())
+    text = tmp_path / "text.tar"
+    text.write_text("a document")
+    link.symlink_to(text)
+    before = other.read_bytes()
+    for file in (other, text, other.parent, link, Path(os.devnull)):
+        with pytest.raises(LibraryError, match="no snapshot"):
+            take(library, file)
+    assert other.read_bytes() == before
+    assert text.read_text() == "a document"
+    assert link.is_symlink()
+    assert Path(os.devnull).is_char_device()
+    assert take(library, small).videos == 2
 
 
 def test_a_damaged_library_gives_no_snapshot(small: Path, tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ def evaluate_command(
     out.print(_retrieval_table(reports))
     out.print(_localization_table({n: r.localization for n, r in reports.items()} | rules))
     out.print(facts)
+    if facts["trained_on"]:
+        out.print(
+            f"The model was trained on {facts['trained_on']} of these {len(corpus)} videos: on those it shows what it "
+            "has learnt by heart, not how well it finds what is new."
+        )
 
 
 def _library_systems(

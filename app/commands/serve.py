@@ -40,7 +40,9 @@ def serve(
         settings = Settings(data=Path(library), host=host, port=port, device=device)
     except ValidationError as error:
         for problem in error.errors():
-            err.print(problem["msg"].removeprefix("Value error, "), markup=False)
+            name = "".join(f"ECHOLENS_{part}".upper() for part in problem["loc"])
+            given = f"{name}={problem['input']} given: " if name else ""
+            err.print(given + problem["msg"].removeprefix("Value error, "), markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
     _check_free(settings)
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="info")
