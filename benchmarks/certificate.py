@@ -91,7 +91,7 @@ def _search_one(random: np.random.Generator, kind: str, searches: int, count: Co
     latents, weights = draw(kind, items, random), WEIGHTS[random.integers(len(WEIGHTS))]
     ids = random.permutation(3 * items)[:items].astype(np.int64)
     budget = int(random.integers(1, 300)) if random.random() < 1 / 3 else None
-    gallery = CertifiedGallery.build(ids, latents, weights, budget=budget)
+    gallery = CertifiedGallery(ids, latents, weights, budget=budget)
     oracle = BruteForceGallery.build(ids, latents, weights)
     done = 0
     while done < searches:

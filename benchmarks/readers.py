@@ -311,7 +311,7 @@ def gallery_of(writer: Writer, version: int, modality: Modality, weights: ScoreW
     """Return a gallery of what a version holds; Writer.log has noted it."""
     ids = writer.states[version][modality].ids
     rows = [writer.latents[modality, segment_id] for segment_id in ids.tolist()]
-    return BruteForceGallery.build(ids, Latents.concatenate(rows), weights)
+    return BruteForceGallery(ids, Latents.concatenate(rows), weights)
 
 
 def expected_hits(gallery: BruteForceGallery, state: State, question: Question, query: Latents) -> tuple[Item, ...]:

@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from app.markdown import table
+
 METHODS = {"certified": "#0b6e4f", "exhaustive": "#c44900", "faiss_flat": "#7a7a7a", "hnsw": "#3366cc"}
 KINDS = {"single": "one query", "batch64": "a batch of 64 queries"}
 
@@ -29,10 +31,10 @@ def main() -> None:
     arguments = parser.parse_args()
     reports = sorted((json.loads(path.read_text()) for path in arguments.reports), key=lambda r: r["items"])
     draw(reports, arguments.png)
-    table = markdown_table(reports)
-    print(table)
+    text = markdown_table(reports)
+    print(text)
     if arguments.markdown:
-        arguments.markdown.write_text(table)
+        arguments.markdown.write_text(text)
 
 
 def draw(reports: list[dict[str, Any]], path: Path) -> None:
@@ -57,19 +59,25 @@ def draw(reports: list[dict[str, Any]], path: Path) -> None:
 
 def markdown_table(reports: list[dict[str, Any]]) -> str:
     """Return medians, percentiles, recall and how many times exhaustive scoring takes."""
-    lines = [
-        "| items | queries | method | median (ms) | p99 (ms) | recall | exhaustive takes | build (s) |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    head = ["items", "queries", "method", "median (ms)", "p99 (ms)", "recall", "exhaustive takes", "build (s)"]
+    rows = []
     for report in reports:
         for kind, title in KINDS.items():
             for method in METHODS:
                 row, floor = report[kind][method], report[kind]["exhaustive"]["median_ms"]
-                lines.append(
-                    f"| {report['items']:,} | {title} | {method} | {row['median_ms']:.1f} | {row['p99_ms']:.1f} | "
-                    f"{row['recall']:.3f} | {floor / row['median_ms']:.1f} times | {report['build_s'][method]:.0f} |"
+                rows.append(
+                    [
+                        f"{report['items']:,}",
+                        title,
+                        method,
+                        f"{row['median_ms']:.1f}",
+                        f"{row['p99_ms']:.1f}",
+                        f"{row['recall']:.3f}",
+                        f"{floor / row['median_ms']:.1f} times",
+                        f"{report['build_s'][method]:.0f}",
+                    ]
                 )
-    return "\n".join(lines) + "\n"
+    return table(head, rows)
 
 
 def _label(axes: Axes, title: str, unit: str) -> None:

@@ -22,14 +22,13 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed, parallel_config
 
 from benchmarks.study_table import DEFAULT_NAME, Made, columns, markdown, row
 from benchmarks.variants import CPU, Fit, Judges, baselines, known, variants
@@ -153,22 +152,23 @@ def missing(study: Study, names: list[str], seeds: int, frame: Task) -> list[Tas
 
 def done(study: Study, tasks: list[Task], jobs: int) -> Iterator[str]:
     """Do the tasks in so many processes; take in and save what each gave, and say so."""
-    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        waiting = {pool.submit(make, task): task for task in tasks}
-        try:
-            for number, future in enumerate(as_completed(waiting), start=1):
-                task = waiting[future]
-                for name, made in future.result().items():
-                    study.add(name, task.seed, made)
-                study.summarize(list(task.names))
-                study.save()
-                yield f"{number}/{len(tasks)} seed {task.seed}: {', '.join(task.names)}"
-        finally:  # stopped: what runs is waited for, what waits is not begun
-            pool.shutdown(cancel_futures=True)
+    with parallel_config("loky", inner_max_num_threads=1):
+        made = Parallel(jobs, return_as="generator_unordered")(delayed(_named)(task) for task in tasks)
+    for number, (task, found) in enumerate(made, start=1):
+        for name, one in found.items():
+            study.add(name, task.seed, one)
+        study.summarize(list(task.names))
+        study.save()
+        yield f"{number}/{len(tasks)} seed {task.seed}: {', '.join(task.names)}"
+
+
+def _named(task: Task) -> tuple[Task, dict[str, Made]]:
+    return task, make(task)
 
 
 def make(task: Task) -> dict[str, Made]:
     """Fit once and judge for each name; a recipe that cannot be trained is recorded with what it says."""
+    torch.set_num_threads(1)
     archive = load_archive(task.archive)
     training, val, judged = (archive.corpus(split) for split in ("train", "val", task.split))
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.markdown import table
 from benchmarks.variants import known
 from model.evaluation import Figures, Values, interval
 
@@ -65,8 +66,8 @@ def markdown(summary: dict[str, Any], split: str) -> str:
         "fit (s)",
     ]
     tables = [
-        _table(head, [[name, *_figures(facts)] for name, facts in rows.items()]),
-        _table(
+        table(head, [[name, *_figures(facts)] for name, facts in rows.items()]),
+        table(
             ["less the default", *_titles()],
             [
                 [name, *(_difference(facts["minus_default"][c], c in PERCENT) for c in COLUMNS)]
@@ -77,7 +78,7 @@ def markdown(summary: dict[str, Any], split: str) -> str:
         "".join(f"- {name}: {facts['about']}\n" for name, facts in summary.items()),
         "".join(f"- {name} failed: {error}\n" for name, facts in summary.items() for error in facts["errors"]),
     ]
-    return "\n".join(table for table in tables if table)
+    return "\n".join(part for part in tables if part)
 
 
 def _titles() -> list[str]:
@@ -116,8 +117,3 @@ def _difference(found: dict[str, float | None], percent: bool) -> str:
         return "-"
     mean, low, high = (f"{100 * v:+.1f}" if percent else f"{v:+.3f}".replace("0.", ".") for v in known)
     return f"{mean} [{low}, {high}]" + (" *" if known[1] * known[2] > 0 else "")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from index.brute_force import exhaustive
+from index.brute_force import exhaustive, exhaustive_each
 from index.faiss_index import Index
 from index.gallery import Gallery, SearchResult
 from index.index_cache import IndexCache
@@ -56,11 +56,6 @@ class ApproximateGallery(Gallery):
         self._prefilter = Prefilter.fit(latents, weights)
         self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
 
-    @classmethod
-    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> Gallery:
-        """Index n items; the constructor says what else can be chosen."""
-        return cls(ids, latents, weights)
-
     @abstractmethod
     def _propose(
         self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
@@ -96,15 +91,12 @@ class ApproximateGallery(Gallery):
         found = self.search_batch(self.latents[rows], RECALL_AT + 1)
         self.recall = float(np.mean([self._share(int(row), one) for row, one in zip(rows, found, strict=True)]))
 
-    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
-        return self._search_batch(query, k, allowed)[0]
-
-    def _search_batch(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+    def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
         m, count = _candidates(k), count_of(allowed, len(self))
         p = self._prefilter.project(queries)
         near = self._rounding.norms(p) <= LARGEST_QUERY_NORM
         if self._scans(count, k) or not near.any():
-            return [exhaustive(self, queries[[row]], k, allowed) for row in range(len(queries))]
+            return exhaustive_each(self, queries, k, allowed)
         packed = self._rounding.pack(np.where(near[:, np.newaxis], p, 0.0))
         return [
             self._rescore(queries[[row]], k, rows)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Bool
 
 from index.gallery import Gallery, SearchResult
 from index.scores import score
-from model.distance import ScoreWeights
 from model.latents import Latents
 
 
@@ -17,13 +16,15 @@ from model.latents import Latents
 class BruteForceGallery(Gallery):
     """Search by scoring everything; exact, needs no memory beyond the latents, slow from 10,000 items on."""
 
-    @classmethod
-    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> BruteForceGallery:
-        """Keep the items as they are."""
-        return cls(ids, latents, weights)
+    def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+        return exhaustive_each(self, queries, k, allowed)
 
-    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
-        return exhaustive(self, query, k, allowed)
+
+def exhaustive_each(
+    gallery: Gallery, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+) -> list[SearchResult]:
+    """Answer each row of `queries` by `exhaustive`."""
+    return [exhaustive(gallery, queries[[row]], k, allowed) for row in range(len(queries))]
 
 
 def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:

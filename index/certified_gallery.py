@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from index.brute_force import exhaustive
+from index.brute_force import exhaustive_each
 from index.contraction import Contraction
 from index.gallery import Gallery, SearchResult
 from index.prefilter import BLOCK_ROWS, Prefilter
@@ -44,6 +44,7 @@ class CertifiedGallery(Gallery):
         *,
         budget: int | None = None,
     ) -> None:
+        """Fit the levels to n items; a search scores at most max(budget, k) of them exactly."""
         super().__init__(ids, latents, weights)
         if budget is not None and budget < 1:
             raise ValueError(f"a budget of {budget} items given, at least 1 or None expected")
@@ -60,27 +61,12 @@ class CertifiedGallery(Gallery):
             for index, block in zip(self._blocks, blocks, strict=True):
                 index.add(self._rounding.pack(block))
 
-    @classmethod
-    def build(
-        cls,
-        ids: Int64[np.ndarray, "n"],
-        latents: Latents,
-        weights: ScoreWeights,
-        *,
-        budget: int | None = None,
-    ) -> CertifiedGallery:
-        """Fit the levels to n items; a search scores at most max(budget, k) of them exactly."""
-        return cls(ids, latents, weights, budget=budget)
-
-    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
-        return self._search_batch(query, k, allowed)[0]
-
-    def _search_batch(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+    def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         p = self._prefilter.project(queries)
         norms = self._rounding.norms(p)
         if count <= max(4 * k, FEW) or not (norms <= LARGEST_QUERY_NORM).all():
-            return [exhaustive(self, queries[[row]], k, allowed) for row in range(len(queries))]
+            return exhaustive_each(self, queries, k, allowed)
         faiss.omp_set_num_threads(1)  # in this thread: concurrent searches are fastest with one each
         budget = count if self.budget is None else min(count, max(self.budget, k))
         together = max(1, MOST_DISTANCES // len(self))

@@ -49,9 +49,12 @@ class Gallery(ABC):
         self.weights = weights
 
     @classmethod
-    @abstractmethod
     def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> Gallery:
-        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none."""
+        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none.
+
+        The constructors say what else can be chosen.
+        """
+        return cls(ids, latents, weights)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -64,7 +67,7 @@ class Gallery(ABC):
         if len(query) != 1:
             raise QueryError(f"a query of {len(query)} rows given, 1 row expected: ask for a batch")
         self._check(query, k, allowed)
-        return self._search(query, k, allowed)
+        return self._search(query, k, allowed)[0]
 
     def search_batch(
         self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None = None
@@ -74,15 +77,11 @@ class Gallery(ABC):
         QueryError as for `search`.
         """
         self._check(queries, k, allowed)
-        return self._search_batch(queries, k, allowed)
-
-    def _search_batch(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
-        """Answer questions that were checked."""
-        return [self._search(queries[[row]], k, allowed) for row in range(len(queries))]
+        return self._search(queries, k, allowed)
 
     @abstractmethod
-    def _search(self, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
-        """Answer a question that was checked."""
+    def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+        """Answer questions that were checked, a row of `queries` each."""
 
     def _check(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> None:
         if k < 1:

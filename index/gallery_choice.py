@@ -40,7 +40,7 @@ def gallery_for(
     EmptyLibrary for no items, LibraryError where Milvus cannot be reached.
     """
     if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
-        return CertifiedGallery.build(ids, latents, weights, budget=budget)
+        return CertifiedGallery(ids, latents, weights, budget=budget)
     if choice == "milvus":
         return MilvusGallery(ids, latents, weights, place=milvus or MilvusPlace())
     if choice != "hnsw" and gpus() > 0:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from index.disk import flush
 from index.faiss_index import VERSION, Index, read, write
 
 MAGIC = b"echolens index 1"  # the number grows when the layout, or what an index is built from, changes meaning
@@ -49,7 +50,7 @@ class IndexCache:
                 temporary = Path(file.name)
                 _fill(cast(BinaryIO, file), key, index)
             os.replace(temporary, self.path)
-            _sync(self.path.parent)
+            flush(self.path.parent)
         except OSError as error:
             log.warning("%s cannot be written (%s): the index is kept in memory alone", self.path, error)
             if temporary is not None:
@@ -99,11 +100,3 @@ def _digest(file: BinaryIO) -> bytes:
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)
     return digest.digest()
-
-
-def _sync(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -29,8 +29,6 @@ from model.terms import (
     wasserstein2_squared,
 )
 
-__all__ = ["Objective", "Terms", "direction_loss", "kl_divergence"]
-
 Negatives = Literal["all", "other_videos", "other_groups"]
 
 

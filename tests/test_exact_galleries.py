@@ -83,7 +83,7 @@ def test_certified_means_equal_to_the_oracle_bit_by_bit(
     """A certified answer equals brute force exactly; one that a budget ended says so and keeps the budget."""
     n, seed, k, weights, allowed, ids = question
     items, query = real_latents(kind, n, seed), real_latents(kind, n, seed + 1)[[0]]
-    result = CertifiedGallery.build(ids, items, weights, budget=budget).search(query, k, allowed)
+    result = CertifiedGallery(ids, items, weights, budget=budget).search(query, k, allowed)
     oracle = BruteForceGallery.build(ids, items, weights).search(query, k, allowed)
     assert len(result.ids) == len(oracle.ids)
     if result.certified:
@@ -99,7 +99,7 @@ def test_certified_means_equal_to_the_oracle_bit_by_bit(
 def test_a_bound_lies_under_every_item_not_examined() -> None:
     """With a budget of k the hits are all that was examined: the bound is held against the rest."""
     items, queries = clustered_latents(2000, seed=3), clustered_latents(20, seed=4)
-    gallery = CertifiedGallery.build(np.arange(2000), items, PAPER, budget=5)
+    gallery = CertifiedGallery(np.arange(2000), items, PAPER, budget=5)
     for i in range(len(queries)):
         result = gallery.search(queries[[i]], 5)
         assert result.examined == 5

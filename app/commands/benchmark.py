@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from app.markdown import table
 from app.terminal import DeviceOption, out, progress
 from model.archive import load_archive
 from model.baselines.registry import systems_named
@@ -49,10 +50,10 @@ def benchmark_command(
     named = {"protocol": {"name": kept.name, "bugs": sorted(kept.bugs) if kept.name == "published" else []}}
     report = facts | comparison_json(outcomes) | named
     save.write_text(json.dumps(report, indent=1) + "\n")
-    table = markdown_table(report)
+    text = markdown_table(report)
     if markdown:
-        markdown.write_text(table)
-    out.print(table, markup=False, soft_wrap=True)
+        markdown.write_text(text)
+    out.print(text, markup=False, soft_wrap=True)
 
 
 def markdown_table(report: dict[str, Any]) -> str:
@@ -60,7 +61,7 @@ def markdown_table(report: dict[str, Any]) -> str:
     systems: dict[str, Any] = report["systems"]
     marks = {name: name if facts["label_free"] else f"{name} †" for name, facts in systems.items()}
     tables = [
-        _table(
+        table(
             ["MRR", "A-A", "A-V", "V-A", "V-V", "mAP A-V", "mAP V-A", "fit (s)", "parameters"],
             [
                 [
@@ -74,7 +75,7 @@ def markdown_table(report: dict[str, Any]) -> str:
                 if facts["retrieval"]["AV"]["mrr"]["mean"] is not None
             ],
         ),
-        _table(
+        table(
             ["exact match (%)", *(f"{view} {way}" for view, way in PLACES), "rolled tIoU A2V", "rolled tIoU V2A"],
             [
                 [
@@ -99,11 +100,6 @@ def _protocol(name: str, bugs: str) -> Protocol:
             f"{', '.join(sorted(unknown))} given, some of {', '.join(sorted(BUGS))} expected", param_hint="--bugs"
         )
     return Protocol(name, frozenset(cast(Bug, bug) for bug in wanted))
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _text(figure: dict[str, float | None], scale: int = 1) -> str:

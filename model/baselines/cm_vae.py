@@ -24,8 +24,8 @@ from model.distance import ScoreWeights
 from model.encoder import Encoder
 from model.msvae import MODALITIES, MSVAE, Architecture
 from model.normalization import Normalization
-from model.objective import kl_divergence
 from model.scorers import LatentScorer
+from model.terms import kl_divergence
 from model.validation import SHARES, encode_pairs, validate, validate_shares, weights_of
 
 LATENT = 64
