@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.schemas import ProblemAnswer
+from app.schemas.problem import ProblemAnswer
 from model import errors
 
 log = logging.getLogger("echolens")

@@ -16,7 +16,7 @@ from app.canary import canary
 from app.jobs import Jobs
 from app.measurement import Measure
 from app.routes import footage, health, jobs, localize, measure, page, retrieve, segments
-from app.schemas import ProblemAnswer
+from app.schemas.problem import ProblemAnswer
 from app.service import Service
 from app.session import Session
 from app.settings import Settings

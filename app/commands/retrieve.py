@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from app.retrieval import Question, retrieve
-from app.schemas import RetrieveAnswer
+from app.schemas.search import RetrieveAnswer
 from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
 from model.media import Limits
 

@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse
 
 from app.labels import checked_annotation
 from app.previews import Previews, original_of
-from app.schemas import JobAnswer, LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer
+from app.schemas.footage import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer
+from app.schemas.job import JobAnswer
 from app.service import Current
 from app.uploads import keep, plain_name
 from model.errors import EcholensError

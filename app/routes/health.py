@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from app.canary import canary
-from app.schemas import HealthAnswer
+from app.schemas.health import HealthAnswer
 from app.service import Current
 from model.errors import EcholensError, LibraryError
 

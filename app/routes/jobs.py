@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from app.schemas import JobAnswer
+from app.schemas.job import JobAnswer
 from app.service import Current
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, UploadFile
 
 from app.localization import Direction, Place, localize
-from app.schemas import LocalizeAnswer
+from app.schemas.search import LocalizeAnswer
 from app.service import Current
 from app.uploads import query_file
 

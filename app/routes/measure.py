@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.schemas import MeasurementAnswer
+from app.schemas.measurement import MeasurementAnswer
 from app.service import Current
 
 router = APIRouter(tags=["measurement"])

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from app.retrieval import Question, retrieve
-from app.schemas import RetrieveAnswer
+from app.schemas.search import RetrieveAnswer
 from app.service import Current
 from app.uploads import query_file
 from model.errors import QueryError

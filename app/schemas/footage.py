@@ -1,0 +1,72 @@
+"""What /videos answers and takes."""
+
+from __future__ import annotations
+
+from app.schemas.answering import Answering
+from index.catalogue import SegmentRow, Video
+
+
+class SegmentAnswer(Answering):
+    """One second of a video, and whether it is heard and seen."""
+
+    segment_id: int
+    start_s: int
+    heard: bool
+    seen: bool
+
+
+class VideoAnswer(Answering):
+    """One file of footage."""
+
+    video_id: str
+    file_name: str
+    media_type: str
+    duration_s: float
+    label: str | None
+    event_start_s: float | None
+    event_end_s: float | None
+    added_at: str
+    original: str
+
+    @staticmethod
+    def of(video: Video) -> VideoAnswer:
+        """Write a video out."""
+        return VideoAnswer(
+            video_id=video.video_id,
+            file_name=video.file_name,
+            media_type=video.media_type,
+            duration_s=video.duration_s,
+            label=video.label,
+            event_start_s=video.event_start_s,
+            event_end_s=video.event_end_s,
+            added_at=video.added_at,
+            original=f"/videos/{video.video_id}/original",
+        )
+
+
+class VideoDetailAnswer(VideoAnswer):
+    """One file of footage with its seconds."""
+
+    segments: list[SegmentAnswer]
+
+    @staticmethod
+    def of_segments(video: Video, rows: list[SegmentRow]) -> VideoDetailAnswer:
+        """Write a video and its seconds out."""
+        segments = [SegmentAnswer(segment_id=r.segment_id, start_s=r.start_s, heard=r.heard, seen=r.seen) for r in rows]
+        return VideoDetailAnswer(**VideoAnswer.of(video).model_dump(), segments=segments)
+
+
+class VideosAnswer(Answering):
+    """A page of videos; `next` goes into `after` of the next request, null at the end."""
+
+    videos: list[VideoAnswer]
+    total: int
+    next: str | None
+
+
+class LabelChange(Answering):
+    """The body of PATCH /videos/{id}: label and event are replaced as a whole."""
+
+    label: str | None = None
+    event_start_s: float | None = None
+    event_end_s: float | None = None

@@ -1,0 +1,17 @@
+"""What /health answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.schemas.answering import Answering
+
+
+class HealthAnswer(Answering):
+    """`ready` has been through model and index just now, in `canary_ms`."""
+
+    status: Literal["live", "ready"]
+    fingerprint: str | None = None
+    catalogue_version: int | None = None
+    device: str | None = None
+    canary_ms: float | None = None

@@ -1,0 +1,138 @@
+"""What /retrieve and /localize answer. Times are in seconds; a small distance is close."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.localization import Found
+from app.retrieval import Answer, Hit
+from app.schemas.answering import Answering
+
+
+class Parts(Answering):
+    """The weighted parts of a distance; they sum to it."""
+
+    latent: float
+    generated: float
+
+
+class HitLinks(Answering):
+    """Where a hit can be seen and heard; null where it has no frame or no sound."""
+
+    frame: str | None
+    sound: str | None
+    original: str
+
+
+class HitAnswer(Answering):
+    """One second of the library."""
+
+    rank: int
+    segment_id: int
+    video_id: str
+    file_name: str
+    start_s: int
+    end_s: int
+    distance: float
+    parts: Parts
+    label: str | None
+    links: HitLinks
+
+
+class SearchAnswer(Answering):
+    """How the hits were found; `certified`: proved equal to scoring every item; `recall`: measured, of what is not."""
+
+    certified: bool
+    examined: int
+    gallery_size: int
+    path: str
+    bound_gap: float | None
+    recall: float | None
+    catalogue_version: int
+
+
+class QueryAnswer(Answering):
+    """What was asked; `uncertainty` is the mean standard deviation of the query's posterior."""
+
+    modality: Literal["audio", "visual"]
+    uncertainty: float
+    fingerprint: str
+
+
+class RetrieveAnswer(Answering):
+    """The answer of POST /retrieve."""
+
+    hits: list[HitAnswer]
+    search: SearchAnswer
+    query: QueryAnswer
+    timings_ms: dict[str, float]
+
+    @staticmethod
+    def of(answer: Answer) -> RetrieveAnswer:
+        """Write an answer out."""
+        found = answer.search
+        return RetrieveAnswer(
+            hits=[_hit(hit) for hit in answer.hits],
+            search=SearchAnswer(
+                certified=found.certified,
+                examined=found.examined,
+                gallery_size=found.gallery_size,
+                path=found.path,
+                bound_gap=found.bound_gap,
+                recall=found.recall,
+                catalogue_version=answer.catalogue_version,
+            ),
+            query=QueryAnswer(modality=answer.modality, uncertainty=answer.uncertainty, fingerprint=answer.fingerprint),
+            timings_ms=answer.timings_ms,
+        )
+
+
+class WindowAnswer(Answering):
+    """One candidate; distance is null where a second of it is silent or has no picture."""
+
+    start_s: int
+    distance: float | None
+    probability: float
+
+
+class LocalizeAnswer(Answering):
+    """The answer of POST /localize; `distances` has a row per query second, a column per target second."""
+
+    start_s: int
+    end_s: int
+    windows: list[WindowAnswer]
+    distances: list[list[float | None]]
+    fingerprint: str
+    timings_ms: dict[str, float]
+
+    @staticmethod
+    def of(found: Found) -> LocalizeAnswer:
+        """Write a finding out; NaN becomes null."""
+        return LocalizeAnswer(
+            start_s=found.start_s,
+            end_s=found.end_s,
+            windows=[WindowAnswer(**vars(window)) for window in found.windows],
+            distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
+            fingerprint=found.fingerprint,
+            timings_ms=found.timings_ms,
+        )
+
+
+def _hit(hit: Hit) -> HitAnswer:
+    links = f"/segments/{hit.segment_id}"
+    return HitAnswer(
+        rank=hit.rank,
+        segment_id=hit.segment_id,
+        video_id=hit.video.video_id,
+        file_name=hit.video.file_name,
+        start_s=hit.start_s,
+        end_s=hit.end_s,
+        distance=hit.distance,
+        parts=Parts(latent=hit.latent, generated=hit.generated),
+        label=hit.video.label,
+        links=HitLinks(
+            frame=f"{links}/frame.jpg" if hit.seen else None,
+            sound=f"{links}/sound.wav" if hit.heard else None,
+            original=f"/videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}",
+        ),
+    )
