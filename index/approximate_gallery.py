@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
@@ -114,7 +115,9 @@ class ApproximateGallery(Gallery):
         return count**2 <= self.scan * m * len(self) or m > self.most
 
     def _rescore(self, query: Latents, k: int, rows: Int64[np.ndarray, "m"]) -> SearchResult:
+        started = time.perf_counter()
         best = score(query, self.ids, self.latents, self.weights, rows).nearest(k)
+        rerank_s = time.perf_counter() - started
         return SearchResult(
             ids=best.ids,
             distance=best.distance,
@@ -125,6 +128,7 @@ class ApproximateGallery(Gallery):
             gallery_size=len(self),
             path=self.path,
             bound_gap=None,
+            rerank_s=rerank_s,
             recall=self.recall,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import final
 
 import numpy as np
@@ -30,8 +31,10 @@ def exhaustive_each(
 def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
     """Score every allowed item of a gallery and return the k nearest."""
     rows = None if allowed is None else np.flatnonzero(allowed)
+    started = time.perf_counter()
     scores = score(query, gallery.ids, gallery.latents, gallery.weights, rows)
     best = scores.nearest(k)
+    rerank_s = time.perf_counter() - started
     return SearchResult(
         ids=best.ids,
         distance=best.distance,
@@ -42,4 +45,5 @@ def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarra
         gallery_size=len(gallery),
         path="exhaustive",
         bound_gap=None,
+        rerank_s=rerank_s,
     )

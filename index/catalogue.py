@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from index.records import Failure, Job, JobState, LatentTable, Modality, SegmentRow, Stats, Video
+from index.job_queue import JobQueue
+from index.paging import ANY, Choice, Page, page_of
+from index.records import Failure, Job, JobMessage, JobState, LatentTable, Modality, SegmentRow, Stats, Video
 from index.rows import (
     JOB,
     SEGMENT,
@@ -24,10 +26,13 @@ from index.rows import (
     holds_video,
     holds_videos,
     job_of,
+    job_row,
     load_latents,
     one_job,
     one_video,
+    put_job,
     put_latents,
+    put_message,
     segment_of,
     set_meta,
     version,
@@ -43,6 +48,7 @@ __all__ = [
     "Catalogue",
     "Failure",
     "Job",
+    "JobMessage",
     "JobState",
     "LatentTable",
     "Modality",
@@ -68,6 +74,7 @@ class Catalogue:
         An older schema becomes the newest one. With `read_only` nothing is created or changed.
         """
         self._store = Store(path, read_only)
+        self.queue = JobQueue(self._store)
 
     def __enter__(self) -> Catalogue:
         return self
@@ -84,19 +91,19 @@ class Catalogue:
     @property
     def catalogue_version(self) -> int:
         """Return the number of changes so far."""
-        with self._store.read() as c:
+        with self._store.glance() as c:
             return version(c)
 
     @property
     def frontend(self) -> str | None:
         """Return the front-end whose features the library holds; None until it is set."""
-        with self._store.read() as c:
+        with self._store.glance() as c:
             return meta_of(c, "frontend")
 
     @property
     def fingerprint(self) -> str | None:
         """Return the fingerprint of the checkpoint that encoded the library; None until one did."""
-        with self._store.read() as c:
+        with self._store.glance() as c:
             return meta_of(c, "fingerprint")
 
     def set_identity(self, frontend: str, fingerprint: str | None) -> None:
@@ -164,6 +171,11 @@ class Catalogue:
             query = f"SELECT {VIDEO} FROM videos WHERE position > ? ORDER BY position LIMIT ?"
             return [video_of(row) for row in c.execute(query, (position, limit))]
 
+    def page(self, limit: int, position: int = 0, choice: Choice = ANY) -> Page:
+        """Return up to `limit` of the chosen videos in the order they were added, behind a position."""
+        with self._store.read() as c:
+            return page_of(c, limit, position, choice)
+
     def every_video(self) -> Iterator[Video]:
         """Yield all videos in the order they were added; one that is deleted meanwhile is passed over."""
         with self._store.read() as c:
@@ -217,6 +229,11 @@ class Catalogue:
         with self._store.write() as c:
             one_video(c, video_id)
             c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
+
+    def names_file(self, path: str) -> bool:
+        """Say whether a video's file is this one, named as `Library.reference` does."""
+        with self._store.read() as c:
+            return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
 
     def delete_video(self, video_id: str) -> Video:
         """Forget a video with its segments and latents, and return it; NotFound if there is none."""
@@ -308,15 +325,8 @@ class Catalogue:
 
     def put_job(self, job: Job) -> None:
         """Add a job, or replace the one with its id."""
-        row = asdict(job) | {"payload": json.dumps(job.payload), "result": json.dumps(job.result)}
-        names = ", ".join(row)
-        updates = ", ".join(f"{name} = excluded.{name}" for name in row)
         with self._store.write() as c:
-            c.execute(
-                f"INSERT INTO jobs ({names}) VALUES ({', '.join(f':{name}' for name in row)}) "
-                f"ON CONFLICT (job_id) DO UPDATE SET {updates}",
-                row,
-            )
+            put_job(c, job)
 
     def update_job(
         self,
@@ -325,14 +335,24 @@ class Catalogue:
         state: JobState | None = None,
         progress: float | None = None,
         result: dict[str, Any] | None = None,
+        payload: dict[str, Any] | None = None,
+        messages: Iterable[JobMessage] = (),
     ) -> Job:
-        """Change what is given of a job, leave the rest, and return it; NotFound if there is none."""
+        """Change what is given of a job, leave the rest, add messages, and return it; NotFound if there is none.
+
+        With a state other than `running` it is no longer about to be cancelled.
+        """
         now = datetime.now(UTC).isoformat()
+        written = [None if value is None else json.dumps(value) for value in (result, payload)]
         with self._store.write() as c:
+            one_job(c, job_id)
+            for message in messages:
+                put_message(c, job_id, message)
             c.execute(
-                "UPDATE jobs SET updated_at = ?, state = coalesce(?, state), "
-                "progress = coalesce(?, progress), result = coalesce(?, result) WHERE job_id = ?",
-                (now, state, progress, None if result is None else json.dumps(result), job_id),
+                "UPDATE jobs SET updated_at = ?1, state = coalesce(?2, state), progress = coalesce(?3, progress), "
+                "result = coalesce(?4, result), payload = coalesce(?5, payload), "
+                "cancelling = cancelling AND coalesce(?2, 'running') = 'running' WHERE job_id = ?6",
+                (now, state, progress, *written, job_id),
             )
             return one_job(c, job_id)
 
@@ -341,13 +361,10 @@ class Catalogue:
         with self._store.read() as c:
             return one_job(c, job_id)
 
-    def jobs(self) -> list[Job]:
-        """Return all jobs, oldest first."""
+    def jobs(self, state: JobState | None = None, limit: int | None = None, after: str | None = None) -> list[Job]:
+        """Return jobs, oldest first: those in a state, up to `limit`, behind the job `after`. NotFound."""
         with self._store.read() as c:
-            return [job_of(row) for row in c.execute(f"SELECT {JOB} FROM jobs ORDER BY position")]
-
-    def requeue_interrupted(self) -> list[Job]:
-        """Queue anew the jobs that a stopped process left running, and return them."""
-        with self._store.write() as c:
-            query = f"UPDATE jobs SET state = 'queued' WHERE state = 'running' RETURNING {JOB}"
-            return [job_of(row) for row in c.execute(query).fetchall()]
+            position = 0 if after is None else job_row(c, after, "position")["position"]
+            query = f"SELECT {JOB} FROM jobs WHERE position > ? AND (? IS NULL OR state = ?) ORDER BY position LIMIT ?"
+            values = (position, state, state, -1 if limit is None else limit)
+            return [job_of(row) for row in c.execute(query, values)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import final
 
@@ -85,18 +86,26 @@ class CertifiedGallery(Gallery):
     def _cascade(self, asked: Asked, coarse: Float32[np.ndarray, "n"]) -> SearchResult:
         """Answer one query, given the sieve's distances to all items; inf marks what is not allowed."""
         near = nearest_rows(coarse, min(max(4 * asked.k, FEW), asked.budget))
+        started = time.perf_counter()
         best = score(asked.query, self.ids, self.latents, self.weights, near).nearest(asked.k)
+        rerank_s = time.perf_counter() - started
         reach = self._rounding.reach(float(best.distance[-1]), asked.norm, len(self._blocks))
         beyond = self._rounding.beyond(float(reach), asked.norm, len(self._blocks))
         coarse[near] = np.inf
-        return self._prove(asked, best, len(near), np.flatnonzero(coarse <= reach), beyond)
+        return self._prove(asked, best, len(near), np.flatnonzero(coarse <= reach), beyond, rerank_s)
 
     def _prove(
-        self, asked: Asked, best: Scores, examined: int, rows: Int64[np.ndarray, "m"], beyond: float
+        self,
+        asked: Asked,
+        best: Scores,
+        examined: int,
+        rows: Int64[np.ndarray, "m"],
+        beyond: float,
+        rerank_s: float,
     ) -> SearchResult:
         """Bound what passed the sieve, and score it by ascending bound while it may be among the best.
 
-        `beyond`: the bound of everything that is neither examined nor in `rows`.
+        `beyond`: the bound of everything that is neither examined nor in `rows`; `rerank_s`: spent on exact scores.
         """
         worst = float(best.distance[-1])
         bounds = self._bounds(asked, rows)
@@ -109,8 +118,10 @@ class CertifiedGallery(Gallery):
         while start < len(rows) and bounds[start] <= worst and start < budget:
             now = rows[start : min(start + step, budget)]
             now = now[: np.searchsorted(bounds[start : start + len(now)], worst, side="right")]
+            began = time.perf_counter()
             found = score(asked.query, self.ids, self.latents, self.weights, now)
             best = Scores.concatenate([best, found]).nearest(asked.k)
+            rerank_s += time.perf_counter() - began
             worst, start, step = float(best.distance[-1]), start + len(now), min(2 * step, MOST_AT_ONCE)
         bound = float(bounds[start]) if start < len(rows) else beyond
         everything = examined + start == asked.count
@@ -124,6 +135,7 @@ class CertifiedGallery(Gallery):
             gallery_size=len(self),
             path="cascade",
             bound_gap=None if everything else bound - worst,
+            rerank_s=rerank_s,
         )
 
     def _bounds(self, asked: Asked, rows: Int64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:

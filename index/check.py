@@ -19,6 +19,7 @@ from index.rows import FLOAT32, generation, meta
 from index.store import Store
 from model.errors import LibraryError
 
+HOLDING = ("queued", "running", "failed")  # states of jobs that need their upload, or may once more
 NAMED = 3  # of many, a sentence names the first
 MASKS: dict[Modality, str] = {"audio": "heard", "visual": "seen"}
 
@@ -212,7 +213,7 @@ def check_orphans(library: Library) -> Iterator[Finding]:
         media.add(library.locate(video.path))
         ids.add(library.previews / video.video_id)
         contents.add(video.sha256)
-    waiting = [j.payload.get("path") for j in library.catalogue.jobs() if j.state in ("queued", "running")]
+    waiting = [j.payload.get("path") for j in library.catalogue.jobs() if j.state in HOLDING]
     media |= {library.locate(path) for path in waiting if path}
 
     def belongs(path: Path) -> bool:

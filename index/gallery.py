@@ -20,8 +20,9 @@ class SearchResult:
     `latent` and `generated` are the weighted parts that sum to `distance`. `certified`: proved equal to
     scoring every allowed item. `examined`: items scored exactly, of `gallery_size`. `path`: how the answer
     was found. `bound_gap`: a lower bound for every item not examined, minus the last distance given; None if
-    all allowed items were examined, or nothing bounds them. `recall`: of an approximate gallery, the share of the ten
-    nearest items that it finds for items of its own, as measured when it was built; None for the others.
+    all allowed items were examined, or nothing bounds them. `rerank_s`: the part of the search's time that exact
+    scores took. `recall`: of an approximate gallery, the share of the ten nearest items that it finds for items of
+    its own, as measured when it was built; None for the others.
     """
 
     ids: Int64[np.ndarray, "m"]
@@ -33,6 +34,7 @@ class SearchResult:
     gallery_size: int
     path: str
     bound_gap: float | None
+    rerank_s: float
     recall: float | None = None
 
 

@@ -17,6 +17,7 @@ from model.errors import LibraryBusy, LibraryError
 CATALOGUE = "catalogue.sqlite"
 FOLDERS = ("cache", "checkpoints", "frontends", "previews", "media")
 LOCK = "writer.lock"
+KEYS = "keys.json"  # of the service; no part of the library: a snapshot leaves it out
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _check_free(directory: Path, create: bool) -> None:
     if not create:
         raise LibraryError(f"{directory} given, an Echolens library expected: check the path or create one there")
     # `frontends pull` may come before the first library; a volume brings lost+found and hidden files.
-    ours = {*FOLDERS, LOCK, CATALOGUE, "lost+found"}
+    ours = {*FOLDERS, LOCK, KEYS, CATALOGUE, "lost+found"}
     strangers = [p.name for p in directory.iterdir()] if directory.exists() else []
     strangers = sorted(name for name in strangers if name not in ours and not name.startswith("."))
     if strangers:

@@ -9,6 +9,18 @@ import sqlite3
 # that others refer to would empty those.
 STEPS: dict[int, tuple[str, ...]] = {
     2: ("ALTER TABLE videos ADD COLUMN size_bytes INTEGER",),  # NULL: ingested before sizes were kept
+    3: (
+        "ALTER TABLE jobs ADD COLUMN cancelling INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE jobs ADD COLUMN error_count INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX videos_by_path ON videos (path)",
+        "CREATE INDEX jobs_by_state ON jobs (state)",
+        "CREATE TABLE job_messages (position INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE, "
+        "file_name TEXT NOT NULL, code TEXT, detail TEXT NOT NULL)",
+        "CREATE INDEX messages_of_job ON job_messages (job_id)",
+        "CREATE TABLE idempotency_keys (key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, "
+        "job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE, at TEXT NOT NULL)",
+    ),
 }
 
 

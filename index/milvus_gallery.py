@@ -142,4 +142,10 @@ def _connected(place: MilvusPlace) -> Any:
 
 
 def _refused(place: MilvusPlace, error: Exception) -> LibraryError:
-    return LibraryError(f"Milvus at {place.uri} answers: {error}; a running one expected: check its address and token")
+    """Name the place without a password in it; what Milvus said in its own words is the cause, for the log."""
+    where = re.sub(r"//[^/@]*@", "//", place.uri)
+    code = getattr(error, "code", None)
+    return LibraryError(
+        f"Milvus at {where} cannot be used{'' if code is None else f' (its error {code})'}, a running one is "
+        "expected: start it, or check its address and token"
+    )

@@ -58,7 +58,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Job:
-    """Describe one piece of work; `payload` and `result` are JSON objects, `progress` lies in 0..1."""
+    """Describe one piece of work; `payload` and `result` are JSON objects, `progress` lies in 0..1.
+
+    `cancelling`: it was asked to end, and does so at the next file or epoch. `error_count`: files that failed.
+    """
 
     job_id: str
     kind: str
@@ -68,6 +71,25 @@ class Job:
     result: dict[str, Any]
     created_at: str
     updated_at: str
+    cancelling: bool = False
+    error_count: int = 0
+
+
+@dataclass(frozen=True)
+class JobMessage:
+    """Say what a job met: an error of a file (its `code`), or with code None a note; `file_name` "" is no file."""
+
+    file_name: str
+    code: str | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class IdempotencyToken:
+    """Name a request that may come twice: the client's key, and the SHA-256 of all that was asked."""
+
+    key: str
+    sha256: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from index.records import Job, LatentTable, Modality, SegmentRow, Video
+from index.records import Job, JobMessage, LatentTable, Modality, SegmentRow, Video
 from model.errors import Mismatch, NotFound
 from model.latents import Latents
 
@@ -18,7 +19,7 @@ VIDEO = (
     "size_bytes"
 )
 SEGMENT = "segment_id, video_id, start_s, heard, seen"
-JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at"
+JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at, cancelling, error_count"
 STATS = """
 SELECT (SELECT count(*) FROM videos) AS videos,
        (SELECT count(*) FROM segments) AS segments,
@@ -31,6 +32,7 @@ SELECT (SELECT count(*) FROM videos) AS videos,
        (SELECT coalesce(sum(duration_s), 0.0) FROM videos) AS duration_s
 """
 FLOAT32 = np.dtype("<f4")
+MOST_MESSAGES = 1000  # of a job, errors and notes each; beyond it they are only counted
 
 
 def meta(c: sqlite3.Connection, key: str) -> str | None:
@@ -82,15 +84,20 @@ def one_video(c: sqlite3.Connection, video_id: str, columns: str = VIDEO) -> sql
     return row
 
 
-def one_job(c: sqlite3.Connection, job_id: str) -> Job:
-    """Return a job; NotFound if there is none."""
-    row = c.execute(f"SELECT {JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+def job_row(c: sqlite3.Connection, job_id: str, columns: str = JOB) -> sqlite3.Row:
+    """Return a job's row; NotFound if there is none."""
+    row: sqlite3.Row | None = c.execute(f"SELECT {columns} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
     if row is None:
         raise NotFound(f"job {job_id} given, one of this library expected: list the jobs")
-    return job_of(row)
+    return row
 
 
-def video_of(row: sqlite3.Row) -> Video:
+def one_job(c: sqlite3.Connection, job_id: str) -> Job:
+    """Return a job; NotFound if there is none."""
+    return job_of(job_row(c, job_id))
+
+
+def video_of(row: sqlite3.Row | dict[str, Any]) -> Video:
     """Read the columns VIDEO."""
     values: dict[str, Any] = dict(row)
     return Video(**values | {"uploaded": bool(row["uploaded"])})
@@ -106,7 +113,31 @@ def job_of(row: sqlite3.Row) -> Job:
     values: dict[str, Any] = dict(row)
     values |= {name: json.loads(row[name]) for name in ("payload", "result")}
     values["progress"] = float(row["progress"])  # RETURNING gives a whole number of a REAL column as an int
+    values["cancelling"] = bool(row["cancelling"])
     return Job(**values)
+
+
+def put_job(c: sqlite3.Connection, job: Job) -> None:
+    """Add a job, or replace the one with its id."""
+    row = asdict(job) | {"payload": json.dumps(job.payload), "result": json.dumps(job.result)}
+    names = ", ".join(row)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in row)
+    c.execute(
+        f"INSERT INTO jobs ({names}) VALUES ({', '.join(f':{name}' for name in row)}) "
+        f"ON CONFLICT (job_id) DO UPDATE SET {updates}",
+        row,
+    )
+
+
+def put_message(c: sqlite3.Connection, job_id: str, message: JobMessage) -> None:
+    """Keep what a job met, while there is room, and count it if it is an error."""
+    c.execute(
+        "INSERT INTO job_messages (job_id, file_name, code, detail) SELECT ?, ?, ?, ? WHERE "
+        "(SELECT count(*) FROM job_messages WHERE job_id = ? AND (code IS NULL) = ?) < ?",
+        (job_id, *astuple(message), job_id, message.code is None, MOST_MESSAGES),
+    )
+    if message.code is not None:
+        c.execute("UPDATE jobs SET error_count = error_count + 1 WHERE job_id = ?", (job_id,))
 
 
 def put_latents(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float32
@@ -30,11 +33,24 @@ class Encoder:
         return Latents.concatenate(self._batch(modality, batch) for batch in batches)
 
     @torch.inference_mode()
-    def average(self, latents: Latents) -> Latents:
-        """Return one row for a query of several seconds: mean mu, mean sigma, and the pair of that mean."""
-        mu = latents.mu.mean(0, keepdims=True)
+    def averages(self, queries: Sequence[Latents]) -> Latents:
+        """Return one row for each query of several seconds: mean mu, mean sigma, and the pair of that mean."""
+        mu = np.stack([query.mu.mean(0) for query in queries])
         generated = self._model.decode(torch.from_numpy(mu).to(self.device))
-        return Latents(mu, latents.sigma.mean(0, keepdims=True), generated.cpu().numpy())
+        return Latents(mu, np.stack([query.sigma.mean(0) for query in queries]), generated.cpu().numpy())
+
+    @torch.inference_mode()
+    def pair(self, latents: Latents) -> dict[Modality, Float32[np.ndarray, "n ..."]]:
+        """Return both halves of each generated pair in the front-end's own units and shapes."""
+        a = self.checkpoint.model.architecture
+        first = math.prod(a.visual_shape)
+        return {
+            "visual": self._native("visual", latents.generated[:, :first].reshape(-1, *a.visual_shape)),
+            "audio": self._native("audio", latents.generated[:, first:].reshape(-1, *a.audio_shape)),
+        }
+
+    def _native(self, modality: Modality, standard: Float32[np.ndarray, "n *shape"]) -> np.ndarray:
+        return self._normalization.inverse(modality, torch.from_numpy(standard).to(self.device)).cpu().numpy()
 
     def _batch(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Latents:
         standard = self._normalization(modality, torch.from_numpy(features).to(self.device))

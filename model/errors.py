@@ -10,11 +10,20 @@ EcholensError
 │   ├── TooLong                too many seconds
 │   ├── TooShort               under half a second
 │   ├── TookTooLong            decoding ran past its time limit
+│   ├── TooMuchMemory          decoding ran past its memory limit
+│   ├── DecoderDied            the process that decoded it ended
 │   ├── NoSoundTrack           sound was asked for, there is none
 │   ├── NoPicture              a picture was asked for, there is none
 │   ├── Silent                 sound under the level that gives a latent
 │   └── NotFinite              samples that are NaN or infinite
 ├── QueryError                 the question cannot be answered as asked
+│   └── NotAcceptable          nor in the form asked for
+│   └── IdempotencyKeyReused   a request's key came before, with other content
+├── NotAllowed                 no setting allows it
+├── WorkerFailure              no process that decodes can be started
+├── PastDeadline               no answer within the time that a request may take
+├── SlowBody                   nothing of a request's body came for a while
+├── ClientGone                 nobody waits for the answer any longer
 ├── FrontEndError              weights absent or not the pinned ones
 ├── ArchiveError               a feature archive that breaks its layout
 ├── CheckpointError            a checkpoint that is absent, corrupt or foreign
@@ -26,7 +35,11 @@ EcholensError
     ├── Mismatch               encoded by another checkpoint
     ├── NotFound               no such video, segment or job
     ├── LibraryBusy            another process writes to it
-    └── NothingLabelled        a measurement that needs labels
+    ├── NothingLabelled        a measurement that needs labels
+    ├── JobEnded               a job that is over cannot be cancelled, only a failed one tried again
+    ├── NotRetryable           a failed job whose upload is gone
+    ├── TrainingRuns           one training at a time
+    └── QueueFull              as many jobs wait as may
 """
 
 from __future__ import annotations
@@ -76,6 +89,14 @@ class TookTooLong(MediaError):
     code = "took_too_long"
 
 
+class TooMuchMemory(MediaError):
+    code = "too_much_memory"
+
+
+class DecoderDied(MediaError):
+    code = "decoder_died"
+
+
 class NoSoundTrack(MediaError):
     code = "no_sound_track"
 
@@ -94,6 +115,34 @@ class NotFinite(MediaError):
 
 class QueryError(EcholensError):
     code = "query"
+
+
+class IdempotencyKeyReused(QueryError):
+    code = "idempotency_key_reused"
+
+
+class NotAllowed(EcholensError):
+    code = "not_allowed"
+
+
+class NotAcceptable(QueryError):
+    code = "not_acceptable"
+
+
+class WorkerFailure(EcholensError):
+    code = "worker_failure"
+
+
+class PastDeadline(EcholensError):
+    code = "deadline"
+
+
+class SlowBody(EcholensError):
+    code = "slow_body"
+
+
+class ClientGone(EcholensError):
+    code = "gone"
 
 
 class FrontEndError(EcholensError):
@@ -142,3 +191,20 @@ class LibraryBusy(LibraryError):
 
 class NothingLabelled(LibraryError):
     code = "nothing_labelled"
+
+
+class JobEnded(LibraryError):
+    code = "job_ended"
+
+
+class NotRetryable(LibraryError):
+    code = "not_retryable"
+
+
+class TrainingRuns(LibraryError):
+    code = "training_runs"
+
+
+class QueueFull(LibraryError):
+    code = "queue_full"
+    retry_after_s: ClassVar[float] = 30.0

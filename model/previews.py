@@ -1,4 +1,4 @@
-"""Encode a segment for a browser: its sound as WAV, its frame as JPEG."""
+"""Encode a sound or a picture for a browser: WAV, JPEG for frames, PNG for small pictures."""
 
 from __future__ import annotations
 
@@ -27,4 +27,11 @@ def encode_jpeg(frame: UInt8[np.ndarray, "height width 3"], max_side: int = 480)
     image.thumbnail((max_side, max_side))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
+    return file.getvalue()
+
+
+def encode_png(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """Return a picture as PNG, pixel by pixel."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()

@@ -78,6 +78,12 @@ def train(
     return _finish_folds(runs, corpus, progress)
 
 
+def count_runs(corpus: Corpus) -> int:
+    """Return how many runs `train` makes of a corpus without other videos to hold out."""
+    usable = len(np.unique(corpus.video[corpus.paired]))
+    return 1 if usable >= ENOUGH_VIDEOS else min(FOLDS, usable // 2) + 1
+
+
 def _finish_single(run: Run) -> Trained:
     run.take_best()
     assert run.held_out is not None, "a single run has held-out videos"

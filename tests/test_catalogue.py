@@ -129,7 +129,7 @@ REST: list[Callable[[Catalogue], object]] = [
     lambda c: c.add_video(video(1), SECONDS),
     lambda c: c.record_failure(Failure("/x", "damaged", "", "")),
     lambda c: c.put_job(job(1)),
-    lambda c: c.requeue_interrupted(),
+    lambda c: c.queue.take_up(),
     lambda c: c.latents("audio"),
 ]
 
@@ -314,7 +314,7 @@ def test_failures_are_kept_by_path(catalogue: Catalogue) -> None:
 
 
 def test_jobs_are_kept_and_requeued(catalogue: Catalogue) -> None:
-    """A job comes back as put, keeps what an update does not name, and is queued anew once interrupted."""
+    """A job comes back as put, keeps what an update does not name, and is queued anew once it was cut off."""
     catalogue.put_job(job(1))
     catalogue.put_job(job(2))
     assert catalogue.job("job-1") == job(1)
@@ -322,7 +322,7 @@ def test_jobs_are_kept_and_requeued(catalogue: Catalogue) -> None:
     assert (running.state, running.progress, running.payload) == ("running", 0.5, job(1).payload)
     assert running.updated_at > job(1).updated_at
     assert catalogue.update_job("job-1", result={"videos": 3}).state == "running"
-    assert [j.job_id for j in catalogue.requeue_interrupted()] == ["job-1"]
+    catalogue.queue.take_up()
     assert [(j.job_id, j.state) for j in catalogue.jobs()] == [("job-1", "queued"), ("job-2", "queued")]
     assert catalogue.job("job-1").result == {"videos": 3}
     with pytest.raises(NotFound, match="job-3"):

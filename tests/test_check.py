@@ -156,9 +156,11 @@ def test_an_upload_that_waits_for_its_job_is_no_orphan(own_library: Path, footag
     waiting = own_library / "media" / "upload-1"
     shutil.copy(footage[0], waiting)
     sql(
-        "INSERT INTO jobs VALUES (1, 'j', 'ingest', 'queued', '', '', 0, '{\"path\": \"media/upload-1\"}', '{}')",
+        "INSERT INTO jobs VALUES (1, 'j', 'ingest', 'queued', '', '', 0, '{\"path\": \"media/upload-1\"}', '{}', 0, 0)",
     )(own_library)
     assert check(own_library, media=False) == []
+    sql("UPDATE jobs SET state = 'failed'")(own_library)
+    assert check(own_library, media=False) == [], "it can be tried again"
     sql("UPDATE jobs SET state = 'done'")(own_library)
     assert [finding.items for finding in check(own_library, media=False)] == [("media/upload-1",)]
 

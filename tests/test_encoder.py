@@ -83,7 +83,7 @@ def test_no_rows_give_no_latents(encoder: Encoder) -> None:
 def test_the_average_is_of_mean_and_deviation(encoder: Encoder) -> None:
     """Several seconds become one row: mean mu, mean sigma, and the pair generated from that mean."""
     latents = encoder.latents("audio", planted_corpus(seed=4).audio[:5])
-    average = encoder.average(latents)
+    average = encoder.averages([latents])
     np.testing.assert_allclose(average.mu[0], latents.mu.mean(0), atol=1e-6)
     np.testing.assert_allclose(average.sigma[0], latents.sigma.mean(0), atol=1e-6)
     with torch.no_grad():
@@ -94,7 +94,7 @@ def test_the_average_is_of_mean_and_deviation(encoder: Encoder) -> None:
 def test_the_average_of_one_second_is_that_second(encoder: Encoder) -> None:
     """A query of a single second is not changed by averaging."""
     latents = encoder.latents("visual", planted_corpus(seed=5).visual[:1])
-    assert_close(encoder.average(latents), latents)
+    assert_close(encoder.averages([latents]), latents)
 
 
 def test_the_encoder_carries_the_fingerprint(encoder: Encoder) -> None:

@@ -232,3 +232,41 @@ def test_the_identity_is_the_hash_of_the_weights(pretrained: FrontEnd, shared: P
     assert make_front_end("pretrained", shared / "frontends").identity == pretrained.identity
     assert pretrained.identity.startswith("pretrained-1-")
     assert pretrained.identity != RawFrontEnd().identity
+
+
+NOISE = (0.1 * np.random.default_rng(0).standard_normal(16_000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("sound", "most_bel"), [(tone(1, 16_000, 700), 0.3), (NOISE, 0.05), (tone(1, 16_000, 250) + NOISE, 0.1)]
+)
+def test_raw_features_become_a_sound_that_has_them(sound: np.ndarray, most_bel: float) -> None:
+    """The features of the sound that is made of features are near those, on the mean over all of them; every time."""
+    front_end = RawFrontEnd()
+    features = front_end.audio(sound)
+    made = front_end.sound(features)
+    assert made.shape == (16_000,)
+    assert np.abs(front_end.audio(made) - features).mean() < most_bel
+    np.testing.assert_array_equal(front_end.sound(features), made)
+
+
+def test_silent_and_loud_features_become_finite_sounds() -> None:
+    """At the floor there is next to nothing to hear; beyond all measure it is loud, and still a number."""
+    front_end = RawFrontEnd()
+    assert np.abs(front_end.sound(np.full((64, 32), -8, np.float32))).max() < 1e-3
+    assert np.isfinite(front_end.sound(np.full((64, 32), 6, np.float32))).all()
+
+
+def test_raw_features_become_their_picture() -> None:
+    """A 32 x 32 frame comes back pixel by pixel; what lies beyond black and white is clipped."""
+    front_end = RawFrontEnd()
+    frame = gradient(32, 32)
+    np.testing.assert_array_equal(front_end.picture(front_end.visual(frame)), frame)
+    beyond = front_end.picture(np.stack([np.full((32, 32), v, np.float32) for v in (-1, 0.5, 2)]))
+    assert beyond[0, 0].tolist() == [0, 128, 255]
+
+
+def test_a_front_end_that_cannot_go_back_says_so() -> None:
+    """Features of pretrained networks determine neither a sound nor a picture."""
+    assert FrontEnd.sound(RawFrontEnd(), np.zeros(3, np.float32)) is None
+    assert FrontEnd.picture(RawFrontEnd(), np.zeros(3, np.float32)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from math import isclose
@@ -157,3 +158,15 @@ def test_nothing_is_no_gallery(make: Maker) -> None:
     """Building from no items raises EmptyLibrary."""
     with pytest.raises(EmptyLibrary, match="add footage"):
         make(np.arange(0), clustered_latents(1)[:0], PAPER)
+
+
+def test_the_time_of_exact_scores_is_a_part_of_the_search(make: Maker) -> None:
+    """Every way of answering tells it, and a batch's sum stays within what the batch took."""
+    gallery = make(IDS, clustered_latents(800, seed=1), PAPER)
+    few = np.arange(800) < 20
+    for allowed in (None, few):
+        began = time.perf_counter()
+        found = gallery.search_batch(clustered_latents(9, seed=2), 3, allowed)
+        took_s = time.perf_counter() - began
+        assert all(one.rerank_s > 0 for one in found)
+        assert sum(one.rerank_s for one in found) < took_s

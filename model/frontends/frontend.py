@@ -32,6 +32,14 @@ class FrontEnd(ABC):
     def visual(self, frame: UInt8[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "..."]:
         """Return the features of an RGB frame of any size, shape `visual_shape`."""
 
+    def sound(self, audio: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "16000"] | None:
+        """Return a second of sound that has about these features; None where they do not determine one."""
+        return None
+
+    def picture(self, visual: Float32[np.ndarray, "..."]) -> UInt8[np.ndarray, "height width 3"] | None:
+        """Return a picture that has about these features; None where they do not determine one."""
+        return None
+
     def features(self, segments: Sequence[Segment]) -> Features:
         """Return the features of segments in order; a missing modality is a row of zeros, masked out."""
         audio = np.zeros((len(segments), *self.audio_shape), np.float32)

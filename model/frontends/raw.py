@@ -9,6 +9,7 @@ from librosa.filters import mel
 from PIL import Image
 
 from model.frontends.frontend import FrontEnd
+from model.frontends.inversion import Inversion
 from model.segments import SAMPLE_RATE_HZ
 
 MELS = 64
@@ -53,3 +54,13 @@ class RawFrontEnd(FrontEnd):
         """Return the whole frame, reduced by area averaging."""
         small = Image.fromarray(frame).resize((PICTURE_PX, PICTURE_PX), Image.Resampling.BOX)
         return np.asarray(small, np.float32).transpose(2, 0, 1) / 255
+
+    def sound(self, audio: Float32[np.ndarray, "64 32"]) -> Float32[np.ndarray, "16000"]:
+        """Return a second of sound that has about these features; samples beyond [-1, 1] are possible."""
+        power = torch.pow(10.0, torch.from_numpy(audio))
+        return Inversion(self._bank, self._window, HOP_SAMPLES).sound(power, SAMPLE_RATE_HZ).numpy()
+
+    def picture(self, visual: Float32[np.ndarray, "3 32 32"]) -> UInt8[np.ndarray, "32 32 3"]:
+        """Return the picture that has these features; values outside [0, 1] are clipped."""
+        pixels: np.ndarray = np.rint(255 * np.clip(visual, 0, 1)).astype(np.uint8)
+        return pixels.transpose(1, 2, 0)

@@ -1,0 +1,128 @@
+"""The queue of jobs: what is accepted, begun, cancelled and tried again, each in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+from index.records import IdempotencyToken, Job, JobMessage
+from index.rows import JOB, job_of, one_job, put_job
+from index.store import Store
+from model.errors import IdempotencyKeyReused, JobEnded, QueueFull, TrainingRuns
+
+ALONE = "train"  # the kind of which one job at most may wait or run
+KEY_LIFE = timedelta(hours=24)
+
+
+class JobQueue:
+    """Move a catalogue's jobs from state to state; usable from any number of threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def accept(self, job: Job, most_queued: int, token: IdempotencyToken | None = None) -> tuple[Job, bool]:
+        """Add a queued job; return it, or the one that the same request made before, and whether it is that one.
+
+        Raises:
+            IdempotencyKeyReused: the token's key came with other content within 24 hours.
+            TrainingRuns: a training job waits or runs. QueueFull: `most_queued` jobs wait.
+        """
+        with self._store.write() as c:
+            if token is not None and (before := _asked_before(c, token)) is not None:
+                return before, True
+            _check_room(c, job.kind, most_queued)
+            put_job(c, job)
+            if token is not None:
+                row = (token.key, token.sha256, job.job_id, _now())
+                c.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?)", row)
+            return job, False
+
+    def begin(self, kind: str) -> Job | None:
+        """Let the oldest queued job of a kind run, and return it; None where none waits."""
+        with self._store.write() as c:
+            row = c.execute(
+                "UPDATE jobs SET state = 'running', updated_at = ? WHERE position = "
+                f"(SELECT min(position) FROM jobs WHERE state = 'queued' AND kind = ?) RETURNING {JOB}",
+                (_now(), kind),
+            ).fetchone()
+            return None if row is None else job_of(row)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a queued job as cancelled, note on a running one that it is to end; return it. NotFound, JobEnded."""
+        with self._store.write() as c:
+            job = one_job(c, job_id)
+            if job.state not in ("queued", "running"):
+                raise JobEnded(f"job {job_id}, which is {job.state}, given, a queued or running one expected")
+            c.execute(
+                "UPDATE jobs SET state = iif(state = 'queued', 'cancelled', state), cancelling = (state = 'running'), "
+                "updated_at = ? WHERE job_id = ?",
+                (_now(), job_id),
+            )
+            return one_job(c, job_id)
+
+    def retry(self, job_id: str, most_queued: int) -> Job:
+        """Queue a failed job anew, where it was, and return it. NotFound, JobEnded, and what `accept` raises."""
+        with self._store.write() as c:
+            job = one_job(c, job_id)
+            if job.state != "failed":
+                raise JobEnded(f"job {job_id}, which is {job.state}, given, a failed one expected")
+            _check_room(c, job.kind, most_queued)
+            result = {name: value for name, value in job.result.items() if name not in ("code", "detail")}
+            c.execute(
+                "UPDATE jobs SET state = 'queued', result = ?, updated_at = ? WHERE job_id = ?",
+                (json.dumps(result), _now(), job_id),
+            )
+            return one_job(c, job_id)
+
+    def take_up(self) -> None:
+        """Queue anew what a stopped process left running, but cancel what was about to be."""
+        with self._store.write() as c:
+            c.execute(
+                "UPDATE jobs SET state = iif(cancelling, 'cancelled', 'queued'), cancelling = 0 WHERE state = 'running'"
+            )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs there are by state; a state without jobs is left out."""
+        with self._store.read() as c:
+            return dict(tuple(row) for row in c.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
+
+    def messages(self, job_id: str) -> list[JobMessage]:
+        """Return what a job met, oldest first, at most 1000 errors and 1000 notes."""
+        query = "SELECT file_name, code, detail FROM job_messages WHERE job_id = ? ORDER BY position"
+        with self._store.read() as c:
+            return [JobMessage(*row) for row in c.execute(query, (job_id,))]
+
+
+def _asked_before(c: sqlite3.Connection, token: IdempotencyToken) -> Job | None:
+    """Return the job that the same request made, and forget keys that are too old."""
+    c.execute("DELETE FROM idempotency_keys WHERE at < ?", ((datetime.now(UTC) - KEY_LIFE).isoformat(),))
+    row = c.execute("SELECT sha256, job_id FROM idempotency_keys WHERE key = ?", (token.key,)).fetchone()
+    if row is None:
+        return None
+    if row["sha256"] != token.sha256:
+        raise IdempotencyKeyReused(
+            f"Idempotency-Key {token.key} given, which came with other content within 24 hours: "
+            "use a new key for each new request"
+        )
+    return one_job(c, row["job_id"])
+
+
+def _check_room(c: sqlite3.Connection, kind: str, most_queued: int) -> None:
+    if kind == ALONE:
+        query = "SELECT job_id FROM jobs WHERE kind = ? AND state IN ('queued', 'running')"
+        other = c.execute(query, (kind,)).fetchone()
+        if other is not None:
+            raise TrainingRuns(
+                f"a second training given, one at a time expected: wait for job {other['job_id']}, or cancel it"
+            )
+    if _count_queued(c) >= most_queued:
+        raise QueueFull(f"{most_queued} jobs wait already, which is as many as may: ask again when some are done")
+
+
+def _count_queued(c: sqlite3.Connection) -> int:
+    return int(c.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
