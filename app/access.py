@@ -1,78 +1,132 @@
-"""What is checked before a body is read: the key, and as it comes in, its size."""
+"""What is checked before a body is read: where it comes from, the key, what that may do, and the body's size."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hmac
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.problems import new_request_id, problem
+from app.key_limits import KeyLimits
+from app.keyring import Keyring
+from app.keys import Key
+from app.problems import problem
 from model.errors import TooLarge
 
-OPEN_PATHS = ("/health/live", "/health/ready")
+READING = ("GET", "HEAD")
+OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
+# What changes nothing although it is a POST. A route that is not named here needs an admin key.
+READING_POSTS = frozenset({"/retrieve", "/retrieve/batch", "/localize", "/generate"})
 
 
 class Access:
-    """Let a request through if it comes from here, has the key, and its body stays within bounds.
+    """Let a request through if it comes from here, its key allows it, and its body stays within bounds.
 
     A page of another site must not reach the service through the user's browser: it cannot change anything
-    (`Sec-Fetch-Site`), and where `hosts` are given it cannot read under a name of its own (DNS rebinding).
+    (`Sec-Fetch-Site`, else `Origin`) unless it is of `origins`, and where `hosts` are given it cannot read under a
+    name of its own (DNS rebinding).
 
     The key comes as `Authorization: Bearer KEY`, or as the password of HTTP Basic, which browsers ask for.
     """
 
-    def __init__(self, app: ASGIApp, api_key: str | None, most_bytes: int, hosts: frozenset[str] | None) -> None:
-        self._app, self._api_key, self._most_bytes, self._hosts = app, api_key, most_bytes, hosts
+    def __init__(
+        self,
+        app: ASGIApp,
+        keyring: Keyring,
+        limits: KeyLimits,
+        most_bytes: int,
+        hosts: frozenset[str] | None = None,
+        origins: tuple[str, ...] = (),
+        count_refused: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._app, self._keyring, self._limits = app, keyring, limits
+        self._most_bytes, self._hosts, self._origins = most_bytes, hosts, origins
+        self._count_refused = count_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, then pass on."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        if (reason := self._foreign(scope["method"], headers)) is not None:
-            await problem(403, "forbidden", reason, new_request_id())(scope, receive, send)
-            return
-        if self._api_key and scope["path"] not in OPEN_PATHS and not self._has_key(headers):
-            answer = problem(
-                401,
-                "unauthorized",
-                "no key or a wrong one given; send the service's key as: Authorization: Bearer KEY",
-                new_request_id(),
-                {"WWW-Authenticate": 'Bearer, Basic realm="echolens", charset="UTF-8"'},
-            )
-            await answer(scope, receive, send)
-            return
-        declared = headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._most_bytes:
-            answer = problem(413, TooLarge.code, self._too_large(int(declared)), new_request_id())
-            await answer(scope, receive, send)
-            return
-        await self._app(scope, self._counted(receive), send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:  # nothing here speaks WebSocket; if something did one day, no key would be asked for
+            await send({"type": "websocket.close", "code": 1008})
 
-    def _foreign(self, method: str, headers: Headers) -> str | None:
-        """Return why a request does not come from here, if so."""
-        if method not in ("GET", "HEAD") and headers.get("sec-fetch-site") == "cross-site":
-            return "a page of another site sent this; send it from the service's own page, or from a program"
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        key = self._keyring.find(_given(headers))
+        refusal = (
+            self._foreign(scope["method"], headers)
+            or self._locked(scope["method"], scope["path"], key)
+            or self._too_large(headers)
+        )
+        if refusal is None and key is not None:
+            scope.setdefault("state", {})["key_id"] = key.key_id  # for the log: the id, never the key
+            refusal = self._over(key)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        try:
+            await self._app(scope, self._counted(receive), send)
+        finally:
+            if key is not None:
+                self._limits.leave(key)
+
+    def _foreign(self, method: str, headers: Headers) -> Response | None:
+        """Refuse what a page of another site sent, and names that are not the service's."""
+        if method not in READING and not self._from_here(headers):
+            return _forbidden(
+                "a page of another site sent this; send it from the service's own page, or from a program, or name "
+                "the page's origin in ECHOLENS_CORS_ORIGINS"
+            )
+        host = _host(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
-            return (
+            return _forbidden(
                 f"the host {host} given, one of {', '.join(sorted(self._hosts))} expected; ECHOLENS_HOSTS adds others"
             )
         return None
 
-    def _has_key(self, headers: Headers) -> bool:
-        assert self._api_key
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            given = _basic_password(given)
-        elif scheme.lower() != "bearer":
-            return False
-        return hmac.compare_digest(given.encode(), self._api_key.encode())
+    def _from_here(self, headers: Headers) -> bool:
+        """Say whether a browser vouches for it; a program sends neither header."""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin in self._origins:
+            return True
+        if site is not None:
+            return site in ("same-origin", "none")
+        return origin is None or origin.partition("://")[2] == headers.get("host")
+
+    def _locked(self, method: str, path: str, key: Key | None) -> Response | None:
+        """Refuse who has no key (401), or one whose scope is too small (403)."""
+        if method in READING and path in OPEN_PATHS:
+            return None
+        if key is None:
+            return _unauthorized() if self._keyring.needed() else None
+        if key.scope == "admin" or method in READING or (method == "POST" and path in READING_POSTS):
+            return None
+        return problem(
+            403,
+            "not_allowed",
+            f"a key of scope {key.scope} given, {method} {path} needs one of scope admin: ask with such a key",
+        )
+
+    def _over(self, key: Key) -> Response | None:
+        """Count a request of a key, or refuse it (429)."""
+        over = self._limits.enter(key)
+        if over is None:
+            return None
+        self._count_refused("key_limit")
+        detail = f"{over.detail}: ask again in {over.wait_s} s"
+        return problem(429, "key_limit", detail, headers={"Retry-After": str(over.wait_s)})
+
+    def _too_large(self, headers: Headers) -> Response | None:
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._most_bytes:
+            return problem(413, TooLarge.code, self._size_detail(int(declared)))
+        return None
 
     def _counted(self, receive: Receive) -> Receive:
         """Count a body of undeclared length as it comes in."""
@@ -83,18 +137,45 @@ class Access:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most_bytes:
-                raise TooLarge(self._too_large(received))
+                raise TooLarge(self._size_detail(received))
             return message
 
         return counted
 
-    def _too_large(self, given: int) -> str:
+    def _size_detail(self, given: int) -> str:
         return f"a body of {given} bytes or more given, at most {self._most_bytes} expected: send a shorter piece"
 
 
-def _basic_password(encoded: str) -> str:
-
+def _host(given: str) -> str | None:
     try:
-        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+        return urlsplit(f"//{given}").hostname
+    except ValueError:  # a bracket that is never closed
+        return None
+
+
+def _forbidden(detail: str) -> Response:
+    return problem(403, "forbidden", detail)
+
+
+def _unauthorized() -> Response:
+    detail = "no key or a wrong one given; send a key of the service as: Authorization: Bearer KEY"
+    answer = problem(401, "unauthorized", detail)
+    # Two lines: Chromium takes a line for one challenge, and would not ask for a password where Bearer comes first.
+    answer.headers.append("WWW-Authenticate", 'Basic realm="echolens", charset="UTF-8"')
+    answer.headers.append("WWW-Authenticate", "Bearer")
+    return answer
+
+
+def _given(headers: Headers) -> bytes:
+    """Return the key as it was sent; empty where none was."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.encode("latin-1")  # as the bytes came in
+    return _basic_password(given) if scheme.lower() == "basic" else b""
+
+
+def _basic_password(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True).partition(b":")[2]
+    except (binascii.Error, ValueError):
+        return b""

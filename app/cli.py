@@ -13,7 +13,21 @@ def command_line() -> typer.Typer:
     Its commands are imported here, not above: the workers that film the demonstration import this module again,
     and need none of them.
     """
-    from app.commands import benchmark, demo, evaluate, frontends, ingest, library, localize, retrieve, serve, train
+    from app.commands import (
+        benchmark,
+        demo,
+        evaluate,
+        frontends,
+        generate,
+        ingest,
+        keys,
+        library,
+        localize,
+        openapi,
+        retrieve,
+        serve,
+        train,
+    )
 
     cli = typer.Typer(
         name="echolens",
@@ -25,11 +39,14 @@ def command_line() -> typer.Typer:
     cli.command("ingest")(ingest.ingest_command)
     cli.command("retrieve")(retrieve.retrieve_command)
     cli.command("localize")(localize.localize_command)
+    cli.command("generate")(generate.generate_command)
     cli.command("train")(train.train_command)
     cli.command("evaluate")(evaluate.evaluate_command)
     cli.command("benchmark")(benchmark.benchmark_command)
     cli.command("demo")(demo.demo)
+    cli.command("openapi")(openapi.openapi)
     cli.add_typer(library.app, name="library")
+    cli.add_typer(keys.app, name="keys")
     cli.add_typer(frontends.app, name="frontends")
     return cli
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from app.cores import usable_cores
 from app.ingest import Outcome, Source, ingest
 from app.session import Session
 from model.corpus import Annotation
@@ -28,14 +28,9 @@ def make_demonstration(
     directory = session.library.media / "demonstration"
     directory.mkdir(exist_ok=True)
     # spawn: a forked copy of a process that has threads (torch, FAISS) may hang
-    with ProcessPoolExecutor(_cores(), get_context("spawn"), _leave_interrupts) as pool:
+    with ProcessPoolExecutor(usable_cores(), get_context("spawn"), _leave_interrupts) as pool:
         films = pool.map(partial(film_clip, directory=directory), range(first_seed, first_seed + clips))
         return ingest(session, _sources(films, first_seed), FOOTAGE, done)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _leave_interrupts() -> None:

@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile
 
-import numpy as np
-
-from app.previews import checked_original
+from app.decoding import decode_footage
+from app.previews import Previews, checked_original
 from app.session import Session
 from index.catalogue import Video
 from index.disk import writing
 from model.corpus import Annotation, Corpus
 from model.errors import EmptyLibrary, LibraryError, MediaError, NotFound
 from model.features import Features
-from model.frontends.frontend import FrontEnd
-from model.media import FOOTAGE, Limits, open_medium
-from model.segments import Segment
+from model.media import FOOTAGE
 
 log = logging.getLogger("echolens")
-CHUNK_S = 4
-
-
-def read_features(
-    path: Path, front_end: FrontEnd, limits: Limits, each: Callable[[Segment], None] = lambda _: None
-) -> Features:
-    """Decode a recording and return its features; no more than four frames are held at a time.
-
-    `each` sees every segment on its way (for previews). Raises MediaError.
-    """
-    segments = open_medium(path, limits).segments()
-    parts = []
-    while chunk := list(islice(segments, CHUNK_S)):
-        for segment in chunk:
-            each(segment)
-        parts.append(front_end.features(chunk))
-    return Features(*(np.concatenate([getattr(p, n) for p in parts]) for n in Features.__dataclass_fields__))
 
 
 def features_of(session: Session, video: Video) -> Features:
@@ -51,7 +30,11 @@ def features_of(session: Session, video: Video) -> Features:
     try:
         return Features.load(cached)
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):  # absent, or cut off by a power failure
-        made = read_features(checked_original(session.library, video.video_id), session.front_end, FOOTAGE)
+        original, previews = (
+            checked_original(session.library, video.video_id),
+            Previews(session.library, video.video_id),
+        )
+        made = session.footage_decoder.submit(decode_footage, original, FOOTAGE, previews.directory).result()
         keep_features(made, cached)
     return Features.load(cached)
 
@@ -77,19 +60,23 @@ def annotation_of(video: Video) -> Annotation:
     return Annotation(video.video_id, video.label, video.event_start_s, video.event_end_s)
 
 
-def all_features(session: Session) -> Iterator[tuple[Video, Features]]:
+def all_features(session: Session, among: frozenset[str] | None = None) -> Iterator[tuple[Video, Features]]:
     """Yield each video with its features; one whose features and file are both gone is left out, with a warning."""
     for video in all_videos(session):
+        if among is not None and video.video_id not in among:
+            continue
         try:
             yield video, features_of(session, video)
         except (NotFound, MediaError) as error:
             log.warning("%s is left out: %s", video.file_name, error)
 
 
-def corpus_of(session: Session, progress: Callable[[int], None] = lambda _: None) -> Corpus:
-    """Return all features of a library. Raises EmptyLibrary."""
+def corpus_of(
+    session: Session, progress: Callable[[int], None] = lambda _: None, among: frozenset[str] | None = None
+) -> Corpus:
+    """Return all features of a library, or of the videos `among` these ids. Raises EmptyLibrary."""
     videos: list[tuple[Annotation, Features]] = []
-    for video, features in all_features(session):
+    for video, features in all_features(session, among):
         videos.append((annotation_of(video), features))
         progress(len(videos))
     if not videos:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 from app.reencoding import swap_in
 from app.session import Session
 from index.disk import writing
+from model.corpus import Corpus
 from model.encoder import Encoder
 from model.errors import LibraryError
-from model.training import Trained
+from model.recipe import Recipe
+from model.run import Epoch
+from model.training import Trained, train
 from model.validation import Validation, encode_pairs, mean_validation, validate
 
 
@@ -29,22 +34,68 @@ class Adoption:
     basis: Literal["same held-out videos", "its own held-out videos"] | None
 
 
-def adopt(session: Session, trained: Trained, step: Callable[[], None] = lambda: None) -> Adoption:
+def learn(
+    session: Session,
+    corpus: Corpus,
+    recipe: Recipe,
+    seed: int,
+    state_path: Path | None = None,
+    each_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Trained:
+    """Train on a library's features; with `state_path` a run that was stopped goes on. Raises TrainingError."""
+    front_end = (session.front_end.name, session.front_end.identity)
+    return train(corpus, recipe, front_end, seed, session.device, None, state_path, each_epoch)
+
+
+def report_of(trained: Trained) -> dict[str, Any]:
+    """Return what a training run tells of itself."""
+    training = trained.checkpoint.training
+    told = {name: training[name] for name in ("videos", "pairs", "epochs", "validation", "posterior")}
+    return {"fingerprint": trained.checkpoint.fingerprint} | told
+
+
+def adopt(
+    session: Session, trained: Trained, step: Callable[[], None] = lambda: None, verdict_path: Path | None = None
+) -> Adoption:
     """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
 
-    All latents are written anew beside the old ones and exchanged in one transaction. Raises LibraryBusy, or
-    LibraryError where that cannot be written; the checkpoint stays, for `echolens library reencode`.
+    All latents are written anew beside the old ones and exchanged in one transaction. With `verdict_path` the
+    judgement is kept there: asked once more after it was cut off behind the exchange, this tells what was done.
+    Raises LibraryBusy, or LibraryError where it cannot be written; the checkpoint stays, for `echolens library
+    reencode`.
     """
+    with session.library.writer():
+        kept = _kept_verdict(session, trained, verdict_path)
+        if kept is not None:
+            return kept
+        adoption = _judge(session, trained)
+        if adoption.adopted:
+            encoder = Encoder(trained.checkpoint, session.device)
+            place = session.library.checkpoints / encoder.fingerprint
+            with writing(place):
+                encoder.checkpoint.save(place)
+                if verdict_path is not None:
+                    verdict_path.write_text(json.dumps(asdict(adoption)))
+            swap_in(session, encoder, leave_out=True, step=step)
+    return adoption
+
+
+def _kept_verdict(session: Session, trained: Trained, path: Path | None) -> Adoption | None:
+    """Return the judgement by which this very model was swapped in, if it was."""
+    if path is None or session.library.catalogue.fingerprint != trained.checkpoint.fingerprint:
+        return None
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):  # there is none: it serves for another reason
+        return None
+    kept |= {name: None if kept[name] is None else Validation(**kept[name]) for name in ("new", "serving")}
+    return Adoption(**kept)
+
+
+def _judge(session: Session, trained: Trained) -> Adoption:
     serving, basis = _serving(session, trained)
     new = trained.validation
     adopted = serving is None or new.mrr / new.chance > serving.mrr / serving.chance
-    if adopted:
-        encoder = Encoder(trained.checkpoint, session.device)
-        place = session.library.checkpoints / encoder.fingerprint
-        with session.library.writer():
-            with writing(place):
-                encoder.checkpoint.save(place)
-            swap_in(session, encoder, leave_out=True, step=step)
     return Adoption(adopted, new, serving, basis)
 
 

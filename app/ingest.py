@@ -14,7 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from app.footage import keep_features, read_features
+from app.decoding import Facts, decode_footage, inspect
+from app.footage import keep_features
 from app.previews import Previews
 from app.session import Session
 from index.catalogue import Failure, LatentBatch, Video
@@ -22,7 +23,7 @@ from model.corpus import Annotation
 from model.encoder import Encoder
 from model.errors import LibraryError, MediaError, NotAMedium, UntrainedLibrary
 from model.features import Features
-from model.media import Limits, Medium, hash_file, open_medium
+from model.media import Limits
 from model.msvae import Modality
 
 MOST_DECODERS = 4
@@ -131,51 +132,47 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
     """Return a file's features, or the video that is in the library already."""
     if _printable(source.path) != str(source.path):
         raise NotAMedium(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
-    try:
-        medium = open_medium(source.path, limits)
-        sha256, size_bytes = hash_file(source.path), source.path.stat().st_size
-    except OSError as error:
-        raise NotAMedium(
-            f"{source.path.name} cannot be read ({error.strerror}): check the disk and the rights"
-        ) from error
-    known = session.library.catalogue.find_by_sha256(sha256)
+    decoder = session.footage_decoder
+    facts = decoder.submit(inspect, source.path, limits).result()
+    known = session.library.catalogue.find_by_sha256(facts.sha256)
     if known is not None:
         return known
-    previews = Previews(session.library, sha256[:16])
+    video_id = facts.sha256[:16]
+    previews = Previews(session.library, video_id)
     try:
-        features = read_features(source.path, session.front_end, limits, previews.write)
-    except LibraryError:
+        features = decoder.submit(decode_footage, source.path, limits, previews.directory).result()
+    except (LibraryError, MediaError):
         previews.remove()
         raise
-    annotation = source.annotation or Annotation(sha256[:16])
+    annotation = source.annotation or Annotation(video_id)
     return _Decoded(
         Video(
-            sha256[:16],
-            sha256,
+            video_id,
+            facts.sha256,
             session.library.reference(source.path),
             source.file_name,
-            medium.media_type,
-            float(medium.duration_s or len(features.start_s)),
+            facts.media_type,
+            float(facts.declared_s or len(features.start_s)),
             source.uploaded,
             annotation.label,
             annotation.event_start_s,
             annotation.event_end_s,
             _now(),
-            size_bytes,
+            facts.size_bytes,
         ),
         features,
-        _note(medium, features),
+        _note(facts, features),
     )
 
 
-def _note(medium: Medium, features: Features) -> str | None:
+def _note(facts: Facts, features: Features) -> str | None:
     """Return what a file lacks for search across modalities, if anything."""
     silent, seconds = int((~features.heard).sum()), len(features.heard)
-    if not medium.has_sound:
+    if not facts.has_sound:
         return "no sound track: only its picture can be found"
     if silent == seconds:
-        return "its sound track is silent: only its picture can be found" if medium.has_picture else "it is silent"
-    if not medium.has_picture:
+        return "its sound track is silent: only its picture can be found" if facts.has_picture else "it is silent"
+    if not facts.has_picture:
         return "no picture: only its sound can be found"
     return f"{silent} of {seconds} s are silent" if silent else None
 

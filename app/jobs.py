@@ -1,121 +1,140 @@
-"""Work that outlasts its request: queued in the catalogue, done by one thread, resumed after a restart."""
+"""Work that outlasts its request: queued in the catalogue, done in lanes, resumed after a restart."""
 
 from __future__ import annotations
 
-import logging
-import queue
+import shutil
 import threading
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.ingest import Source, ingest
+from app.ingest_job import IngestWork, directory_payload, upload_payload
+from app.labels import read_labels
+from app.lane import Lane
 from app.session import Session
-from index.catalogue import Job
+from app.settings import Settings
+from app.training_job import TrainingWork, training_payload
+from index.check import HOLDING
+from index.library import Library
+from index.records import IdempotencyToken, Job
 from model.corpus import Annotation
-from model.errors import EcholensError, NotFound
-from model.media import FOOTAGE
-
-log = logging.getLogger("echolens")
-BUSY_RETRY_S = 2.0
+from model.errors import NotFound, NotRetryable
 
 
 class Jobs:
-    """Do a library's jobs one after the other."""
+    """Do a library's jobs: ingest and training side by side, of each kind one after the other."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._catalogue = session.library.catalogue
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self._library, self._most_queued = session.library, settings.most_queued_jobs
+        self._queue = session.library.catalogue.queue
+        writer_wanted = threading.Event()
+        self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted)
+        self._training = TrainingWork(session, settings.training_threads, writer_wanted)
+        self._lanes = {work.kind: Lane(self._library.catalogue, work) for work in (self._ingest, self._training)}
 
     def start(self) -> None:
-        """Take up what a stopped process left, then wait for more."""
-        self._catalogue.requeue_interrupted()
-        for job in self._catalogue.jobs():
-            if job.state == "queued":
-                self._queue.put(job.job_id)
-        self._thread.start()
+        """Take up what a stopped process left, remove what nobody needs of it, then wait for more."""
+        self._queue.take_up()
+        _sweep(self._library, self._training.places)
+        for lane in self._lanes.values():
+            lane.start()
 
-    def stop(self, timeout_s: float = 30.0) -> None:
-        """Finish the job at hand; what waits is taken up at the next start."""
-        self._stopping.set()
-        self._queue.put(None)
-        self._thread.join(timeout_s)
-
-    def ingest_upload(self, path: Path, file_name: str, annotation: Annotation) -> Job:
-        """Queue the ingest of a file that `uploads.keep` wrote; on the disk when this returns."""
-        payload = {
-            "path": self._session.library.reference(path),
-            "file_name": file_name,
-            "label": annotation.label,
-            "event_start_s": annotation.event_start_s,
-            "event_end_s": annotation.event_end_s,
-        }
-        now = datetime.now(UTC).isoformat()
-        job = Job(uuid.uuid4().hex[:16], "ingest", "queued", payload, 0.0, {}, now, now)
-        self._catalogue.put_job(job)
-        self._queue.put(job.job_id)
-        return job
-
-    def _work(self) -> None:
-        while (job_id := self._queue.get()) is not None and not self._stopping.is_set():
-            try:
-                self._do(self._catalogue.job(job_id))
-            except Exception:
-                log.exception("job %s failed in a way that was not foreseen", job_id)
-                self._give_up(job_id)
-
-    def _give_up(self, job_id: str) -> None:
-        """End a job as failed; where not even that can be written (disk full), it is taken up at the next start."""
-        try:
-            self._end(job_id, "failed", {"code": "internal", "detail": "not foreseen; the log has it"})
-        except Exception:
-            log.exception("job %s could not be ended", job_id)
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish the file at hand, end training at its last epoch; what is left is taken up at the next start."""
+        for lane in self._lanes.values():
+            lane.stop()
+        deadline = time.monotonic() + timeout_s
+        for lane in self._lanes.values():
+            lane.join(deadline - time.monotonic())
 
     def is_working(self) -> bool:
-        """Say whether the thread that does the jobs is there."""
-        return self._thread.is_alive()
+        """Say whether the threads that do the jobs are there."""
+        return all(lane.is_alive() for lane in self._lanes.values())
 
-    def _do(self, job: Job) -> None:
-        self._catalogue.update_job(job.job_id, state="running")
-        payload = job.payload
-        path = self._session.library.locate(payload["path"])
-        annotation = Annotation("", payload["label"], payload["event_start_s"], payload["event_end_s"])
-        source = Source(path, payload["file_name"], annotation, uploaded=True)
-        while True:
-            try:
-                (outcome,) = ingest(self._session, [source], FOOTAGE, decoders=1)
-                break
-            except EcholensError as error:
-                if error.code != "library_busy":
-                    self._end(job.job_id, "failed", {"code": error.code, "detail": str(error)})
-                    return
-                if self._stopping.wait(BUSY_RETRY_S):  # another process writes: wait, or leave it queued
-                    self._catalogue.update_job(job.job_id, state="queued")
-                    return
-        surplus = outcome.state != "added" and not self._belongs(path, outcome.video_id)
-        result = {
-            "state": outcome.state,
-            "video_id": outcome.video_id,
-            "note": outcome.note,
-            "code": outcome.code,
-            "detail": outcome.detail,
-        }
-        self._end(job.job_id, "failed" if outcome.state == "failed" else "done", result)
-        if surplus:  # only now: a job that is cut off before its end comes again, and needs its file
+    @property
+    def training_pid(self) -> int | None:
+        """Return the process id of the training at hand; None while there is none."""
+        return self._training.pid
+
+    def ingest_upload(
+        self, path: Path, file_name: str, annotation: Annotation, token: IdempotencyToken | None = None
+    ) -> tuple[Job, bool]:
+        """Queue the ingest of a file that `uploads.keep` wrote; on the disk when this returns.
+
+        Returns the job, and whether it is that of the same request before; then this file is not needed. Raises what
+        `JobQueue.accept` raises.
+        """
+        return self._accept("ingest", upload_payload(self._library.reference(path), file_name, annotation), token)
+
+    def ingest_directory(
+        self, path: str, labels: str | None = None, token: IdempotencyToken | None = None
+    ) -> tuple[Job, bool]:
+        """Queue the ingest of a file or directory of the server, with labels from a CSV; returns as `ingest_upload`.
+
+        Raises NotAllowed, QueryError, and what `JobQueue.accept` raises.
+        """
+        directory = self._ingest.roots.real_path(path)
+        csv = None if labels is None else self._ingest.roots.real_path(labels)
+        if csv is not None:
+            read_labels(csv)  # whoever asks is there now to hear of an error in it
+        return self._accept("ingest", directory_payload(directory, csv), token)
+
+    def train(
+        self, seed: int, recipe: str, epochs: int | None = None, token: IdempotencyToken | None = None
+    ) -> tuple[Job, bool]:
+        """Queue a training; returns as `ingest_upload`. Raises TrainingRuns, and what else `JobQueue.accept` raises."""
+        return self._accept("train", training_payload(seed, recipe, epochs), token)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""
+        kind = self._library.catalogue.job(job_id).kind
+        return self._lane(kind).cancel(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed job anew, to go on where it was.
+
+        Raises NotFound, JobEnded, NotRetryable where its upload is gone, and what `JobQueue.accept` raises.
+        """
+        job = self._library.catalogue.job(job_id)
+        reference = job.payload.get("path")
+        if job.state == "failed" and reference is not None and not self._library.locate(reference).is_file():
+            raise NotRetryable(
+                f"job {job_id} given, whose file could not be used and is gone, one whose file is there expected: "
+                "upload another file"
+            )
+        retried = self._queue.retry(job_id, self._most_queued)
+        self._lane(retried.kind).wake()
+        return retried
+
+    def time_left_s(self, job_id: str) -> float | None:
+        """Return how long a running job takes yet, at its pace so far; None where that is not known."""
+        times = (lane.time_left_s(job_id) for lane in self._lanes.values())
+        return next((left for left in times if left is not None), None)
+
+    def _lane(self, kind: str) -> Lane:
+        if kind not in self._lanes:
+            raise NotFound(f"a job of kind {kind}, which a newer release queued, given: upgrade Echolens")
+        return self._lanes[kind]
+
+    def _accept(self, kind: str, payload: dict[str, Any], token: IdempotencyToken | None) -> tuple[Job, bool]:
+        now = datetime.now(UTC).isoformat()
+        job = Job(uuid.uuid4().hex[:16], kind, "queued", payload, 0.0, {}, now, now)
+        accepted = self._queue.accept(job, self._most_queued, token)
+        self._lanes[kind].wake()
+        return accepted
+
+
+def _sweep(library: Library, training_places: Path) -> None:
+    """Remove uploads that no job and no video names, and what ended training jobs learnt: a kill left them."""
+    uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
+    holding = [job for job in library.catalogue.jobs() if job.state in HOLDING]  # after what is there was listed
+    waiting = {library.locate(job.payload["path"]) for job in holding if "path" in job.payload}
+    for path in uploads:
+        if path not in waiting and not library.catalogue.names_file(library.reference(path)):
             path.unlink(missing_ok=True)
-
-    def _belongs(self, path: Path, video_id: str | None) -> bool:
-        """Say whether a known video is this very file: a job that was cut off after its commit comes again."""
-        if video_id is None:
-            return False
-        try:
-            return self._session.library.locate(self._catalogue.video(video_id).path) == path
-        except NotFound:  # deleted since
-            return False
-
-    def _end(self, job_id: str, state: Any, result: dict[str, Any]) -> None:
-        self._catalogue.update_job(job_id, state=state, progress=1.0, result=result)
+    ids = {job.job_id for job in holding}
+    for place in places:
+        if place.name not in ids:
+            shutil.rmtree(place, ignore_errors=True)

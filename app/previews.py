@@ -5,51 +5,50 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from index.catalogue import SegmentRow
 from index.disk import writing
 from index.library import Library
 from model.errors import NotFound
-from model.media import FOOTAGE, hash_file, open_medium
+from model.media import hash_file
 from model.previews import encode_jpeg, encode_wav
 from model.segments import Segment
 
+Make = Callable[[Path, int, Path], None]  # writes the previews of (a file's, second) into a folder
+
 
 class Previews:
-    """Keep one video's previews, `START.jpg` and `START.wav`; written at ingest, made again where gone."""
+    """Know one video's previews, `START.jpg` and `START.wav`; written at ingest, made again where gone."""
 
     def __init__(self, library: Library, video_id: str) -> None:
         self._library, self._video_id = library, video_id
         self._directory = library.previews / video_id
 
-    def write(self, segment: Segment) -> None:
-        """Write what a segment has. Raises LibraryError, as on a full disk."""
-        with writing(self._directory):
-            self._directory.mkdir(exist_ok=True)
-        if segment.frame is not None:
-            _write(self._directory / f"{segment.start_s}.jpg", encode_jpeg(segment.frame))
-        if segment.sound is not None:
-            _write(self._directory / f"{segment.start_s}.wav", encode_wav(segment.sound))
+    @property
+    def directory(self) -> Path:
+        """Return where they are kept."""
+        return self._directory
 
-    def frame(self, row: SegmentRow) -> bytes:
+    def frame(self, row: SegmentRow, make: Make) -> bytes:
         """Return the second's frame as JPEG. Raises NotFound if it has none or the original is gone."""
-        return self._read(row, "jpg", row.seen, "picture")
+        return self._read(row, "jpg", row.seen, "picture", make)
 
-    def sound(self, row: SegmentRow) -> bytes:
+    def sound(self, row: SegmentRow, make: Make) -> bytes:
         """Return the second's sound as 16 kHz WAV. Raises NotFound if it has none or the original is gone."""
-        return self._read(row, "wav", row.heard, "sound")
+        return self._read(row, "wav", row.heard, "sound", make)
 
     def remove(self) -> None:
         """Remove them with their video."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _read(self, row: SegmentRow, suffix: str, there: bool, what: str) -> bytes:
+    def _read(self, row: SegmentRow, suffix: str, there: bool, what: str, make: Make) -> bytes:
         if not there:
             raise NotFound(f"segment {row.segment_id} has no {what}")
         path = self._directory / f"{row.start_s}.{suffix}"
         if not path.exists():
-            self._make(row)
+            make(checked_original(self._library, self._video_id), row.start_s, self._directory)
         if not path.exists():
             raise NotFound(
                 f"the preview of segment {row.segment_id} is gone, and the file that it was made from, "
@@ -57,10 +56,15 @@ class Previews:
             )
         return path.read_bytes()
 
-    def _make(self, row: SegmentRow) -> None:
-        original = checked_original(self._library, self._video_id)
-        for segment in open_medium(original, FOOTAGE).segments(row.start_s, row.start_s + 1):
-            self.write(segment)
+
+def write_preview(directory: Path, segment: Segment) -> None:
+    """Write what a second has into a video's folder of previews. Raises LibraryError, as on a full disk."""
+    with writing(directory):
+        directory.mkdir(exist_ok=True)
+    if segment.frame is not None:
+        _write(directory / f"{segment.start_s}.jpg", encode_jpeg(segment.frame))
+    if segment.sound is not None:
+        _write(directory / f"{segment.start_s}.wav", encode_wav(segment.sound))
 
 
 def original_of(library: Library, video_id: str) -> Path:

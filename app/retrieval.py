@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from app.query import Timings, encode_segments, read_query
+from app.decoding import Timings, decode_query
+from app.encoding import Encoding, encode_many
+from app.held import Held
 from app.session import Session, rows_of
 from app.shelves import Shelf
 from index.catalogue import Video
@@ -27,7 +30,7 @@ class Question:
     """Ask a library. Either a file or a segment of the library is the query; times are in seconds."""
 
     target: Modality
-    file: Path | None = None
+    file: Path | Held | None = None
     segment_id: int | None = None
     query_modality: Modality | None = None
     k: int = 10
@@ -39,6 +42,11 @@ class Question:
     max_distance: float | None = None
     group_by: Literal["segment", "video"] = "segment"
     merge_adjacent: bool = False
+
+    @property
+    def filters(self) -> tuple[object, ...]:
+        """Return what decides which seconds may be hits."""
+        return self.label, self.video_id, self.after_s, self.before_s
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,23 @@ class Hit:
 
 
 @dataclass(frozen=True, eq=False)
+class Query:
+    """Hold one row of latents to search by, and the modality that it was read from."""
+
+    modality: Modality
+    latents: Latents
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Look for a question's hits on a shelf."""
+
+    shelf: Shelf
+    query: Latents
+    question: Question
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """Hold the hits and how they were found."""
 
@@ -74,24 +99,45 @@ class Answer:
 
 
 def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
-    """Answer a question.
+    """Answer a question, step after step in this thread; `app.line` answers many at once by the same steps.
 
     Raises:
         MediaError: the query file cannot be used. QueryError: the question makes no sense.
         LibraryError: nothing to search, no model, or one that does not match.
     """
-    _check(question)
+    check(question)
     timings = Timings()
     shelf = session.shelf(question.target)  # with its encoder: a model that is swapped in meanwhile changes nothing
-    modality, query = _encode(session, shelf.encoder, question, limits, timings)
+    query = read_query(session, shelf.encoder, question, limits, timings)
     with timings.stage("search"):
-        found = _search(shelf, query, question)
-        hits = _hits(shelf, found)
-        hits = _merged(hits) if question.merge_adjacent else hits
+        (found,) = search_many([Search(shelf, query.latents, question)])
+    return answer(shelf, question, query, found, timings)
+
+
+def read_query(session: Session, encoder: Encoder, question: Question, limits: Limits, timings: Timings) -> Query:
+    """Return what a question asks by. Raises what `retrieve` raises of its file or segment."""
+    if question.file is None:
+        return stored_query(session, encoder, question)
+    decoded = session.decoder.submit(
+        decode_query, question.file, limits, question.at_s, question.query_modality
+    ).result()
+    timings.stages_ms |= decoded.timings_ms
+    track = decoded.query
+    with timings.stage("encode"):
+        (latents,) = encode_many([Encoding(encoder, track.modality, track.rows, averaged=True)])
+    return Query(track.modality, latents)
+
+
+def answer(shelf: Shelf, question: Question, query: Query, found: SearchResult, timings: Timings) -> Answer:
+    """Describe what was found as the shelf's version has it: the catalogue may have gone on since."""
+    hits = _hits(shelf, found)
+    rerank_ms = 1000 * found.rerank_s
+    timings.add("rerank", rerank_ms)
+    timings.add("search", -rerank_ms)
     return Answer(
-        hits,
-        modality,
-        float(query.sigma.mean()),
+        _merged(hits) if question.merge_adjacent else hits,
+        query.modality,
+        float(query.latents.sigma.mean()),
         shelf.encoder.fingerprint,
         found,
         shelf.table.catalogue_version,
@@ -99,7 +145,8 @@ def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
     )
 
 
-def _check(question: Question) -> None:
+def check(question: Question) -> None:
+    """Refuse a question that makes no sense, before its file is read. Raises QueryError."""
     if question.k < 1:
         raise QueryError(f"k={question.k} given, at least 1 expected")
     if (question.file is None) == (question.segment_id is None):
@@ -111,22 +158,12 @@ def _check(question: Question) -> None:
             raise QueryError(f"{name}={value} given, a finite number of at least 0 expected")
 
 
-def _encode(
-    session: Session, encoder: Encoder, question: Question, limits: Limits, timings: Timings
-) -> tuple[Modality, Latents]:
-    if question.file is None:
-        assert question.segment_id is not None, "checked above"
-        return _stored(session, encoder, question.segment_id, question.query_modality)
-    with timings.stage("decode"):
-        modality, segments = read_query(question.file, limits, question.at_s, question.query_modality)
-    latents = encode_segments(session.front_end, encoder, segments, modality, timings)
-    return modality, latents if len(latents) == 1 else encoder.average(latents)
-
-
-def _stored(session: Session, encoder: Encoder, segment_id: int, asked: Modality | None) -> tuple[Modality, Latents]:
-    """Return the latents of a second of the library itself."""
+def stored_query(session: Session, encoder: Encoder, question: Question) -> Query:
+    """Return the latents of a second of the library itself. Raises NotFound, Mismatch, QueryError."""
+    segment_id = question.segment_id
+    assert segment_id is not None, "checked before"
     segment = session.library.catalogue.segment(segment_id)
-    modality: Modality = asked or ("audio" if segment.heard else "visual")
+    modality: Modality = question.query_modality or ("audio" if segment.heard else "visual")
     for fresh in (False, True):  # it may be newer than what is searched
         table = session.shelf(modality, fresh).table
         if table.fingerprint != encoder.fingerprint:
@@ -136,18 +173,28 @@ def _stored(session: Session, encoder: Encoder, segment_id: int, asked: Modality
             break
     else:
         raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
-    return modality, table.latents[rows]
+    return Query(modality, table.latents[rows])
 
 
-def _search(shelf: Shelf, query: Latents, question: Question) -> SearchResult:
-    allowed = _allowed(shelf, question)
-    if question.group_by == "segment":
-        found = shelf.gallery.search(query, question.k, allowed)
-    else:
-        found = _best_of_videos(shelf, query, question.k, allowed)
-    if question.max_distance is None:
-        return found
-    return _only(found, np.flatnonzero(found.distance <= question.max_distance))
+def search_many(searches: Sequence[Search]) -> list[SearchResult]:
+    """Return what each finds; those of one shelf, one k and the same filters are searched for together."""
+    found: dict[int, SearchResult] = {}
+    together: dict[tuple[object, ...], list[int]] = {}
+    for place, (shelf, query, question) in enumerate((s.shelf, s.query, s.question) for s in searches):
+        if question.group_by == "video":
+            found[place] = _best_of_videos(shelf, query, question.k, _allowed(shelf, question))
+        else:
+            together.setdefault((id(shelf), question.k, *question.filters), []).append(place)
+    for places in together.values():
+        shelf, question = searches[places[0]].shelf, searches[places[0]].question
+        queries = Latents.concatenate(searches[place].query for place in places)
+        allowed = _allowed(shelf, question)
+        found |= zip(places, shelf.gallery.search_batch(queries, question.k, allowed), strict=True)
+    return [_near(found[place], search.question.max_distance) for place, search in enumerate(searches)]
+
+
+def _near(found: SearchResult, max_distance: float | None) -> SearchResult:
+    return found if max_distance is None else _only(found, np.flatnonzero(found.distance <= max_distance))
 
 
 def _best_of_videos(shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
@@ -187,7 +234,6 @@ def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
 
 
 def _hits(shelf: Shelf, found: SearchResult) -> tuple[Hit, ...]:
-    """Describe what was found as the shelf's version has it: the catalogue may have gone on since."""
     table, hits = shelf.table, []
     for place, row in enumerate(rows_of(table, found.ids).tolist()):
         hits.append(

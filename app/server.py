@@ -2,67 +2,100 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import torch
 from fastapi import FastAPI
-from threadpoolctl import threadpool_limits
 
 from app import problems
 from app.access import Access
-from app.canary import canary
-from app.jobs import Jobs
-from app.measurement import Measure
-from app.routes import footage, health, jobs, localize, measure, page, retrieve, segments
-from app.schemas.problem import ProblemAnswer
-from app.service import Service
-from app.session import Session
+from app.admission import QUESTIONS, UPLOADS, Admission, Gate
+from app.cors import Cors
+from app.gauges import watch_library
+from app.headers import SecurityHeaders
+from app.key_limits import KeyLimits
+from app.keyring import Keyring
+from app.metrics import Metrics
+from app.openapi import PROBLEMS, TAGS, Described, operation_id
+from app.requests import Requests
+from app.routes import (
+    batch,
+    footage,
+    generate,
+    health,
+    jobs,
+    latents,
+    localize,
+    measure,
+    metrics,
+    page,
+    retrieve,
+    segments,
+)
+from app.routes import errors as error_codes
+from app.service import running
 from app.settings import Settings
-from model.device import choose_device
-from model.errors import EcholensError
 
-log = logging.getLogger("echolens")
+MODULES = (
+    retrieve,
+    batch,
+    localize,
+    generate,
+    footage,
+    segments,
+    latents,
+    jobs,
+    measure,
+    metrics,
+    health,
+    error_codes,
+    page,
+)
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the application for one library; nothing is opened before its lifespan begins."""
+    counts = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        torch.set_num_threads(1)  # requests run side by side: one thread each is fastest in all
-        threadpool_limits(1, user_api="blas")
-        with Session.open(settings.data, choose_device(settings.device), searching=settings.searching) as session:
-            app.state.service = Service(settings, session, Jobs(session), Measure(session))
-            _warm_up(session)
-            app.state.service.jobs.start()
-            try:
-                yield
-            finally:
-                app.state.service.jobs.stop()
+        async with running(settings, counts) as app.state.service:
+            watch_library(counts, app.state.service.session, app.version)
+            yield
 
-    app = FastAPI(
+    app = Described(
         title="Echolens",
         description=DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from elsewhere; /openapi.json is all there
         redoc_url=None,
-        responses={"4XX": {"model": ProblemAnswer, "description": "A problem (RFC 9457)"}},
+        responses=PROBLEMS,
+        openapi_tags=TAGS,
+        generate_unique_id_function=operation_id,
     )
+    questions, uploads = Gate(settings.most_questions), Gate(settings.most_uploads)
+    gates = dict.fromkeys(QUESTIONS, questions) | dict.fromkeys(UPLOADS, uploads)
+    app.add_middleware(Admission, gates=gates, most_idle_s=settings.most_idle_s, metrics=counts)
+    counts.watch("echolens_questions", "Questions being answered", lambda: questions.inside)
+    counts.watch("echolens_uploads", "Uploads being received", lambda: uploads.inside)
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    app.add_middleware(Access, api_key=key, most_bytes=settings.most_upload_bytes, hosts=settings.allowed_hosts)
+    app.add_middleware(
+        Access,
+        keyring=Keyring(settings.data, key, required=not settings.is_loopback),
+        limits=KeyLimits(settings.key_most_in_flight, settings.key_most_per_minute),
+        most_bytes=settings.most_upload_bytes,
+        hosts=settings.allowed_hosts,
+        origins=settings.cors_origins,
+        count_refused=counts.count_refused,
+    )
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    routes = [route for module in MODULES for route in module.router.routes]
+    app.add_middleware(Requests, metrics=counts, routes=[*app.routes, *routes])
+    app.add_middleware(SecurityHeaders, origins=settings.cors_origins)  # the last added is the outermost
     problems.install(app)
-    for module in (retrieve, localize, measure, footage, segments, jobs, health, page):
+    for module in MODULES:
         app.include_router(module.router)
     return app
-
-
-def _warm_up(session: Session) -> None:
-    """Pay the cost of first calls now, not in a request; a library that cannot serve yet says so when asked."""
-    try:
-        canary(session)
-    except EcholensError as error:
-        log.warning("not ready: %s", error)

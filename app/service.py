@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
+import torch
 from fastapi import Depends, Request
+from threadpoolctl import threadpool_limits
 
+from app.attention import attended
+from app.decoding import DECODING, Elsewhere
 from app.jobs import Jobs
+from app.latent_map import LatentMaps
+from app.line import Line
 from app.measurement import Measure
+from app.metrics import Metrics
+from app.scratch import scratch
 from app.session import Session
 from app.settings import Settings
-from model.media import Limits
+from app.workers import Workers
+from model.device import choose_device
+from model.errors import EcholensError
+
+log = logging.getLogger("echolens")
+T = TypeVar("T")
+GRACE_S = 5.0  # after its own time limit, for a decoder that does not come back to be asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +41,71 @@ class Service:
     session: Session
     jobs: Jobs
     measure: Measure
+    maps: LatentMaps
+    metrics: Metrics
+    line: Line
+    scratch: Path
 
-    @property
-    def query_limits(self) -> Limits:
-        """Return what one query file may cost."""
-        s = self.settings
-        return Limits(bytes=s.most_upload_bytes, decoded_s=s.most_query_s, wall_s=s.most_decode_s)
+    async def attend(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
+        """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
+        return await attended(request, work, self.settings.most_request_s)
 
 
-def current(request: Request) -> Service:
+@asynccontextmanager
+async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service]:
+    """Open the library, start what answers and what works, warm it all up, and end it in reverse."""
+    torch.set_num_threads(1)  # requests run side by side: one thread each is fastest in all
+    threadpool_limits(1, user_api="blas")
+    asked, taken_in = settings.decoders, settings.ingest_decoders
+    with ExitStack() as opened:
+        queries = opened.enter_context(closing(Workers(asked, settings.most_decoder_bytes, "decode", DECODING)))
+        footage = opened.enter_context(closing(Workers(taken_in, settings.most_decoder_bytes, "ingest", DECODING)))
+
+        def decoders(front_end: str, weights: Path) -> tuple[Elsewhere, Elsewhere]:
+            return (
+                Elsewhere(queries, front_end, weights, settings.most_decode_s + GRACE_S),
+                Elsewhere(footage, front_end, weights, settings.most_ingest_s),
+            )
+
+        device = choose_device(settings.device)
+        session = opened.enter_context(
+            Session.open(settings.data, device, searching=settings.searching, decoders=decoders)
+        )
+        line = opened.enter_context(closing(Line(session, settings.query_limits, metrics)))
+        folder = opened.enter_context(scratch())
+        jobs = Jobs(session, settings)
+        service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, line, folder)
+        _watch(metrics, line, queries, footage)
+        await _warm_up(line)
+        jobs.start()
+        opened.callback(jobs.stop)
+        yield service
+
+
+async def _warm_up(line: Line) -> None:
+    """Pay the cost of first calls now, not in a request; a library that cannot serve yet says so when asked."""
+    try:
+        await line.canary()
+    except EcholensError as error:
+        log.warning("not ready: %s", error)
+
+
+def _watch(metrics: Metrics, line: Line, queries: Workers, footage: Workers) -> None:
+    pools = {"questions": queries, "ingest": footage}
+    metrics.watch("echolens_batch_queue", "Encodings and searches that wait for a batch", lambda: line.waiting)
+    for name, help, read in (
+        ("echolens_decoders_busy", "Decoding processes at work", lambda pool: pool.busy),
+        ("echolens_decode_queue", "Files that wait for a decoding process", lambda pool: pool.waiting),
+        ("echolens_decoders_replaced", "Decoding processes that ended and were replaced", lambda pool: pool.replaced),
+    ):
+        metrics.watch_each(name, help, "pool", partial(_of_each, pools, read))
+
+
+def _of_each(pools: Mapping[str, Workers], read: Callable[[Workers], int]) -> dict[str, float]:
+    return {name: read(pool) for name, pool in pools.items()}
+
+
+async def current(request: Request) -> Service:
     """Return the service of the running application."""
     service: Service = request.app.state.service
     return service

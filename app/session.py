@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from app.decoding import Decoder, Here
 from app.default_model import copy_default_model
 from app.searching import Searching
 from app.shelves import Shelf, Shelves
@@ -22,6 +23,7 @@ from model.frontends.frontend import FrontEnd
 from model.frontends.registry import make_front_end
 from model.msvae import Modality
 
+Decoders = Callable[[str, Path], tuple[Decoder, Decoder]]
 KINDS: dict[Modality, str] = {"audio": "sounds", "visual": "pictures"}
 
 
@@ -29,10 +31,19 @@ class Session:
     """Share one opened library between threads; follows the catalogue as other processes change it."""
 
     def __init__(
-        self, library: Library, front_end: FrontEnd, device: torch.device, searching: Searching | None = None
+        self,
+        library: Library,
+        front_end: FrontEnd,
+        device: torch.device,
+        searching: Searching | None = None,
+        decoder: Decoder | None = None,
+        footage_decoder: Decoder | None = None,
     ) -> None:
+        """`decoder` is for what is asked, `footage_decoder` for what is taken in; without them this thread decodes."""
         self.library, self.front_end, self.device = library, front_end, device
         self.searching = searching or Searching()
+        self.decoder: Decoder = decoder or Here(front_end)
+        self.footage_decoder: Decoder = footage_decoder or self.decoder
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
         self._shelves = Shelves(self._shelve, lambda: library.catalogue.catalogue_version)
@@ -45,8 +56,11 @@ class Session:
         front_end: str | None = None,
         create: bool = True,
         searching: Searching | None = None,
+        decoders: Decoders | None = None,
     ) -> Iterator[Session]:
         """Open a library, or create one with `front_end` (default `raw`, which begins with the shipped model).
+
+        `decoders` makes, of a front-end's name and the directory of its weights, what decodes queries and footage.
 
         Raises:
             LibraryError: no library there, or one of another front-end.
@@ -57,7 +71,9 @@ class Session:
             made = make_front_end(name, library.frontends)
             if library.catalogue.frontend != name:
                 library.catalogue.set_identity(name, _begin(library, name))
-            session = Session(library, made, device, searching)
+            session = Session(
+                library, made, device, searching, *(decoders(name, library.frontends) if decoders else ())
+            )
             try:
                 yield session
             finally:
@@ -91,6 +107,10 @@ class Session:
             EmptyLibrary: no item of that modality. Those of `encoder`.
         """
         return self._shelves.get(modality, fresh)
+
+    def built_shelf(self, modality: Modality) -> Shelf | None:
+        """Return what `shelf` would return if it is there at once, else None."""
+        return self._shelves.built(modality)
 
     def _shelve(self, modality: Modality) -> Shelf:
         encoder, table = self.encoder, self.library.catalogue.latents(modality)

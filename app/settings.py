@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app import keys
+from app.cores import spare_cores
+from app.decoding import MOST_BYTES
+from app.logs import LogFormat
 from app.searching import Searching
 from index.gallery_choice import GalleryChoice
 from model.device import DeviceName
+from model.media import Limits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Settings(BaseSettings):
@@ -21,14 +28,30 @@ class Settings(BaseSettings):
 
     data: Path = Field(Path("data"), description="the library's directory")
     host: str = "127.0.0.1"
+    log: LogFormat = Field("text", description="lines for people, or json")
     port: int = Field(8000, ge=1, le=65535)
     device: DeviceName = "auto"
-    api_key: SecretStr | None = Field(None, description="required when bound beyond loopback")
+    api_key: SecretStr | None = Field(None, description="an admin's; this or `echolens keys`, beyond loopback")
+    key_most_in_flight: int = Field(0, ge=0, description="requests of one key at a time; 0 for any number")
+    key_most_per_minute: int = Field(0, ge=0, description="requests of one key; 0 for any number")
+    cors_origins: tuple[str, ...] = Field((), description="origins whose pages may use the service")
     hosts: tuple[str, ...] = Field((), description="further names under which a loopback service is asked")
     most_upload_bytes: int = Field(1024**3, ge=1, description="of one request's body")
     most_query_s: float = Field(600.0, gt=0, description="length of a query file")
     most_decode_s: float = Field(60.0, gt=0, description="time spent decoding one query")
+    decoders: int = Field(default_factory=spare_cores, ge=1, description="processes that decode what is asked")
+    ingest_decoders: int = Field(1, ge=1, description="processes that decode what is taken in")
+    most_decoder_bytes: int = Field(MOST_BYTES, ge=64 * 1024**2, description="memory of one such process")
+    most_ingest_s: float = Field(4 * 3600.0, gt=0, description="time spent decoding one file that is taken in")
+    most_batch: int = Field(64, ge=1, description="queries of one POST /retrieve/batch")
+    most_questions: int = Field(64, ge=1, description="answered at a time; then 429")
+    most_uploads: int = Field(8, ge=1, description="received at a time; then 429")
+    most_request_s: float = Field(120.0, gt=0, description="until a question has its answer; then 503")
+    most_idle_s: float = Field(30.0, gt=0, description="between two pieces of a body; then 408")
     most_hits: int = Field(1000, ge=1, description="largest k")
+    ingest_roots: tuple[Path, ...] = Field((), description="directories below which POST /jobs may ingest")
+    most_queued_jobs: int = Field(1000, ge=1, description="that wait; then 429")
+    training_threads: int = Field(1, ge=1, description="of a training job's process")
     index: GalleryChoice = Field("auto", description="auto: certified, and an approximate index for millions of items")
     search_budget: int | None = Field(None, ge=1, description="items that a certified search scores at most")
     milvus_uri: str = Field("http://localhost:19530", description="of a cluster, or a file for Milvus Lite")
@@ -37,18 +60,49 @@ class Settings(BaseSettings):
     @property
     def allowed_hosts(self) -> frozenset[str] | None:
         """Return the names that a request may ask under; None for any, beyond loopback, where a key is required."""
-        return frozenset((*LOOPBACK, *self.hosts)) if self.host in LOOPBACK else None
+        return frozenset((*LOOPBACK, *self.hosts)) if self.is_loopback else None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Say whether only this machine can reach the service."""
+        return self.host in LOOPBACK
+
+    @property
+    def query_limits(self) -> Limits:
+        """Return what one query file may cost."""
+        return Limits(bytes=self.most_upload_bytes, decoded_s=self.most_query_s, wall_s=self.most_decode_s)
 
     @property
     def searching(self) -> Searching:
         """Return how the library is searched."""
         return Searching(self.index, self.search_budget, self.milvus_uri, self.milvus_token.get_secret_value())
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _is_exact(origin):
+                raise ValueError(f"{origin!r} given, an exact origin expected, such as https://archive.example.org")
+        return origins
+
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Settings:
-        if self.host not in LOOPBACK and not (self.api_key and self.api_key.get_secret_value()):
+        made = keys.load(self.data)  # damaged keys stop the service now, not its first request
+        if not (self.is_loopback or made or (self.api_key and self.api_key.get_secret_value())):
             raise ValueError(
-                f"host {self.host} is reachable from other machines, and no key is set: set ECHOLENS_API_KEY, "
-                "or bind to 127.0.0.1"
+                f"host {self.host} is reachable from other machines, and there is no key: make one with `echolens "
+                f"keys create NAME --library {self.data}`, or set ECHOLENS_API_KEY, or bind to 127.0.0.1"
             )
         return self
+
+
+def _is_exact(origin: str) -> bool:
+    """Say whether a browser would send an origin in just this form; wildcards it never sends."""
+    try:
+        parts = urlsplit(origin)
+        host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    except ValueError:  # a bracket that is never closed, a port that is no number
+        return False
+    if parts.scheme not in DEFAULT_PORTS or not host or "*" in host or port == DEFAULT_PORTS[parts.scheme]:
+        return False
+    return origin == f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import UploadFile
 
+from app.held import Held
 from index.disk import flush, writing
 from model.errors import LibraryError, QueryError
 
+SMALL_BYTES = 1024**2  # as Starlette keeps in memory
 MOST_NAME_BYTES = 100  # file systems count bytes, and take 255 of them
 
 
-@contextmanager
-def query_file(upload: UploadFile | None) -> Iterator[Path | None]:
-    """Hold an upload as a file under its own name (for messages alone) while a request needs it."""
+@asynccontextmanager
+async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[Path | Held | None]:
+    """Lend an upload, under its own name (for messages alone), while a request needs it: in memory if it is small."""
     if upload is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="echolens-") as directory:
-        path = Path(directory) / plain_name(upload)
-        with path.open("wb") as out:
+    path = scratch / uuid.uuid4().hex / plain_name(upload)
+    try:
+        if (upload.size or 0) <= SMALL_BYTES:
+            yield Held(path, await upload.read())
+        else:
+            await asyncio.to_thread(_write, upload, path)
+            yield path
+            await asyncio.to_thread(shutil.rmtree, path.parent)
+    except BaseException:
+        shutil.rmtree(path.parent, ignore_errors=True)  # a decoder that was ended leaves its copy
+        raise
+
+
+def _write(upload: UploadFile, path: Path) -> None:
+    with writing(path.parent):
+        path.parent.mkdir()
+        with path.open("xb") as out:
             shutil.copyfileobj(upload.file, out)
-        yield path
 
 
 def keep(upload: UploadFile, directory: Path) -> Path:

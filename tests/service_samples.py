@@ -125,6 +125,20 @@ def upload(client: TestClient, path: Path, name: str | None = None, **fields: ob
     return client.post("/videos", files=files, data={k: str(v) for k, v in fields.items()})
 
 
+def until(holds: Callable[[], object], seconds: float = MOST_WAIT_S) -> None:
+    """Wait for something to hold."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold in time"
+        time.sleep(0.02)
+
+
+def job_of(client: TestClient, job_id: str) -> dict[str, Any]:
+    """Return a job as it is."""
+    job: dict[str, Any] = client.get(f"/jobs/{job_id}").json()
+    return job
+
+
 def ended_job(client: TestClient, job_id: str) -> dict[str, Any]:
     """Wait for a job's end and return it."""
     deadline = time.monotonic() + MOST_WAIT_S

@@ -1,4 +1,4 @@
-"""The key and the size of a body, both checked before anything is done."""
+"""Where a request comes from, its key and the size of its body: all checked before anything is done."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
 from app.access import Access
+from app.key_limits import KeyLimits
+from app.keyring import Keyring
 from app.settings import Settings
 
 KEY = "s3cret:with a colon"
@@ -69,7 +71,7 @@ def test_without_the_key_nothing_opens(locked: TestClient, given: str | None) ->
     ):
         answer = locked.request(method, path, headers=headers, follow_redirects=False)
         assert_problem(answer, 401, "unauthorized", "Authorization: Bearer KEY")
-        assert "Basic" in answer.headers["www-authenticate"]
+        assert [line.split()[0] for line in answer.headers.get_list("www-authenticate")] == ["Basic", "Bearer"]
         assert KEY not in answer.text
 
 
@@ -77,9 +79,10 @@ def test_health_is_open(locked: TestClient) -> None:
     """Probes have no key."""
     assert locked.get("/health/live").status_code == 200
     assert locked.get("/health/ready").status_code == 200
+    assert_problem(locked.post("/health/live"), 401, "unauthorized")
 
 
-def test_a_body_is_not_read_without_the_key() -> None:
+def test_a_body_is_not_read_without_the_key(tmp_path: Path) -> None:
     """The answer comes before the first byte of the body is asked for, as does that to one too long."""
     sent: list[int] = []
 
@@ -94,16 +97,35 @@ def test_a_body_is_not_read_without_the_key() -> None:
             sent.append(message["status"])
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/videos", "headers": [(b"content-length", b"11")]}
-    asyncio.run(Access(application, KEY, 10, None)(scope, receive, send))
-    asyncio.run(Access(application, None, 10, None)(scope, receive, send))
+    for key in (KEY, None):
+        access = Access(application, Keyring(tmp_path, key), KeyLimits(), 10)
+        asyncio.run(access(scope, receive, send))
     assert sent == [401, 413]
+
+
+def test_what_is_not_http_is_closed(tmp_path: Path) -> None:
+    """A WebSocket asks for no key, so none is opened."""
+    sent: list[Message] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("it went through")
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    access = Access(application, Keyring(tmp_path), KeyLimits(), 10)
+    asyncio.run(access({"type": "websocket", "path": "/", "headers": []}, receive, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_beyond_loopback_a_key_is_required(host: str, tmp_path: Path) -> None:
     """Settings that would open the service to others without a key are refused; with one they stand."""
     for key in (None, ""):
-        with pytest.raises(ValidationError, match="ECHOLENS_API_KEY"):
+        with pytest.raises(ValidationError, match=r"echolens keys create NAME.*ECHOLENS_API_KEY"):
             Settings(data=tmp_path, host=host, api_key=key)
     assert Settings(data=tmp_path, host=host, api_key="k").host == host
 
@@ -147,8 +169,11 @@ def test_a_large_body_is_refused(library: Path, footage: list[Path], tmp_path: P
 def test_a_page_of_another_site_changes_nothing(client: TestClient) -> None:
     """A browser says where a request comes from: another site's POST is refused, a program's and the page's are not."""
     form = {"target": (None, "visual"), "segment_id": (None, "1")}
-    for site, status in (("cross-site", 403), ("same-origin", 200), ("none", 200)):
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
         assert client.post("/retrieve", files=form, headers={"Sec-Fetch-Site": site}).status_code == status
+    # Browsers leave that header out where the service is not on loopback and has no TLS; Origin they always send.
+    for origin, status in (("http://evil.example", 403), ("null", 403), ("http://[", 403), ("http://127.0.0.1", 200)):
+        assert client.post("/retrieve", files=form, headers={"Origin": origin}).status_code == status
 
 
 def test_a_foreign_name_reads_nothing(client: TestClient) -> None:
@@ -156,6 +181,8 @@ def test_a_foreign_name_reads_nothing(client: TestClient) -> None:
     for host, status in (
         ("evil.example", 403),
         ("evil.example:8000", 403),
+        ("[::1", 403),
+        ("", 403),
         ("localhost:8000", 200),
         ("[::1]:8000", 200),
     ):

@@ -241,11 +241,14 @@ def test_a_clip_without_what_is_asked_cannot_be_searched(client: TestClient, tmp
         (mute, "a2v", "no_sound_track"),
         (mute, "v2a", "no_sound_track"),
         (sound, "a2v", "no_picture"),
-        (sound, "v2a", "too_long"),
+        (sound, "v2a", "no_picture"),
     ):
         files = {"video": (path.name, path.read_bytes())}
         answer = client.post("/localize", files=files, data=data | {"direction": direction})
         assert_problem(answer, 422, code, path.name)
+    picture = write_picture(tmp_path / "p.png")
+    files = {"video": (sound.name, sound.read_bytes()), "query": (picture.name, picture.read_bytes())}
+    assert_problem(client.post("/localize", files=files, data={"direction": "v2a"}), 422, "too_long", sound.name)
 
 
 def test_an_empty_library_says_so(tmp_path: Path, footage: list[Path]) -> None:

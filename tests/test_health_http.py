@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from service_samples import assert_answers, assert_problem, serving
 from starlette.testclient import TestClient
 
-import app.routes.health as health
+from app.decoding import Elsewhere
 from index.library import Library
 from model.errors import FrontEndError
 from model.frontends.raw import RawFrontEnd
@@ -34,11 +35,13 @@ def test_an_empty_library_is_ready(tmp_path: Path) -> None:
 def test_a_broken_station_is_named(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the canary stumbles over is the detail of a 503, and live stays green: no probe restarts it."""
 
-    def broken(session: object) -> float:
-        raise FrontEndError("the weights of the front-end are gone: fetch them again")
+    def broken(self: Elsewhere) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_exception(FrontEndError("the weights of the front-end are gone: fetch them again"))
+        return future
 
     with monkeypatch.context() as patch:
-        patch.setattr(health, "canary", broken)
+        patch.setattr(Elsewhere, "canary", broken)
         assert_problem(client.get("/health/ready"), 503, "not_ready", "weights of the front-end")
         assert client.get("/health/live").status_code == 200
     assert_answers(client)

@@ -14,6 +14,7 @@ from PIL import Image
 from service_samples import CLIP_S, assert_answers, assert_problem, ended_job, film, ingest_into, serving, upload
 from starlette.testclient import TestClient
 
+from app.client import Client
 from app.ingest import Source
 
 VIDEO = {
@@ -30,11 +31,10 @@ VIDEO = {
 
 
 def add(client: TestClient, path: Path) -> str:
-    answer = upload(client, path)
-    assert answer.status_code == 202, answer.text
-    job = ended_job(client, answer.json()["job_id"])
-    assert job["state"] == "done", job
-    return str(job["result"]["video_id"])
+    asking = Client(http=client)
+    job = asking.wait_for(asking.upload(path))
+    assert job.state == "done", job
+    return str(job.result["video_id"])
 
 
 def first_video(client: TestClient) -> dict[str, Any]:
@@ -102,19 +102,19 @@ def test_pages_of_videos_make_the_whole_list(client: TestClient) -> None:
     assert [v["file_name"] for v in whole["videos"]] == [
         f"{kind}-{number}.mp4" for kind in ("red", "green", "blue") for number in (0, 1)
     ]
-    pages, after = [], None
+    pages, cursor = [], None
     while True:
-        page = client.get("/videos", params={"limit": 4} | ({"after": after} if after else {})).json()
+        page = client.get("/videos", params={"limit": 4} | ({"cursor": cursor} if cursor else {})).json()
         pages += page["videos"]
-        if (after := page["next"]) is None:
+        if (cursor := page["next"]) is None:
             break
     assert pages == whole["videos"]
     assert all(set(v) == VIDEO for v in pages)
 
 
 def test_what_is_not_there_is_not_found(client: TestClient) -> None:
-    """404 for videos, their originals, pages behind them and jobs."""
-    for path in ("/videos/none", "/videos/none/original", "/videos?after=none", "/jobs/none"):
+    """404 for videos, their originals and jobs."""
+    for path in ("/videos/none", "/videos/none/original", "/jobs/none"):
         assert_problem(client.get(path), 404, "not_found", "none")
     assert_problem(client.patch("/videos/none", json={"label": "x"}), 404, "not_found", "none")
     assert_problem(client.delete("/videos/none"), 404, "not_found", "none")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -13,27 +12,12 @@ import torch
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, film
 
+from app.decoding import decode_query
 from app.footage import all_videos, corpus_of
-from app.query import Timings, encode_segments, read_query
 from app.session import Session
-from model.encoder import Encoder
 from model.features import Features
-from model.frontends.frontend import FrontEnd
-from model.latents import Latents
 from model.media import Limits
 from model.msvae import Modality
-
-
-@dataclass
-class Recorder:
-    """Stand where a query's session stands, with the real front-end, and keep what reaches the encoder."""
-
-    front_end: FrontEnd
-    seen: list[np.ndarray] = field(default_factory=list)
-
-    def latents(self, modality: Modality, features: np.ndarray) -> Latents:
-        self.seen.append(features)
-        return Latents(*(np.zeros((len(features), 1), np.float32) for _ in range(3)))
 
 
 def write_media(directory: Path) -> None:
@@ -43,11 +27,9 @@ def write_media(directory: Path) -> None:
     write_sound(directory / "c.mp3", np.stack([tone(2.7, 44100), tone(2.7, 44100, 900.0)], axis=1), 44100)
 
 
-def query_features(recorder: Recorder, path: Path, at_s: float, modality: Modality) -> np.ndarray:
+def query_features(session: Session, path: Path, at_s: float, modality: Modality) -> np.ndarray:
     """Return what a query for one second hands to the encoder."""
-    _, segments = read_query(path, Limits(), at_s, modality)
-    encode_segments(recorder.front_end, cast(Encoder, recorder), segments, modality, Timings())
-    (row,) = recorder.seen.pop()
+    (row,) = session.decoder.submit(decode_query, path, Limits(), at_s, modality).result().query.rows
     return cast(np.ndarray, row)
 
 
@@ -55,7 +37,6 @@ def check(library: Path) -> None:
     """Compare every second of every video on the three ways, and once more with the cache gone."""
     with Session.open(library, torch.device("cpu"), create=False) as session:
         corpus = corpus_of(session)
-        recorder = Recorder(session.front_end)
         compared = 0
         for number, video in enumerate(all_videos(session)):
             kept = Features.load(session.library.features_path(video.sha256, session.front_end.identity))
@@ -66,7 +47,7 @@ def check(library: Path) -> None:
                 modalities: list[tuple[Modality, bool]] = [("audio", kept.heard[row]), ("visual", kept.seen[row])]
                 for modality, there in modalities:
                     if there:
-                        asked = query_features(recorder, Path(video.path), start_s + 0.3, modality)
+                        asked = query_features(session, Path(video.path), start_s + 0.3, modality)
                         assert asked.tobytes() == getattr(kept, modality)[row].tobytes()
                         compared += 1
         assert compared == 6 + 6 + 3

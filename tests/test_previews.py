@@ -12,7 +12,7 @@ from media_samples import (
 )
 from PIL import Image
 
-from model.previews import encode_jpeg, encode_wav
+from model.previews import encode_jpeg, encode_png, encode_wav
 
 
 def test_previews_are_a_wav_and_a_jpeg() -> None:
@@ -23,3 +23,9 @@ def test_previews_are_a_wav_and_a_jpeg() -> None:
     for size, expected in (((960, 540), (480, 270)), ((64, 48), (64, 48))):
         image = Image.open(io.BytesIO(encode_jpeg(gradient(*size))))
         assert (image.format, image.size) == ("JPEG", expected)
+
+
+def test_a_png_is_the_picture_pixel_by_pixel() -> None:
+    """Nothing is scaled, nothing is lost."""
+    picture = gradient(32, 24)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_png(picture)))), picture)

@@ -91,7 +91,7 @@ def test_a_file_of_the_library_finds_its_own_second(client: TestClient, footage:
         assert (hit["file_name"], hit["start_s"]) == (footage[2].name, 3)
         assert hit["distance"] == pytest.approx(0, abs=1e-3)
         stages = set(answer.json()["timings_ms"])
-        assert stages == {"decode", "features", "encode", "search", "total"}
+        assert stages == {"decode", "features", "encode", "search", "rerank", "wait", "total"}
 
 
 def test_a_sound_is_asked_by_its_sound_and_a_picture_by_its_look(client: TestClient, tmp_path: Path) -> None:

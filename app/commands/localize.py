@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.localization import Direction, Place, localize
+from app.decoding import Direction, Place
+from app.localization import localize
 from app.schemas.search import LocalizeAnswer
 from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
 from model.media import Limits

@@ -10,6 +10,7 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
+from app.logs import configure_logs
 from app.server import create_app
 from app.settings import Settings
 from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
@@ -35,7 +36,7 @@ def serve(
     port: Annotated[int, typer.Option(envvar="ECHOLENS_PORT")] = 8000,
     device: DeviceOption = "auto",
 ) -> None:
-    """Serve a library over HTTP; beyond loopback the key ECHOLENS_API_KEY is required."""
+    """Serve a library over HTTP; beyond loopback a key is required (`echolens keys create`)."""
     try:
         settings = Settings(data=Path(library), host=host, port=port, device=device)
     except ValidationError as error:
@@ -45,4 +46,11 @@ def serve(
             err.print(given + problem["msg"].removeprefix("Value error, "), markup=False, soft_wrap=True)
         raise typer.Exit(USAGE) from error
     _check_free(settings)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="info")
+    configure_logs(settings.log)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # ours: a line per request, without its query
+        access_log=False,
+    )

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from app.footage import corpus_of
-from app.improvement import adopt
+from app.improvement import adopt, learn, report_of
 from app.terminal import (
     LIBRARY_DEFAULT,
     DeviceOption,
@@ -109,9 +109,8 @@ def _train_library(
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
-        front_end = (session.front_end.name, session.front_end.identity)
         with _epochs(None) as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
+            trained = learn(session, corpus, recipe, seed, resume, show)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:
@@ -134,9 +133,4 @@ def _finish(trained: Trained, save: Path | None) -> dict[str, Any]:
         err.print(f"[yellow]{warning}[/]")
     if save:
         trained.checkpoint.save(save)
-    training = trained.checkpoint.training
-    return {
-        "fingerprint": trained.checkpoint.fingerprint,
-        "checkpoint": str(save) if save else None,
-        **{k: training[k] for k in ("videos", "pairs", "epochs", "validation", "posterior")},
-    }
+    return report_of(trained) | {"checkpoint": str(save) if save else None}

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 
+from app.cursor import Cursor
+from app.decoding import inspect
+from app.etags import ORIGINAL, tag, unchanged
+from app.headers import ORIGINAL_POLICY, POLICY, is_playable
+from app.idempotency import IdempotencyKey, tell_job, token_of
 from app.labels import checked_annotation
+from app.openapi import UNCHANGED, binary
 from app.previews import Previews, original_of
-from app.schemas.footage import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer
+from app.schemas.footage import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.schemas.job import JobAnswer
 from app.service import Current
 from app.uploads import keep, plain_name
-from model.errors import EcholensError
-from model.media import Limits, open_medium
+from index.paging import Choice
+from model.errors import MediaError
+from model.media import Limits
 
 router = APIRouter(prefix="/videos", tags=["library"])
+ORIGINAL_ANSWERS = binary("*/*", statuses=(200, 206)) | UNCHANGED
 
 
 @router.post("", status_code=202, response_model=JobAnswer)
@@ -27,34 +35,41 @@ def post_video(
     label: Annotated[str | None, Form()] = None,
     event_start_s: Annotated[float | None, Form()] = None,
     event_end_s: Annotated[float | None, Form()] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> JobAnswer:
     """Take in a file; the answer names the job that ingests it, and the file is on the disk by then."""
     annotation = checked_annotation("", label, event_start_s, event_end_s, "the upload")
     name = plain_name(file)
     path = keep(file, service.session.library.media)
     try:
-        open_medium(path, Limits())
-    except EcholensError as error:
-        path.unlink()
-        raise type(error)(str(error).replace(path.name, name)) from error
-    job = service.jobs.ingest_upload(path, name, annotation)
-    response.headers["Location"] = f"/jobs/{job.job_id}"
-    return JobAnswer.of(job)
+        facts = service.session.decoder.submit(inspect, path, Limits()).result()  # its head alone is decoded
+        fields = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
+        token = token_of(idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
+        job, replayed = service.jobs.ingest_upload(path, name, annotation, token)
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, MediaError):
+            raise type(error)(str(error).replace(path.name, name)) from error
+        raise
+    if replayed:
+        path.unlink(missing_ok=True)
+    tell_job(response, job, replayed)
+    return JobAnswer.of(job, service.jobs.time_left_s(job.job_id))
 
 
 @router.get("", response_model=VideosAnswer)
-def get_videos(
-    service: Current, limit: Annotated[int, Query(ge=1, le=500)] = 100, after: str | None = None
-) -> VideosAnswer:
-    """List videos in the order they were added."""
-    catalogue = service.session.library.catalogue
-    videos = catalogue.videos(limit + 1, after)
-    page, more = videos[:limit], len(videos) > limit
-    return VideosAnswer(
-        videos=[VideoAnswer.of(v) for v in page],
-        total=catalogue.stats().videos,
-        next=page[-1].video_id if more else None,
-    )
+def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> VideosAnswer:
+    """List videos in the order they were added, page by page."""
+    choice = Choice(asked.label, asked.q)
+    cursor = Cursor.read(asked.cursor, choice) if asked.cursor is not None else None
+    position = cursor.trail.position if cursor else 0
+    page = service.session.library.catalogue.page(asked.limit, position, choice)
+    if cursor:
+        cursor.check(page)
+    following = None
+    if page.following is not None:
+        following = str(Cursor(page.catalogue_version, page.following, choice))
+    return VideosAnswer.of(page, following)
 
 
 @router.get("/{video_id}", response_model=VideoDetailAnswer)
@@ -83,15 +98,20 @@ def delete_video(service: Current, video_id: str) -> None:
         library.locate(video.path).unlink(missing_ok=True)
 
 
-@router.get("/{video_id}/original", response_class=FileResponse)
-def get_original(service: Current, video_id: str) -> FileResponse:
+@router.head("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS, name="head_original")
+@router.get("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS)
+def get_original(service: Current, request: Request, video_id: str) -> Response:
     """Send the file as it was taken in; `Range` is honoured."""
     library = service.session.library
     video = library.catalogue.video(video_id)
-    return FileResponse(
-        original_of(library, video_id),
+    path = original_of(library, video_id)
+    there = path.stat()
+    etag = tag(video.sha256, there.st_mtime_ns, there.st_size)  # a file that is ingested in place may be replaced
+    return unchanged(request, etag, ORIGINAL) or FileResponse(
+        path,
         media_type=video.media_type,
         filename=video.file_name,
-        content_disposition_type="inline",
-        headers={"X-Content-Type-Options": "nosniff"},
+        stat_result=there,
+        content_disposition_type="inline" if is_playable(video.media_type) else "attachment",
+        headers={POLICY: ORIGINAL_POLICY, "ETag": etag, **ORIGINAL},
     )

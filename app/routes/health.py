@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 
-from app.canary import canary
 from app.schemas.health import HealthAnswer
 from app.service import Current
 from model.errors import EcholensError, LibraryError
 
+MOST_CANARY_S = 8.0
 router = APIRouter(prefix="/health", tags=["health"])
 
 
@@ -25,15 +27,21 @@ async def get_live() -> HealthAnswer:
 
 
 @router.get("/ready", response_model=HealthAnswer)
-def get_ready(service: Current) -> HealthAnswer:
-    """Send a canary through front-end, model and index just now; 503 where it does not come through."""
+async def get_ready(service: Current) -> HealthAnswer:
+    """Send a canary through a worker, the model and the index just now; 503 where it does not come through."""
     session = service.session
     if not service.jobs.is_working():
         raise NotReady("the thread that does the jobs has ended: restart the service; the log says why")
     try:
-        spent_ms = canary(session)
+        async with asyncio.timeout(MOST_CANARY_S):
+            spent_ms = await service.line.canary()
     except EcholensError as error:
         raise NotReady(str(error)) from error
+    except TimeoutError as error:
+        raise NotReady(
+            f"a second of sound and a picture did not come through within {MOST_CANARY_S:g} s: the service is stuck, "
+            "or has far too much to do"
+        ) from error
     return HealthAnswer(
         status="ready",
         fingerprint=session.encoder.fingerprint,

@@ -2,21 +2,67 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from app.schemas.job import JobAnswer
-from app.service import Current
+from fastapi import APIRouter, Body, Query, Response
+
+from app.idempotency import IdempotencyKey, tell_job, token_of
+from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, TrainOrder
+from app.service import Current, Service
+from index.catalogue import Job, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
+@router.post("", status_code=202, response_model=JobDetailAnswer)
+def post_job(
+    service: Current,
+    order: Annotated[IngestOrder | TrainOrder, Body(discriminator="kind")],
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> JobDetailAnswer:
+    """Queue the ingest of a directory of the server, or a training."""
+    token = token_of(idempotency_key, "POST /jobs", **order.model_dump())
+    if isinstance(order, IngestOrder):
+        job, replayed = service.jobs.ingest_directory(order.path, order.labels, token)
+    else:
+        job, replayed = service.jobs.train(order.seed, order.recipe, order.epochs, token)
+    tell_job(response, job, replayed)
+    return _detail(service, job)
+
+
 @router.get("", response_model=list[JobAnswer])
-def get_jobs(service: Current) -> list[JobAnswer]:
-    """List all jobs, oldest first."""
-    return [JobAnswer.of(job) for job in service.session.library.catalogue.jobs()]
+def get_jobs(
+    service: Current,
+    state: JobState | None = None,
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
+    after: str | None = None,
+) -> list[JobAnswer]:
+    """List jobs, oldest first; all of them, or up to `limit` that follow the job `after`."""
+    jobs = service.session.library.catalogue.jobs(state, limit, after)
+    return [JobAnswer.of(job, service.jobs.time_left_s(job.job_id)) for job in jobs]
 
 
-@router.get("/{job_id}", response_model=JobAnswer)
-def get_job(service: Current, job_id: str) -> JobAnswer:
+@router.get("/{job_id}", response_model=JobDetailAnswer)
+def get_job(service: Current, job_id: str) -> JobDetailAnswer:
     """Describe a job."""
-    return JobAnswer.of(service.session.library.catalogue.job(job_id))
+    return _detail(service, service.session.library.catalogue.job(job_id))
+
+
+@router.delete("/{job_id}", response_model=JobDetailAnswer)
+def delete_job(service: Current, job_id: str) -> JobDetailAnswer:
+    """Cancel a job: a queued one ends at once, a running one at its next file or epoch. What came in stays."""
+    return _detail(service, service.jobs.cancel(job_id))
+
+
+@router.post("/{job_id}/retry", status_code=202, response_model=JobDetailAnswer)
+def post_retry(service: Current, job_id: str, response: Response) -> JobDetailAnswer:
+    """Queue a failed job anew, to go on where it was: once the disk has room, or the other writer is done."""
+    job = service.jobs.retry(job_id)
+    tell_job(response, job, replayed=False)
+    return _detail(service, job)
+
+
+def _detail(service: Service, job: Job) -> JobDetailAnswer:
+    messages = service.session.library.catalogue.queue.messages(job.job_id)
+    return JobDetailAnswer.of_messages(job, messages, service.jobs.time_left_s(job.job_id))

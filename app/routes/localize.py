@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Request, UploadFile
 
-from app.localization import Direction, Place, localize
+from app.decoding import Direction, Place
 from app.schemas.search import LocalizeAnswer
 from app.service import Current
 from app.uploads import query_file
@@ -15,8 +15,9 @@ router = APIRouter(tags=["search"])
 
 
 @router.post("/localize", response_model=LocalizeAnswer)
-def post_localize(
+async def post_localize(
     service: Current,
+    request: Request,
     video: Annotated[UploadFile, File(description="the clip to search in, at most 60 s")],
     direction: Annotated[Direction, Form(description="a2v: heard, where is it seen? v2a: the reverse")],
     query_start_s: Annotated[int | None, Form(description="the query begins here in the same clip")] = None,
@@ -24,7 +25,7 @@ def post_localize(
     query: Annotated[UploadFile | None, File(description="or a second file is the query")] = None,
 ) -> LocalizeAnswer:
     """Find where in a clip one sees what one hears, or hears what one sees."""
-    with query_file(video) as video_path, query_file(query) as query_path:
+    async with query_file(video, service.scratch) as video_path, query_file(query, service.scratch) as query_path:
         assert video_path is not None, "the upload is required"
         place = Place(video_path, direction, query_start_s, query_length_s, query_path)
-        return LocalizeAnswer.of(localize(service.session, place, service.query_limits))
+        return LocalizeAnswer.of(await service.attend(request, service.line.localize(place)))

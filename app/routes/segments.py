@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from pathlib import Path
 
-from app.previews import Previews
-from app.service import Current
+from fastapi import APIRouter, Request, Response
+
+from app.decoding import decode_preview
+from app.etags import PREVIEW, tag, unchanged
+from app.openapi import UNCHANGED, binary
+from app.previews import Make, Previews
+from app.service import Current, Service
+from index.catalogue import SegmentRow
 
 router = APIRouter(prefix="/segments", tags=["library"])
-CACHED = {"Cache-Control": "private, max-age=86400"}
+FRAME, SOUND = binary("image/jpeg") | UNCHANGED, binary("audio/wav") | UNCHANGED
 
 
-@router.get("/{segment_id}/frame.jpg", response_class=Response)
-def get_frame(service: Current, segment_id: int) -> Response:
+@router.head("/{segment_id}/frame.jpg", response_class=Response, responses=FRAME, name="head_frame")
+@router.get("/{segment_id}/frame.jpg", response_class=Response, responses=FRAME)
+def get_frame(service: Current, request: Request, segment_id: int) -> Response:
     """Send the frame of a second, at most 480 pixels a side."""
-    row = service.session.library.catalogue.segment(segment_id)
-    return Response(Previews(service.session.library, row.video_id).frame(row), 200, CACHED, "image/jpeg")
+    row, etag = _found(service, segment_id, "frame")
+    if row.seen and (answer := unchanged(request, etag, PREVIEW)):
+        return answer
+    content = Previews(service.session.library, row.video_id).frame(row, _maker(service))
+    return Response(content, 200, PREVIEW | {"ETag": etag}, "image/jpeg")
 
 
-@router.get("/{segment_id}/sound.wav", response_class=Response)
-def get_sound(service: Current, segment_id: int) -> Response:
+@router.head("/{segment_id}/sound.wav", response_class=Response, responses=SOUND, name="head_sound")
+@router.get("/{segment_id}/sound.wav", response_class=Response, responses=SOUND)
+def get_sound(service: Current, request: Request, segment_id: int) -> Response:
     """Send the sound of a second, 16 kHz mono."""
-    row = service.session.library.catalogue.segment(segment_id)
-    return Response(Previews(service.session.library, row.video_id).sound(row), 200, CACHED, "audio/wav")
+    row, etag = _found(service, segment_id, "sound")
+    if row.heard and (answer := unchanged(request, etag, PREVIEW)):
+        return answer
+    content = Previews(service.session.library, row.video_id).sound(row, _maker(service))
+    return Response(content, 200, PREVIEW | {"ETag": etag}, "audio/wav")
+
+
+def _found(service: Service, segment_id: int, kind: str) -> tuple[SegmentRow, str]:
+    """Return a second and the tag of its preview: the content that it is made of, which second, and what of it."""
+    catalogue = service.session.library.catalogue
+    row = catalogue.segment(segment_id)
+    return row, tag(catalogue.video(row.video_id).sha256, row.start_s, kind)
+
+
+def _maker(service: Service) -> Make:
+    """Make previews that are gone where queries are decoded."""
+
+    def make(original: Path, start_s: int, directory: Path) -> None:
+        service.session.decoder.submit(decode_preview, original, start_s, directory).result()
+
+    return make

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
 from app.schemas.answering import Answering
-from index.catalogue import SegmentRow, Video
+
+if TYPE_CHECKING:
+    from index.catalogue import SegmentRow, Video
+    from index.paging import Page
 
 
 class SegmentAnswer(Answering):
@@ -56,12 +63,32 @@ class VideoDetailAnswer(VideoAnswer):
         return VideoDetailAnswer(**VideoAnswer.of(video).model_dump(), segments=segments)
 
 
+class VideosQuery(Answering):
+    """The parameters of GET /videos."""
+
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str | None = Field(None, description="`next` of the page before, with the same label and q")
+    label: str | None = Field(None, description="videos with this label")
+    q: str | None = Field(None, description="videos with this in the file name; A-Z are a-z")
+
+
 class VideosAnswer(Answering):
-    """A page of videos; `next` goes into `after` of the next request, null at the end."""
+    """A page of videos; `next` goes into `cursor` of the next request, null at the end; `total` counts all pages."""
 
     videos: list[VideoAnswer]
     total: int
     next: str | None
+    catalogue_version: int
+
+    @staticmethod
+    def of(page: Page, following: str | None) -> VideosAnswer:
+        """Write a page out."""
+        return VideosAnswer(
+            videos=[VideoAnswer.of(video) for video in page.videos],
+            total=page.chosen,
+            next=following,
+            catalogue_version=page.catalogue_version,
+        )
 
 
 class LabelChange(Answering):

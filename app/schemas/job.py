@@ -1,11 +1,46 @@
-"""What /jobs answers."""
+"""What /jobs takes and answers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.answering import Answering
-from index.catalogue import Job
+
+if TYPE_CHECKING:
+    from index.catalogue import Job, JobMessage
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestOrder(_Order):
+    """Take in a file or directory of the server, with the labels of a CSV there."""
+
+    kind: Literal["ingest"]
+    path: str = Field(min_length=1, max_length=4096, description="absolute, below one of ECHOLENS_INGEST_ROOTS")
+    labels: str | None = Field(
+        None, min_length=1, max_length=4096, description="a CSV there: file,label[,event_start_s,event_end_s]"
+    )
+
+
+class TrainOrder(_Order):
+    """Learn from the library; the new model serves if it is better on held-out videos."""
+
+    kind: Literal["train"]
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    recipe: Literal["default", "published"] = "default"
+    epochs: int | None = Field(None, ge=1, le=1000, description="other than the recipe's")
+
+
+class JobErrorAnswer(Answering):
+    """Why a file of a job could not be taken in."""
+
+    file_name: str
+    code: str
+    detail: str
 
 
 class JobAnswer(Answering):
@@ -14,12 +49,36 @@ class JobAnswer(Answering):
     job_id: str
     kind: str
     state: str
-    progress: float
+    cancelling: bool = Field(description="it was cancelled and ends at its next file or epoch")
+    progress: float = Field(description="0..1, of files or of training's epochs")
+    time_left_s: float | None = Field(description="at the pace so far; null where that is not known")
+    error_count: int
     result: dict[str, Any]
     created_at: str
     updated_at: str
 
     @staticmethod
-    def of(job: Job) -> JobAnswer:
+    def of(job: Job, time_left_s: float | None = None) -> JobAnswer:
         """Write a job out."""
-        return JobAnswer(**{name: getattr(job, name) for name in JobAnswer.model_fields})
+        return JobAnswer(**_fields(job, time_left_s))
+
+
+class JobDetailAnswer(JobAnswer):
+    """A piece of work, and what it met: at most 1000 errors and 1000 notes."""
+
+    errors: list[JobErrorAnswer]
+    notes: list[str]
+
+    @staticmethod
+    def of_messages(job: Job, messages: list[JobMessage], time_left_s: float | None) -> JobDetailAnswer:
+        """Write a job out with its messages."""
+        errors = [
+            JobErrorAnswer(file_name=m.file_name, code=m.code, detail=m.detail) for m in messages if m.code is not None
+        ]
+        notes = [f"{m.file_name}: {m.detail}" if m.file_name else m.detail for m in messages if m.code is None]
+        return JobDetailAnswer(**_fields(job, time_left_s), errors=errors, notes=notes)
+
+
+def _fields(job: Job, time_left_s: float | None) -> dict[str, Any]:
+    fields = {name: getattr(job, name) for name in JobAnswer.model_fields if name != "time_left_s"}
+    return fields | {"time_left_s": None if time_left_s is None else round(time_left_s, 1)}

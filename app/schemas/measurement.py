@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
-from app.measurement import Measurement
 from app.schemas.answering import Answering
-from model.evaluation import Interval, Report
+
+if TYPE_CHECKING:
+    from app.measurement import Measurement
+    from model.evaluation import Interval, Report
 
 
 class IntervalAnswer(Answering):

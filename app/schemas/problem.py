@@ -6,9 +6,9 @@ from pydantic import BaseModel
 
 
 class ProblemAnswer(BaseModel):
-    """An error (RFC 9457); `code` is stable, `detail` says what was given, what was expected, what to do."""
+    """An error (RFC 9457): `type` leads to what the stable `code` means, `detail` says what to do here."""
 
-    type: str = "about:blank"
+    type: str
     title: str
     status: int
     code: str

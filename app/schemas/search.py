@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from app.localization import Found
-from app.retrieval import Answer, Hit
 from app.schemas.answering import Answering
+
+if TYPE_CHECKING:
+    from app.localization import Found
+    from app.retrieval import Answer, Hit
 
 
 class Parts(Answering):

@@ -1,0 +1,86 @@
+"""How much is taken on at once: what is beyond gets a polite no before its body is read."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.metrics import Metrics
+from app.problems import problem
+from model.errors import SlowBody
+
+QUESTIONS = ("/retrieve", "/retrieve/batch", "/localize", "/generate")
+UPLOADS = ("/videos",)
+MEMORY = 0.1  # weight of the latest request in the mean duration
+LONGEST_WAIT_S = 30
+
+
+class Gate:
+    """Let at most `most` requests in at once."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.inside = most, 0
+        self._mean_s = 0.0
+
+    def left(self, spent_s: float) -> None:
+        """Count a request out, which took so long."""
+        self.inside -= 1
+        self._mean_s += MEMORY * (spent_s - self._mean_s)
+
+    @property
+    def wait_s(self) -> int:
+        """Return after how many seconds it is worth asking again: about what a request inside takes."""
+        return min(LONGEST_WAIT_S, max(1, math.ceil(self._mean_s)))
+
+
+class Admission:
+    """Count the requests that cost something, questions and uploads apart; no body may dawdle."""
+
+    def __init__(self, app: ASGIApp, gates: Mapping[str, Gate], most_idle_s: float, metrics: Metrics) -> None:
+        """`gates` by the path that is POSTed to; `most_idle_s`: between two pieces of a body."""
+        self._app, self._gates, self._most_idle_s, self._metrics = app, gates, most_idle_s, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let in or refuse."""
+        gate = self._gates.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if gate is None:
+            await self._app(scope, self._brisk(receive), send)
+        elif gate.inside >= gate.most:
+            self._metrics.count_refused("busy")
+            detail = (
+                f"{gate.inside} such requests are being answered already, at most {gate.most} expected at once: "
+                f"ask again in {gate.wait_s} s"
+            )
+            answer = problem(429, "busy", detail, headers={"Retry-After": str(gate.wait_s), "Connection": "close"})
+            await answer(scope, receive, send)
+        else:
+            gate.inside += 1
+            started = time.monotonic()
+            try:
+                await self._app(scope, self._brisk(receive), send)
+            finally:
+                gate.left(time.monotonic() - started)
+
+    def _brisk(self, receive: Receive) -> Receive:
+        """Give up on a body of which nothing comes for a while."""
+        complete = False
+
+        async def brisk() -> Message:
+            nonlocal complete
+            if complete:  # what comes now is the client's hanging up, whenever that is
+                return await receive()
+            try:
+                async with asyncio.timeout(self._most_idle_s):
+                    message = await receive()
+            except TimeoutError:
+                raise SlowBody(
+                    f"nothing of the body came for {self._most_idle_s:g} s: send it without pauses"
+                ) from None
+            complete = not message.get("more_body", False)
+            return message
+
+        return brisk

@@ -1,0 +1,40 @@
+"""A request's work lasts as long as somebody waits for it, and no longer than its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from model.errors import ClientGone, PastDeadline
+
+T = TypeVar("T")
+
+
+async def attended(request: Request, work: Coroutine[Any, Any, T], limit_s: float) -> T:
+    """Return what `work` returns; it is cancelled when the client hangs up or the time is over.
+
+    What a decoding process has begun is finished in vain; what waits for its turn is dropped. The body must have been
+    read. Raises ClientGone, PastDeadline.
+    """
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait((task, gone), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if gone.done():
+            raise ClientGone("the client hung up before it had an answer")
+        raise PastDeadline(
+            f"no answer within {limit_s:g} s, the limit of one request: the service is too busy for this question; "
+            "ask again later, or for less"
+        )
+    finally:
+        gone.cancel()
+        task.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

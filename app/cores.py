@@ -1,0 +1,17 @@
+"""How many cores there are to use."""
+
+from __future__ import annotations
+
+import os
+
+MOST_DECODERS = 8
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def spare_cores() -> int:
+    """Return how many decoders a service should have: a core each, but one for itself; at least 1, at most 8."""
+    return max(1, min(MOST_DECODERS, usable_cores() - 1))

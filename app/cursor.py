@@ -1,0 +1,68 @@
+"""Where a listing goes on: an opaque word that is bound to what the library was when it was given out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import astuple, dataclass
+from hashlib import sha256
+
+from index.catalogue import LARGEST_ID
+from index.paging import Choice, Page, Trail
+from model.errors import LibraryBusy, QueryError
+
+
+class BadCursor(QueryError):
+    """A cursor that this service did not give out, or not for this list."""
+
+    code = "cursor"
+
+
+class CursorExpired(LibraryBusy):
+    """The pages before are no longer the beginning of the list."""
+
+    code = "cursor_expired"
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Remember how far a list of chosen videos was read, and at which catalogue version."""
+
+    version: int
+    trail: Trail
+    choice: Choice
+
+    def __str__(self) -> str:
+        """Write it as a word of A-Z, a-z, 0-9, - and _."""
+        fields = [self.version, *astuple(self.trail), _digest(self.choice)]
+        return base64.urlsafe_b64encode(json.dumps(fields, separators=(",", ":")).encode()).decode().rstrip("=")
+
+    @staticmethod
+    def read(word: str, choice: Choice) -> Cursor:
+        """Read what `str` wrote. Raises BadCursor for anything else, and where another list is asked for."""
+        try:
+            padded = word + "=" * (-len(word) % 4)
+            *numbers, digest = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if len(numbers) != 4 or not all(type(n) is int and 0 <= n <= LARGEST_ID for n in numbers):
+                raise ValueError("four whole numbers expected")
+        except (ValueError, TypeError, RecursionError, binascii.Error) as error:
+            raise BadCursor(
+                "a cursor that this service did not give out: take `next` of an answer as it is, or leave it out "
+                "to begin at the first page"
+            ) from error
+        if digest != _digest(choice):
+            raise BadCursor("a cursor of another list given: keep label and q as they were on the page before")
+        return Cursor(numbers[0], Trail(*numbers[1:]), choice)
+
+    def check(self, page: Page) -> None:
+        """Raise CursorExpired where what was read before the page is not what comes before it now."""
+        if page.before != self.trail or page.catalogue_version < self.version:
+            raise CursorExpired(
+                f"videos on the pages before were deleted or labelled anew since version {self.version} of the "
+                f"library, which is at {page.catalogue_version}: begin again without a cursor"
+            )
+
+
+def _digest(choice: Choice) -> str:
+    return sha256(json.dumps(astuple(choice)).encode()).hexdigest()[:8]

@@ -1,0 +1,19 @@
+"""What a client has already: content is named by a strong entity tag, and not sent twice (RFC 9110, 8.8.3)."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+PREVIEW = {"Cache-Control": "private, max-age=86400"}  # a second's preview never changes
+ORIGINAL = {"Cache-Control": "private, no-cache"}  # a file may be replaced where it lies: ask each time
+
+
+def tag(*identity: object) -> str:
+    """Return the strong entity tag of what the parts identify."""
+    return f'"{"-".join(str(part) for part in identity)}"'
+
+
+def unchanged(request: Request, etag: str, headers: dict[str, str]) -> Response | None:
+    """Return 304 where the client names the tag in If-None-Match, else None."""
+    given = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    return Response(None, 304, headers | {"ETag": etag}) if etag in given or "*" in given else None

@@ -1,0 +1,78 @@
+"""What every answer tells a browser, so that nothing of the service runs or is shown where it should not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = "Content-Security-Policy"
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    POLICY: "default-src 'none'; frame-ancestors 'none'",  # an answer is data; the page and the originals say more
+}
+# A file of anybody's, opened in a tab: it may be played and seen, and nothing in it may run.
+# Its origin stays (`allow-same-origin`), or the player could not fetch the rest of the file; without `allow-scripts`
+# nobody is there to use it.
+ORIGINAL_POLICY = (
+    "sandbox allow-same-origin; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'none'"
+)
+
+
+class SecurityHeaders:
+    """Put the headers on every answer that does not set them itself."""
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        self._app, self._origins = app, origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and add to the answer's head."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        foreign = Headers(scope=scope).get("origin") in self._origins
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in ALWAYS.items():
+                    headers.setdefault(name, value)
+                if not foreign:
+                    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def is_playable(media_type: str) -> bool:
+    """Say whether a browser shows or plays a file of this kind and runs nothing in it."""
+    return media_type.startswith(("audio/", "video/", "image/")) and not media_type.endswith("xml")
+
+
+def page_policy(html: str) -> str:
+    """Return the policy under which a page runs its own inline script and style and no other."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {_hashes('script', html)}",
+            f"style-src {_hashes('style', html)}",
+            "img-src 'self' blob: data:",  # data: is the empty icon
+            "media-src 'self' blob:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _hashes(tag: str, html: str) -> str:
+    blocks = re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", html, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(block.encode()).digest()).decode() for block in blocks)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)

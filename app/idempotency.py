@@ -1,0 +1,38 @@
+"""A request that may come twice and is done once: the header Idempotency-Key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from fastapi import Header, Response
+
+from index.records import IdempotencyToken, Job
+
+REPLAYED = "Idempotency-Replayed"
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=128,
+        pattern=r"^[ -~]*$",
+        description="of the client's choice: the same key with the same content within 24 h answers the same job",
+    ),
+]
+
+
+def token_of(key: str | None, route: str, **content: Any) -> IdempotencyToken | None:
+    """Return what tells one request from another; None where the client gave no key."""
+    if key is None:
+        return None
+    asked = json.dumps([route, content], sort_keys=True)
+    return IdempotencyToken(key, hashlib.sha256(asked.encode()).hexdigest())
+
+
+def tell_job(response: Response, job: Job, replayed: bool) -> None:
+    """Say where a job is found, and whether the same request made it before."""
+    response.headers["Location"] = f"/jobs/{job.job_id}"
+    if replayed:
+        response.headers[REPLAYED] = "true"

@@ -1,0 +1,171 @@
+"""Ingest as a job: an upload, or a directory of the server, which goes on where it was."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from app.ingest import Outcome, Source, ingest
+from app.ingest_roots import IngestRoots, Listing
+from app.labels import read_labels
+from app.lane import Ended, Running
+from app.session import Session
+from index.catalogue import Job, JobMessage
+from model.corpus import Annotation
+from model.errors import LibraryBusy, NotAllowed, QueryError
+from model.media import FOOTAGE
+
+BUSY_RETRY_S = 2.0
+GIVE_WAY_S = 0.2
+STATES = ("added", "known", "failed")
+
+
+def upload_payload(reference: str, file_name: str, annotation: Annotation) -> dict[str, Any]:
+    """Return what the job of an upload must know; `reference` names the file as `Library.reference` does."""
+    return {
+        "path": reference,
+        "file_name": file_name,
+        "label": annotation.label,
+        "event_start_s": annotation.event_start_s,
+        "event_end_s": annotation.event_end_s,
+    }
+
+
+def directory_payload(path: Path, labels: Path | None) -> dict[str, Any]:
+    """Return what the job of a directory must know; `after` comes to it: the last file that is finished."""
+    return {"directory": str(path), "labels": None if labels is None else str(labels)}
+
+
+class IngestWork:
+    """Take in what ingest jobs name; let go of the library's lock while `writer_wanted` is set."""
+
+    kind: ClassVar[str] = "ingest"
+
+    def __init__(self, session: Session, roots: tuple[Path, ...], writer_wanted: threading.Event) -> None:
+        self._session, self._writer_wanted = session, writer_wanted
+        self.roots = IngestRoots(roots, session.library.directory.resolve())
+
+    def do(self, running: Running) -> Ended | None:
+        """Ingest an upload or a directory."""
+        return self._directory(running) if "directory" in running.job.payload else self._upload(running)
+
+    def tidy(self, job: Job) -> None:
+        """Remove an upload that no video has taken, unless its job failed through no fault of the file."""
+        reference = job.payload.get("path")
+        if reference is None or (job.state == "failed" and job.result.get("state") != "failed"):
+            return
+        library = self._session.library
+        path = library.locate(reference)
+        if not library.catalogue.names_file(library.reference(path)):
+            path.unlink(missing_ok=True)
+
+    def _upload(self, running: Running) -> Ended | None:
+        payload = running.job.payload
+        annotation = Annotation("", payload["label"], payload["event_start_s"], payload["event_end_s"])
+        path = self._session.library.locate(payload["path"])
+        source = Source(path, payload["file_name"], annotation, uploaded=True)
+        outcomes: list[Outcome] = []
+        if not self._take_in(running, [source], outcomes.append):
+            return None
+        (outcome,) = outcomes
+        result = {name: getattr(outcome, name) for name in ("state", "video_id", "note", "code", "detail")}
+        messages = _messages(payload["file_name"], outcome)
+        return Ended("failed" if outcome.state == "failed" else "done", result, messages)
+
+    def _directory(self, running: Running) -> Ended | None:
+        payload = running.job.payload
+        directory = self.roots.real_path(payload["directory"])  # once more: the setting or a link may have changed
+        labels = payload["labels"]
+        annotations = {} if labels is None else read_labels(self.roots.real_path(labels))
+        listing = self.roots.list(directory)
+        if not (listing.files or listing.outside):
+            raise QueryError(f"no file found at {directory}; name a directory of media, or a file")
+        if "after" not in payload:
+            self._begin(running, directory, listing, annotations)
+        return self._go_on(running, directory, listing, annotations)
+
+    def _begin(self, running: Running, directory: Path, listing: Listing, annotations: dict[Path, Annotation]) -> None:
+        """Say what is passed over, once."""
+        messages = [
+            JobMessage(
+                _name(path, directory),
+                NotAllowed.code,
+                "a link out of the directories that ECHOLENS_INGEST_ROOTS names given, a file in them expected",
+            )
+            for path in listing.outside
+        ]
+        unused = sorted(set(annotations) - {listed for listed, _ in listing.files})
+        if unused:
+            text = f"{len(unused)} labelled files are not among those found, such as {_printable(unused[0].name)}"
+            messages.append(JobMessage("", None, text))
+        result = dict.fromkeys(STATES, 0) | {"failed": len(listing.outside)}
+        running.report(0.0, result, running.job.payload | {"after": ""}, messages)
+
+    def _go_on(
+        self, running: Running, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
+    ) -> Ended | None:
+        payload, counts = running.job.payload, Counter({state: running.result.get(state, 0) for state in STATES})
+        after = payload.get("after")
+        left = [f for f in listing.files if not after or f[0].relative_to(directory) > Path(after)]
+        names = iter([listed for listed, _ in left])
+        total = counts.total() + len(left)
+
+        def done(outcome: Outcome) -> None:
+            listed = next(names)
+            counts[outcome.state] += 1
+            running.report(
+                counts.total() / total,
+                {"files": total, **counts},
+                payload | {"after": str(listed.relative_to(directory))},
+                _messages(_name(listed, directory), outcome),
+            )
+
+        sources = [Source(real, listed.name, annotations.get(listed)) for listed, real in left]
+        if not self._take_in(running, sources, done):
+            return None
+        return Ended("done", {"files": total, **counts})
+
+    def _take_in(self, running: Running, sources: Sequence[Source], done: Callable[[Outcome], None]) -> bool:
+        """Ingest files in order, while no other writes; say whether all are in, rather than interrupted."""
+        finished = 0
+
+        def count(outcome: Outcome) -> None:
+            nonlocal finished
+            finished += 1
+            done(outcome)
+
+        while finished < len(sources):
+            if running.interrupted:
+                return False
+            try:
+                ingest(self._session, self._undisturbed(running, sources[finished:]), FOOTAGE, count, decoders=1)
+            except LibraryBusy:
+                running.wait(BUSY_RETRY_S)
+            while self._writer_wanted.is_set() and not running.wait(GIVE_WAY_S):
+                pass
+        return True
+
+    def _undisturbed(self, running: Running, sources: Sequence[Source]) -> Iterator[Source]:
+        """Yield files until the job is to end, or a model waits to be swapped in."""
+        for source in sources:
+            if running.interrupted or self._writer_wanted.is_set():
+                return
+            yield source
+
+
+def _messages(file_name: str, outcome: Outcome) -> tuple[JobMessage, ...]:
+    if outcome.state == "failed":
+        return (JobMessage(file_name, outcome.code, outcome.detail or ""),)
+    return () if outcome.note is None else (JobMessage(file_name, None, outcome.note),)
+
+
+def _name(path: Path, directory: Path) -> str:
+    """Return a file's name below a directory; bytes of it that are no text become question marks."""
+    return _printable(path.name if path == directory else str(path.relative_to(directory)))
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="replace").decode()

@@ -1,0 +1,195 @@
+"""A lane: one thread that does the jobs of one kind, the oldest first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from app.logs import event
+from index.catalogue import Catalogue, Job, JobMessage
+from model.errors import EcholensError, LibraryError
+
+log = logging.getLogger("echolens")
+REFUSED_RETRY_S = 2.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Say how a job ended, with what result and last messages."""
+
+    state: Literal["done", "failed"]
+    result: dict[str, Any]
+    messages: tuple[JobMessage, ...] = ()
+
+
+class Running:
+    """What the work on a job knows of its lane: whether it is to end, and where it says how far it is."""
+
+    def __init__(self, catalogue: Catalogue, job: Job) -> None:
+        self.job, self.result, self.cancelled = job, job.result, False
+        self._catalogue = catalogue
+        self._interrupted = threading.Event()
+        self._began_s = self._reported_s = time.monotonic()
+        self._progress = job.progress
+
+    @property
+    def interrupted(self) -> bool:
+        """Say whether the job is to end, cancelled or because the service stops."""
+        return self._interrupted.is_set()
+
+    def interrupt(self, cancelled: bool) -> None:
+        """Ask the work to end at the next place where it can."""
+        self.cancelled = self.cancelled or cancelled
+        self._interrupted.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, but not once the job is to end; say whether it is."""
+        return self._interrupted.wait(seconds)
+
+    def report(
+        self,
+        progress: float | None = None,
+        result: dict[str, Any] | None = None,
+        payload: dict[str, Any] | None = None,
+        messages: Iterable[JobMessage] = (),
+    ) -> None:
+        """Write down how far the job is. Raises LibraryError, as on a full disk."""
+        self._catalogue.update_job(
+            self.job.job_id, progress=progress, result=result, payload=payload, messages=messages
+        )
+        self.result = self.result if result is None else result
+        if progress is not None:
+            self._progress, self._reported_s = progress, time.monotonic()
+
+    def time_left_s(self) -> float | None:
+        """Return how long the rest takes at the pace so far; None before there is one."""
+        made = self._progress - self.job.progress
+        if made <= 0:
+            return None
+        at_report = (self._reported_s - self._began_s) * (1 - self._progress) / made
+        return max(0.0, at_report - (time.monotonic() - self._reported_s))
+
+
+class Work(Protocol):
+    """Do jobs of one kind."""
+
+    kind: ClassVar[str]
+
+    def do(self, running: Running) -> Ended | None:
+        """Do a job, from where it was; None if it was interrupted. An EcholensError fails it."""
+        ...
+
+    def tidy(self, job: Job) -> None:
+        """Remove what nobody needs once a job has ended."""
+        ...
+
+
+class Lane:
+    """Do the queued jobs of one kind, one after the other, until stopped."""
+
+    def __init__(self, catalogue: Catalogue, work: Work) -> None:
+        self._catalogue, self._work = catalogue, work
+        self._running: Running | None = None
+        self._lock = threading.Lock()  # what begins, ends and cancels a job: none is begun unseen
+        self._stopping, self._woken = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._live, name=f"{work.kind} jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that a job was queued."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Ask the job at hand to end, and begin no other; `join` waits for that."""
+        with self._lock:
+            self._stopping.set()
+            if self._running is not None:
+                self._running.interrupt(cancelled=False)
+        self._woken.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of a lane that was stopped."""
+        self._thread.join(max(0.0, timeout_s))
+
+    def is_alive(self) -> bool:
+        """Say whether its thread is there."""
+        return self._thread.is_alive()
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job of this kind: a queued one at once, a running one soon. Raises NotFound, JobEnded."""
+        with self._lock:
+            job = self._catalogue.queue.cancel(job_id)
+            if self._running is not None and self._running.job.job_id == job_id:
+                self._running.interrupt(cancelled=True)
+        if job.state == "cancelled":
+            self._work.tidy(job)
+        return job
+
+    def time_left_s(self, job_id: str) -> float | None:
+        """Return how long a job takes yet; None if it does not run, or that is not known."""
+        running = self._running
+        return running.time_left_s() if running is not None and running.job.job_id == job_id else None
+
+    def _live(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                running = self._begin()
+            except LibraryError:
+                log.exception("the queue of jobs cannot be used; it is tried again")
+                self._stopping.wait(REFUSED_RETRY_S)
+                continue
+            if running is not None:
+                self._do(running)
+            elif not self._stopping.is_set():
+                self._woken.wait()
+
+    def _begin(self) -> Running | None:
+        with self._lock:
+            job = None if self._stopping.is_set() else self._catalogue.queue.begin(self._work.kind)
+            self._running = None if job is None else Running(self._catalogue, job)
+            return self._running
+
+    def _do(self, running: Running) -> None:
+        _tell(running.job)
+        try:
+            ended = self._work.do(running)
+        except EcholensError as error:
+            ended = Ended("failed", running.result | {"code": error.code, "detail": str(error)})
+        except Exception:
+            log.exception("job %s failed in a way that was not foreseen", running.job.job_id)
+            unforeseen = {"code": "internal", "detail": "not foreseen; the log has it"}
+            ended = Ended("failed", running.result | unforeseen)
+        try:
+            job = self._end(running, ended)
+            _tell(job)
+            if job.state != "queued":
+                self._work.tidy(job)
+        except Exception:  # such as a full disk: it is taken up at the next start
+            log.exception("job %s could not be ended", running.job.job_id)
+
+    def _end(self, running: Running, ended: Ended | None) -> Job:
+        job_id = running.job.job_id
+        with self._lock:
+            self._running = None
+            if ended is None:
+                return self._catalogue.update_job(job_id, state="cancelled" if running.cancelled else "queued")
+            return self._catalogue.update_job(
+                job_id,
+                state=ended.state,
+                progress=1.0 if ended.state == "done" else None,
+                result=ended.result,
+                messages=ended.messages,
+            )
+
+
+def _tell(job: Job) -> None:
+    fields = {"job_id": job.job_id, "kind": job.kind, "state": job.state, "code": job.result.get("code")}
+    log.info("job %s (%s) is %s", job.job_id, job.kind, job.state, extra=event("job", **fields))

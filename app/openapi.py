@@ -1,0 +1,70 @@
+"""The service's description of itself (OpenAPI 3.1): what each route takes, answers and refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from app.schemas.problem import ProblemAnswer
+
+PROBLEM = "application/problem+json"
+Answers = dict[int | str, dict[str, Any]]
+PROBLEMS: Answers = {
+    "4XX": {"model": ProblemAnswer, "description": "A problem of what was asked, or of the load (docs/errors.md)"},
+    "5XX": {"model": ProblemAnswer, "description": "A problem of the service (docs/errors.md)"},
+}
+TAGS = [
+    {"name": "search", "description": "Ask by a sound, a picture, a video at a second, or a second of the library."},
+    {"name": "library", "description": "The footage, its labels, previews and latents."},
+    {"name": "jobs", "description": "Work that outlasts its request."},
+    {"name": "measurement", "description": "How good the answers are."},
+    {"name": "health", "description": "Is the process alive, does the line work, how busy is it?"},
+]
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "a key of the service, where it needs one"},
+    "basic": {"type": "http", "scheme": "basic", "description": "the key as the password, as browsers ask for it"},
+}
+
+
+UNCHANGED: Answers = {304: {"description": "What If-None-Match names is what is there"}}
+
+
+def binary(*media_types: str, statuses: tuple[int, ...] = (200,)) -> Answers:
+    """Describe answers of bytes."""
+    content = {name: {"schema": {"type": "string", "format": "binary"}} for name in media_types}
+    return {status: {"description": "The bytes", "content": content} for status in statuses}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation as its function."""
+    return route.name
+
+
+class Described(FastAPI):
+    """An application that describes itself without leaving anything out."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description, made once."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            for path in schema["paths"].values():
+                for method, operation in path.items():
+                    _complete(method, operation)
+            schema["components"]["securitySchemes"] = SECURITY
+            schema["security"] = [{name: []} for name in SECURITY] + [{}]
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    """Sum an operation up by its docstring's first line, and give problems the type that they come with."""
+    operation["summary"], _, rest = operation.pop("description").partition("\n")
+    if rest.strip():
+        operation["description"] = rest.strip()
+    for status, response in operation["responses"].items():
+        if method == "head":
+            response.pop("content", None)
+        elif status in PROBLEMS:
+            response["content"] = {PROBLEM: response["content"]["application/json"]}

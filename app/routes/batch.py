@@ -1,0 +1,58 @@
+"""POST /retrieve/batch."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, UploadFile
+from pydantic import Field
+
+from app.batch_retrieval import retrieve_batch
+from app.problems import problem_of
+from app.retrieval import Answer, Question
+from app.routes.asked import MULTIPART, Asked
+from app.schemas.batch import BatchAnswer, BatchItem
+from app.schemas.search import RetrieveAnswer
+from app.service import Current
+from app.uploads import query_file
+from model.errors import EcholensError, QueryError
+
+router = APIRouter(tags=["search"])
+
+
+class AskedByMany(Asked):
+    """Files, seconds of the library, or both are the queries."""
+
+    files: list[UploadFile] = Field([], description="sounds, pictures or videos as queries")
+    segment_ids: list[int] = Field([], description="seconds of the library as queries")
+
+
+@router.post("/retrieve/batch", response_model=BatchAnswer)
+async def post_batch(
+    service: Current,
+    request: Request,
+    asked: Annotated[AskedByMany, Form(media_type=MULTIPART)],
+) -> BatchAnswer:
+    """Retrieve for several queries alike; each gets its answer or its own problem, and none fails another."""
+    question, files, segment_ids = asked.question(service.settings), asked.files, asked.segment_ids
+    most, given = service.settings.most_batch, len(files) + len(segment_ids)
+    if not 1 <= given <= most:
+        raise QueryError(f"{given} queries given, 1 to {most} expected: give files, segment_ids or both")
+    async with AsyncExitStack() as held:
+        paths = [await held.enter_async_context(query_file(file, service.scratch)) for file in files]
+        questions = [replace(question, file=path) for path in paths]
+        questions += [replace(question, segment_id=segment_id) for segment_id in segment_ids]
+        outcomes = await service.attend(request, retrieve_batch(service.line, questions))
+    items = [_item(question, outcome) for question, outcome in zip(questions, outcomes, strict=True)]
+    return BatchAnswer(items=items, failed=sum(item.problem is not None for item in items))
+
+
+def _item(question: Question, outcome: Answer | EcholensError) -> BatchItem:
+    return BatchItem(
+        file_name=question.file.name if question.file else None,
+        segment_id=question.segment_id,
+        answer=RetrieveAnswer.of(outcome) if isinstance(outcome, Answer) else None,
+        problem=None if isinstance(outcome, Answer) else problem_of(outcome),
+    )

@@ -1,0 +1,63 @@
+"""What POST /generate answers."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Base64Bytes, Field
+
+from app.schemas.answering import Answering
+from app.schemas.search import QueryAnswer
+
+if TYPE_CHECKING:
+    from app.generation import Imagined
+
+
+class FeaturesAnswer(Answering):
+    """Features in the front-end's own units, flat, with the shape that they fill row by row."""
+
+    shape: list[int]
+    values: list[float]
+
+
+class PairAnswer(Answering):
+    """Both halves of a generated pair."""
+
+    audio: FeaturesAnswer
+    visual: FeaturesAnswer
+
+
+class GenerateAnswer(Answering):
+    """The answer of POST /generate; picture and sound are null where the front-end's features determine none."""
+
+    front_end: str
+    features: PairAnswer
+    frame_png: Base64Bytes | None = Field(description="base64 of a PNG")
+    sound_wav: Base64Bytes | None = Field(description="base64 of a WAV, one second at 16 kHz")
+    query: QueryAnswer
+    timings_ms: dict[str, float]
+
+    @staticmethod
+    def of(imagined: Imagined) -> GenerateAnswer:
+        """Write a generated pair out."""
+        generated = imagined.generated
+        return GenerateAnswer(
+            front_end=imagined.front_end,
+            features=PairAnswer(audio=_features(generated.audio), visual=_features(generated.visual)),
+            frame_png=_base64(generated.frame_png),
+            sound_wav=_base64(generated.sound_wav),
+            query=QueryAnswer(
+                modality=imagined.modality, uncertainty=imagined.uncertainty, fingerprint=imagined.fingerprint
+            ),
+            timings_ms=imagined.timings_ms,
+        )
+
+
+def _features(array: np.ndarray) -> FeaturesAnswer:
+    return FeaturesAnswer(shape=list(array.shape), values=array.ravel().tolist())
+
+
+def _base64(content: bytes | None) -> bytes | None:
+    return None if content is None else base64.b64encode(content)

@@ -1,0 +1,155 @@
+"""Training as a job: a process of its own, watched, begun again where it was if it dies."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from contextlib import suppress
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, ClassVar
+
+from app.lane import Ended, Running
+from app.session import Session
+from app.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
+from index.catalogue import Job, JobMessage
+from model.errors import LibraryError, TrainingError
+
+log = logging.getLogger("echolens")
+MOST_RESTARTS = 3
+POLL_S = 0.2
+END_S = 3.0
+
+
+def training_payload(seed: int, recipe: str, epochs: int | None) -> dict[str, Any]:
+    """Return what a training job must know; `epochs` None is as many as the recipe has."""
+    return {"seed": seed, "recipe": recipe, "epochs": epochs}
+
+
+class TrainingProcess:
+    """A process that trains, from its start to its end; raises EOFError once it has ended."""
+
+    def __init__(self, order: Order) -> None:
+        context = get_context("spawn")  # the service has threads: a fork of it could hang
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(target=work, args=(theirs, order), name="echolens-training", daemon=True)
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Return its process id."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how it ended, the negative of the signal that killed it; None while it runs."""
+        return self._process.exitcode
+
+    def hear(self, seconds: float) -> Message | None:
+        """Return what it says within so many seconds, if anything. EOFError once it is gone."""
+        try:
+            message: Message | None = self._ours.recv() if self._ours.poll(seconds) else None
+        except OSError as error:  # a connection that was reset
+            raise EOFError from error
+        return message
+
+    def end(self) -> None:
+        """End it: what it has learnt up to its last epoch is on the disk."""
+        self._process.terminate()
+        self._process.join(END_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self._ours.close()
+        self._process.close()
+
+
+class TrainingWork:
+    """Do training jobs; `writer_wanted` is set while a model waits to be swapped in."""
+
+    kind: ClassVar[str] = "train"
+
+    def __init__(self, session: Session, threads: int, writer_wanted: threading.Event) -> None:
+        self._session, self._threads, self._writer_wanted = session, threads, writer_wanted
+        self._process: TrainingProcess | None = None
+
+    @property
+    def places(self) -> Path:
+        """Return where what half-done jobs have learnt lies, a directory each."""
+        return self._session.library.cache / "training"
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id of the training at hand; None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def do(self, running: Running) -> Ended | None:
+        """Train in a process, in a new one if that is killed, three times at most."""
+        exit_code = None
+        for _ in range(1 + MOST_RESTARTS):
+            process = TrainingProcess(self._order(running.job))
+            self._process = process
+            try:
+                return self._follow(running, process)
+            except EOFError:
+                process.end()
+                exit_code = process.exit_code
+                log.warning("the process of job %s ended with %s: begun again", running.job.job_id, exit_code)
+            finally:
+                self._process = None
+                self._writer_wanted.clear()
+                process.end()
+                process.close()
+            if running.interrupted:
+                return None
+        raise TrainingError(
+            f"the training process was ended {1 + MOST_RESTARTS} times from outside, at last with {exit_code} (-9: "
+            "killed, as where memory is short): what was learnt is kept; give it more memory and try the job again"
+        )
+
+    def tidy(self, job: Job) -> None:
+        """Remove what was kept to go on from, unless the job failed and can be tried again."""
+        if job.state != "failed":
+            shutil.rmtree(self.places / job.job_id, ignore_errors=True)
+
+    def _order(self, job: Job) -> Order:
+        library, device = self._session.library.directory, str(self._session.device)
+        return Order(library, device, self.places / job.job_id, **job.payload, threads=self._threads)
+
+    def _follow(self, running: Running, process: TrainingProcess) -> Ended | None:
+        """Hear what the process says until its result, or until the job is to end. EOFError if it ends before."""
+        while not running.interrupted:
+            ended = self._heed(running, process.hear(POLL_S))
+            if ended is not None:
+                return ended
+        process.end()
+        with suppress(EOFError):
+            while (message := process.hear(0)) is not None:  # it may just have been done
+                if (ended := self._heed(running, message)) is not None:
+                    return ended
+        return None
+
+    def _heed(self, running: Running, message: Message | None) -> Ended | None:
+        if isinstance(message, Progress):
+            try:
+                running.report(max(message.share, running.job.progress))  # begun again, it reads features anew
+            except LibraryError:  # no reason to lose an hour of training
+                log.exception("the progress of job %s cannot be written", running.job.job_id)
+        elif isinstance(message, Waiting):
+            if message.waits:
+                self._writer_wanted.set()
+            else:
+                self._writer_wanted.clear()
+        elif isinstance(message, Finished):
+            return Ended("done", message.result, tuple(JobMessage("", None, note) for note in message.notes))
+        elif isinstance(message, Failed):
+            if message.unforeseen:
+                log.error("job %s failed: %s", running.job.job_id, message.unforeseen)
+            return Ended("failed", {"code": message.code, "detail": message.detail})
+        return None

@@ -1,0 +1,235 @@
+"""What runs in a training job's own process: train, judge, swap in; it can be killed at any moment and begun again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from threadpoolctl import threadpool_limits
+
+from app.footage import corpus_of
+from app.improvement import Adoption, adopt, learn, report_of
+from app.session import Session
+from index.disk import flush, refused, writing
+from model.corpus import Corpus
+from model.errors import EcholensError, LibraryBusy, LibraryError, TrainingError
+from model.recipe import Recipe, recipe_named
+from model.run import Epoch
+from model.training import Trained, count_runs
+
+NICENESS = 10
+OOM_SCORE = 500  # of 1000: where memory ends, the kernel is to take this process, not the service
+BUSY_RETRY_S = 0.5
+REPORT_S = 0.2
+# Of the progress 0..1: features are read before, latents written after.
+LEARNING = (0.05, 0.9)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Say what is to be trained; `place` is the job's own directory, `epochs` shortens the recipe."""
+
+    library: Path
+    device: str
+    place: Path
+    seed: int
+    recipe: str
+    epochs: int | None
+    threads: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Say how far the job is, 0..1."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Say whether the process waits for the library's writer lock."""
+
+    waits: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Hold the job's result, and what to note."""
+
+    result: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Say why it cannot go on; `unforeseen` is a traceback, for the log."""
+
+    code: str
+    detail: str
+    unforeseen: str | None = None
+
+
+Message = Progress | Waiting | Finished | Failed
+
+
+def work(connection: Connection, order: Order) -> None:
+    """Train as ordered, tell the service over the connection, and end with it."""
+    _be_modest(order.threads)
+    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    try:
+        connection.send(_train(order, connection.send))
+    except EcholensError as error:
+        if not isinstance(
+            error, LibraryError
+        ):  # begun again it would fail again: not even the choice of videos is kept
+            shutil.rmtree(order.place, ignore_errors=True)
+        connection.send(Failed(error.code, str(error)))
+    except Exception:
+        connection.send(Failed("internal", "not foreseen; the log has it", traceback.format_exc()))
+
+
+def _be_modest(threads: int) -> None:
+    """Leave the processor, and memory where it ends, to the service; Ctrl-C is for the service to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    with suppress(OSError):  # not on every system
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+def _end_with(connection: Connection) -> None:
+    """End this process when the service's end of the connection is gone, however that came."""
+    with suppress(EOFError, OSError):
+        connection.recv()
+    os._exit(1)
+
+
+def _train(order: Order, send: Callable[[Message], None]) -> Finished:
+    with Session.open(order.library, torch.device(order.device), create=False) as session:
+        steps = _Steps(send)
+        videos = max(1, session.library.catalogue.stats().videos)
+        corpus = _corpus(session, order.place, lambda read: steps.tell(LEARNING[0] * min(1.0, read / videos)))
+        trained = _learn(session, corpus, order, _Runs(order.place, count_runs(corpus), steps).tell)
+        written = 0
+
+        def step() -> None:
+            nonlocal written
+            written += 1
+            steps.tell(LEARNING[1] + (1 - LEARNING[1]) * min(1.0, written / videos))
+
+        adoption = _adopt(session, trained, order.place, step, send)
+    return Finished(_result(trained, adoption), trained.warnings)
+
+
+def _corpus(session: Session, place: Path, read: Callable[[int], None]) -> Corpus:
+    """Return the features of the videos that the job began with: others may have come since it was cut off.
+
+    If one of those is gone, what was learnt cannot be gone on from: the job begins afresh with what there is.
+    """
+    chosen_path = place / "videos.json"
+    try:
+        chosen = json.loads(chosen_path.read_text())
+        corpus = corpus_of(session, read, frozenset(chosen))
+        if list(corpus.video_ids) == chosen:
+            return corpus
+    except (OSError, ValueError, LibraryError):  # not begun yet, or cut off by a power failure, or none is left
+        pass
+    shutil.rmtree(place, ignore_errors=True)
+    corpus = corpus_of(session, read)
+    partial = chosen_path.with_suffix(".partial")
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(corpus.video_ids))
+        flush(partial)
+        os.replace(partial, chosen_path)
+    return corpus
+
+
+def _learn(session: Session, corpus: Corpus, order: Order, each_epoch: Callable[[Epoch], None]) -> Trained:
+    """Train, from where the job was cut off; a state that cannot be gone on from is thrown away."""
+    recipe, state = _recipe(order), order.place / "state"
+    try:
+        with writing(order.place):
+            try:
+                return learn(session, corpus, recipe, order.seed, state, each_epoch)
+            except TrainingError:
+                states = _states(order.place)
+                if not states:
+                    raise
+                for path in states:
+                    path.unlink()
+                return learn(session, corpus, recipe, order.seed, state, each_epoch)
+    except SafetensorError as error:  # a state that cannot be read is a TrainingError: this one cannot be written
+        raise refused(order.place, error) from error
+
+
+def _states(place: Path) -> list[Path]:
+    return sorted(place.glob("state.[0-9]*"))
+
+
+def _recipe(order: Order) -> Recipe:
+    recipe = recipe_named(order.recipe)
+    return recipe if order.epochs is None else replace(recipe, epochs=order.epochs, taught_epochs=order.epochs)
+
+
+def _adopt(
+    session: Session, trained: Trained, place: Path, step: Callable[[], None], send: Callable[[Message], None]
+) -> Adoption:
+    """Swap the model in if it is better, as soon as no other writes."""
+    while True:
+        try:
+            adoption = adopt(session, trained, step, place / "verdict.json")
+            send(Waiting(False))
+            return adoption
+        except LibraryBusy:
+            send(Waiting(True))
+            time.sleep(BUSY_RETRY_S)
+
+
+def _result(trained: Trained, adoption: Adoption) -> dict[str, Any]:
+    report = report_of(trained)
+    return asdict(adoption) | {name: report[name] for name in ("fingerprint", "videos", "pairs", "epochs")}
+
+
+class _Steps:
+    """Tell the service how far the job is, now and then."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send, self._told_s = send, 0.0
+
+    def tell(self, share: float) -> None:
+        if time.monotonic() - self._told_s >= REPORT_S:
+            self._send(Progress(share))
+            self._told_s = time.monotonic()
+
+
+class _Runs:
+    """Count epochs over the runs of a training: each run begins at epoch 0, one that was cut off where it was."""
+
+    def __init__(self, place: Path, runs: int, steps: _Steps) -> None:
+        self._place, self._runs, self._steps = place, runs, steps
+        self._run, self._last = -1, -1
+
+    def tell(self, epoch: Epoch) -> None:
+        if self._run < 0:  # a run has a saved state from its first epoch on
+            self._run = len(_states(self._place)) - (epoch.number > 0)
+        elif epoch.number <= self._last:
+            self._run += 1
+        self._last = epoch.number
+        begin, end = LEARNING
+        done = (self._run + (epoch.number + 1) / epoch.of) / self._runs
+        self._steps.tell(begin + (end - begin) * min(1.0, done))

@@ -1,0 +1,246 @@
+"""Processes that decode: a file that crashes, stalls or swells one of them costs that file alone."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, TypeVar
+
+from model.errors import DecoderDied, TookTooLong, TooMuchMemory, WorkerFailure
+
+log = logging.getLogger("echolens")
+T = TypeVar("T")
+ATTEMPTS = 2  # a process may be killed from outside: the file is to blame only when it happens again
+PARENT_CHECK_S = 1.0
+END_S = 5.0
+GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    future: Future[Any]
+    call: tuple[Callable[..., Any], tuple[Any, ...]]
+    limit_s: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join(END_S)
+        self.connection.close()
+
+
+class Workers:
+    """Run functions in `count` processes, each with at most `memory_bytes` beside what it begins with.
+
+    Every process has a pipe and a thread of its own and shares no lock with the others: whichever is killed, whenever,
+    the others go on, and it is replaced. They start at once, and end with the process that made them.
+    """
+
+    def __init__(self, count: int, memory_bytes: int, name: str, preload: str) -> None:
+        """`preload` names the module whose functions will be run: it is imported once, and forked."""
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([preload])
+        self._memory_bytes = memory_bytes
+        self._tasks: deque[_Task] = deque()
+        self._there_is_work = threading.Condition()
+        self._closing = False
+        self._lock = threading.Lock()
+        self._busy, self._replaced = 0, 0
+        self._workers: dict[int, _Worker] = {}  # by the place of the thread that leads them
+        self._leaders = [
+            threading.Thread(target=self._lead, args=(place,), name=f"{name}-{place}", daemon=True)
+            for place in range(count)
+        ]
+        for leader in self._leaders:
+            leader.start()
+
+    def __len__(self) -> int:
+        return len(self._leaders)
+
+    @property
+    def busy(self) -> int:
+        """Return how many processes are at work."""
+        return self._busy
+
+    @property
+    def waiting(self) -> int:
+        """Return how many tasks wait for one."""
+        return len(self._tasks)
+
+    @property
+    def replaced(self) -> int:
+        """Return how many processes had to be replaced so far."""
+        return self._replaced
+
+    def process_ids(self) -> list[int]:
+        """Return the processes that there are just now."""
+        return [pid for w in list(self._workers.values()) if (pid := w.process.pid) is not None]
+
+    def submit(
+        self, function: Callable[..., T], *args: Any, limit_s: float | None = None, urgent: bool = False
+    ) -> Future[T]:
+        """Queue a call of a module's function, before the others if `urgent`; result and errors come back pickled.
+
+        The future also raises TookTooLong after `limit_s` of work, DecoderDied where its process died twice,
+        TooMuchMemory, and WorkerFailure where no process can be started. Cancelling it takes it out of the queue; what
+        runs is finished.
+        """
+        future: Future[T] = Future()
+        task = _Task(future, (function, args), limit_s)
+        with self._there_is_work:
+            if self._closing:
+                future.cancel()
+                return future
+            (self._tasks.appendleft if urgent else self._tasks.append)(task)
+            self._there_is_work.notify()
+        return future
+
+    def close(self) -> None:
+        """End the processes, whatever they are at; what waits is cancelled."""
+        with self._there_is_work:
+            self._closing = True
+            while self._tasks:
+                self._tasks.popleft().future.cancel()
+            self._there_is_work.notify_all()
+        for worker in list(self._workers.values()):
+            worker.process.kill()
+        for leader in self._leaders:
+            leader.join(END_S)
+
+    def _lead(self, place: int) -> None:
+        with suppress(WorkerFailure):  # tried again, and told, when there is work
+            self._start(place)
+        while (task := self._next()) is not None:
+            if not task.future.set_running_or_notify_cancel():
+                continue
+            with self._lock:
+                self._busy += 1
+            try:
+                task.future.set_result(self._do(place, task))
+            except BaseException as error:  # a thread that ended would leave its process and its share of the work
+                task.future.set_exception(error)
+            finally:
+                with self._lock:
+                    self._busy -= 1
+        if place in self._workers:
+            self._workers.pop(place).end()
+
+    def _next(self) -> _Task | None:
+        with self._there_is_work:
+            while not self._tasks and not self._closing:
+                self._there_is_work.wait()
+            return None if self._closing else self._tasks.popleft()
+
+    def _do(self, place: int, task: _Task) -> Any:
+        for _ in range(ATTEMPTS):
+            if place not in self._workers or not self._workers[place].process.is_alive():
+                self._replace(place)
+            connection = self._workers[place].connection
+            try:
+                connection.send(task.call)
+                if not connection.poll(task.limit_s):
+                    self._replace(place)
+                    raise TookTooLong(
+                        f"Decoding took longer than {task.limit_s:g} s and was ended. Send a shorter or smaller "
+                        "recording, or raise the limit."
+                    )
+                done, outcome = connection.recv()
+            except GONE:
+                if self._closing:
+                    raise CancelledError from None
+                self._replace(place)
+                continue
+            if not done:
+                raise outcome
+            return outcome
+        raise DecoderDied(
+            "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
+            "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
+        )
+
+    def _replace(self, place: int) -> None:
+        if self._closing:
+            raise CancelledError
+        if place in self._workers:
+            self._workers.pop(place).end()
+            with self._lock:
+                self._replaced += 1
+            log.warning("a decoding process ended and is replaced")
+        self._start(place)
+
+    def _start(self, place: int) -> None:
+        try:
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=_work, args=(theirs, self._memory_bytes), daemon=True)
+            process.start()
+        except (OSError, EOFError, RuntimeError) as error:
+            raise WorkerFailure(
+                f"no process that decodes can be started ({error}): there may be too many processes or too little "
+                "memory on this machine; ask again later"
+            ) from error
+        theirs.close()  # so that the pipe ends with the process
+        self._workers[place] = _Worker(process, ours)
+
+
+def _work(connection: Connection, memory_bytes: int) -> None:
+    """Be a worker: do what comes through the pipe until it ends."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C goes to all of a terminal; the service ends its workers itself
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    _limit_memory(memory_bytes)
+    while True:
+        try:
+            function, args = connection.recv()
+            connection.send(_outcome(function, args))
+        except GONE:
+            return
+
+
+def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
+    try:
+        return True, function(*args)
+    except MemoryError:
+        return False, TooMuchMemory(
+            "Decoding this file takes more memory than one file may have. Send it scaled down or cut into pieces."
+        )
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # a pickled error has no traceback
+        return False, error
+
+
+def _end_with(parent: int) -> None:
+    """End when the parent has: a worker that hangs in a decoder would not notice otherwise."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    os._exit(1)
+
+
+def _limit_memory(more_bytes: int) -> None:
+    """Let this process's data grow by so much; where the system does not tell its size there is no limit."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return
+    data_kib = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmData"))
+    most = data_kib * 1024 + more_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
