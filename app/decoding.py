@@ -21,8 +21,18 @@ from jaxtyping import Float32, Int64
 
 from app.held import Held, on_disk
 from app.previews import write_preview
-from app.workers import Workers
-from model.errors import NoPicture, NoSoundTrack, NotAMedium, QueryError, Silent, TooLong
+from app.workers import Blame, Workers
+from model.errors import (
+    DecoderDied,
+    NoPicture,
+    NoSoundTrack,
+    NotAMedium,
+    QueryError,
+    Silent,
+    TookTooLong,
+    TooLong,
+    TooMuchMemory,
+)
 from model.features import Features
 from model.frontends.frontend import FrontEnd
 from model.frontends.registry import make_front_end
@@ -37,8 +47,20 @@ MODALITIES: dict[Direction, tuple[Modality, Modality]] = {
     "a2v": ("audio", "visual"),
     "v2a": ("visual", "audio"),
 }
-DECODING = __name__  # what worker processes import before they are forked
 MOST_BYTES = 2 * 1024**3  # of memory, for one of them
+BLAME = Blame(
+    died=lambda: DecoderDied(
+        "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
+        "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
+    ),
+    slow=lambda limit_s: TookTooLong(
+        f"Decoding took longer than {limit_s:g} s and was ended. Send a shorter or smaller recording, or raise the "
+        "limit."
+    ),
+    swollen=lambda: TooMuchMemory(
+        "Decoding this file takes more memory than one file may have. Send it scaled down or cut into pieces."
+    ),
+)
 MOST_AVERAGED_S = 10
 MOST_TARGET_S = 60
 CHUNK_S = 4

@@ -128,6 +128,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "training": ("Too little footage, or a run that cannot be resumed.", "Add footage, or begin the run anew."),
     # The service itself
     "busy": ("As many such requests as may are being answered already.", "Ask again as `Retry-After` says."),
+    "worker_failure": (
+        "A process that decodes, encodes or searches could not be started, or ended on this request.",
+        "Ask again later; the log says more.",
+    ),
     "deadline": ("No answer within the time that one request may take.", "Ask again later, or for less."),
     "slow_body": ("The body stopped coming for too long.", "Send it without pauses."),
     "gone": ("The client hung up before it had an answer; only the log tells.", "Wait for the answer."),

@@ -90,10 +90,9 @@ class LatentMaps:
             raise MapBusy(f"a map is being computed and {MOST_WAITING} more are asked for: ask again in a minute")
         try:
             with self._computing:
-                tables = _tables(self._session, view.modality)
-                last, version = self._last, next(iter(tables.values())).catalogue_version
+                last, version = self._last, self._session.library.catalogue.catalogue_version
                 if last is None or (last.view, last.version) != (view, version):
-                    self._last = last = draw(tables, view)
+                    self._last = last = draw(_tables(self._session, view.modality), view)
                 return last
         finally:
             self._places.release()
@@ -125,9 +124,9 @@ def draw(tables: dict[Modality, LatentTable], view: View) -> LatentMap:
 def _tables(session: Session, mapped: Mapped) -> dict[Modality, LatentTable]:
     """Return the latents of one catalogue version."""
     if mapped != "both":
-        return {mapped: session.shelf(mapped).table}
+        return {mapped: session.table(mapped)}
     for _ in range(TRIES):
-        tables = {modality: session.shelf(modality, fresh=True).table for modality in MODALITIES}
+        tables = {modality: session.table(modality) for modality in MODALITIES}
         if len({table.catalogue_version for table in tables.values()}) == 1:
             return tables
     raise LibraryBusy("the library changed while it was read, three times over: map it when nothing is being written")

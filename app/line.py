@@ -1,80 +1,74 @@
-"""The line that requests share: processes decode, one thread encodes and one searches, in batches of what waits."""
+"""The line that requests share: processes decode, another encodes and searches, in batches of what waits."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
 
 from app.batching import Batcher
-from app.decoding import MODALITIES, Place, Timings, decode_place, decode_query
-from app.encoding import Encoding, encode_many
+from app.decoding import MODALITIES, Place, Timings, Track, decode_place, decode_query
+from app.engine import Done, Localize, Read, Reading, Retrieve, Work, do_many
+from app.engine import Place as EnginePlace
 from app.generation import Imagined, imagined
-from app.localization import Found, encodings, locate
+from app.localization import Found
 from app.metrics import Metrics
-from app.retrieval import Answer, Query, Question, Search, answer, check, search_many, stored_query
+from app.retrieval import Answer, Question, check
 from app.session import Session
-from app.shelves import Shelf
-from index.gallery import SearchResult
-from model.encoder import Encoder
+from app.workers import Workers
 from model.errors import EmptyLibrary
-from model.latents import Latents
 from model.media import Limits
-from model.msvae import Modality
 
 MOST_BATCH = 64
+SECOND = np.zeros(1, np.int64)
 
 
 class Line:
     """Answer the questions of one event loop; raises what `retrieve`, `localize` and `imagine` raise."""
 
-    def __init__(self, session: Session, limits: Limits, metrics: Metrics) -> None:
-        """`limits`: what one query file may cost."""
+    def __init__(
+        self, session: Session, engine: Workers, place: EnginePlace, limits: Limits, limit_s: float, metrics: Metrics
+    ) -> None:
+        """`limits`: what one query file may cost; `limit_s`: what a batch may take."""
         self._session, self._limits, self._metrics = session, limits, metrics
-        self._encoding = Batcher[Encoding, Latents]("encode", encode_many, MOST_BATCH, metrics.observe_batch)
-        self._searching = Batcher[Search, SearchResult]("search", search_many, MOST_BATCH)
+        self._engine, self._place, self._limit_s = engine, place, limit_s
+        self._batches = Batcher[Work, Done](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
     def waiting(self) -> int:
-        """Return how many encodings and searches wait for their turn."""
-        return self._encoding.waiting + self._searching.waiting
-
-    def close(self) -> None:
-        """Finish the batches at hand."""
-        self._encoding.close()
-        self._searching.close()
+        """Return how many encodings and searches wait for their batch."""
+        return self._batches.waiting
 
     async def retrieve(self, question: Question) -> Answer:
         """Answer a question as `retrieve` does."""
         check(question)
         timings = Waits()
-        shelf = await self._shelf(question.target)
-        query = await self._query(shelf.encoder, question, timings)
-        found = await self._searching.do(Search(shelf, query.latents, question))
-        timings.add("search", found.spent_ms)
-        self._metrics.observe_search(found.result.certified)
-        answered = answer(shelf, question, query, found.result, timings)
-        self._metrics.observe_stages(answered.timings_ms)
-        return answered
+        track = await self._track(question, timings)
+        done = cast(Answer, await self._batches.do(Retrieve(replace(question, file=None), track)))
+        self._metrics.observe_search(done.search.certified)
+        return replace(done, timings_ms=self._report(timings, done.timings_ms))
 
     async def localize(self, place: Place) -> Found:
         """Find a window as `localize` does."""
-        timings, session = Waits(), self._session
-        encoder = await asyncio.to_thread(lambda: session.encoder)
-        decoded = await asyncio.wrap_future(session.decoder.submit(decode_place, place, self._limits))
+        timings = Waits()
+        decoded = await asyncio.wrap_future(self._session.decoder.submit(decode_place, place, self._limits))
         timings.stages_ms |= decoded.timings_ms
-        query, target = await asyncio.gather(*map(self._encoding.do, encodings(encoder, decoded)))
-        timings.add("encode", max(query.spent_ms, target.spent_ms))
-        found = await asyncio.to_thread(locate, encoder, place, decoded, query.result, target.result, timings)
-        self._metrics.observe_stages(found.timings_ms)
-        return found
+        done = cast(Found, await self._batches.do(Localize(place.video.name, decoded)))
+        return replace(done, timings_ms=self._report(timings, done.timings_ms))
 
     async def imagine(self, question: Question) -> Imagined:
         """Generate a pair as `imagine` does."""
         check(question)
-        timings, session = Waits(), self._session
-        encoder = await asyncio.to_thread(lambda: session.encoder)
-        query = await self._query(encoder, question, timings)
-        made = await asyncio.to_thread(imagined, session.front_end, encoder, query, timings)
+        timings = Waits()
+        track = await self._track(question, timings)
+        read = cast(Reading, await self._batches.do(Read(replace(question, file=None), track)))
+        timings.stages_ms |= read.timings_ms
+        encoder = await asyncio.to_thread(lambda: self._session.encoder)
+        made = await asyncio.to_thread(imagined, self._session.front_end, encoder, read.query, timings)
         self._metrics.observe_stages(made.timings_ms)
         return made
 
@@ -83,36 +77,36 @@ class Line:
 
         An empty library is ready: it waits for footage. Raises EcholensError where the line is broken.
         """
-        started, session = time.perf_counter(), self._session
-        features = await asyncio.wrap_future(session.decoder.canary())
-        encoder = await asyncio.to_thread(lambda: session.encoder)
+        started = time.perf_counter()
+        features = await asyncio.wrap_future(self._session.decoder.canary())
         for query, target in MODALITIES.values():
-            latents = await self._encoding.do(Encoding(encoder, query, features[query]))
+            track = Track(query, SECOND, features[query])
             try:
-                shelf = await self._shelf(target)
+                await self._batches.do(Retrieve(Question(target, k=1), track))
             except EmptyLibrary:
-                continue
-            await self._searching.do(Search(shelf, latents.result, Question(target, k=1)))
+                await self._batches.do(Read(Question(target), track))
         return 1000 * (time.perf_counter() - started)
 
-    async def _query(self, encoder: Encoder, question: Question, timings: Timings) -> Query:
+    async def _do(self, works: Sequence[Work]) -> Sequence[Done]:
+        return await asyncio.wrap_future(self._engine.submit(do_many, self._place, works, limit_s=self._limit_s))
+
+    async def _track(self, question: Question, timings: Timings) -> Track | None:
+        """Return the features of a question's file; None where a second of the library is the query."""
         if question.file is None:
-            return await asyncio.to_thread(stored_query, self._session, encoder, question)
+            return None
         decoded = await asyncio.wrap_future(
             self._session.decoder.submit(
                 decode_query, question.file, self._limits, question.at_s, question.query_modality
             )
         )
         timings.stages_ms |= decoded.timings_ms
-        track = decoded.query
-        encoded = await self._encoding.do(Encoding(encoder, track.modality, track.rows, averaged=True))
-        timings.add("encode", encoded.spent_ms)
-        return Query(track.modality, encoded.result)
+        return decoded.query
 
-    async def _shelf(self, modality: Modality) -> Shelf:
-        """Return the shelf of the library as it is now, without a thread where it is built."""
-        shelf = self._session.built_shelf(modality)
-        return shelf if shelf is not None else await asyncio.to_thread(self._session.shelf, modality)
+    def _report(self, timings: Timings, engine_ms: dict[str, float]) -> dict[str, float]:
+        timings.stages_ms |= {stage: spent_ms for stage, spent_ms in engine_ms.items() if stage != "total"}
+        report = timings.report()
+        self._metrics.observe_stages(report)
+        return report
 
 
 class Waits(Timings):

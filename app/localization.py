@@ -51,7 +51,7 @@ def localize(session: Session, place: Place, limits: Limits) -> Found:
     timings.stages_ms |= decoded.timings_ms
     with timings.stage("encode"):
         query, target = encode_many(encodings(encoder, decoded))
-    return locate(encoder, place, decoded, query, target, timings)
+    return locate(encoder, place.video.name, decoded, query, target, timings)
 
 
 def encodings(encoder: Encoder, decoded: Decoded) -> list[Encoding]:
@@ -60,10 +60,8 @@ def encodings(encoder: Encoder, decoded: Decoded) -> list[Encoding]:
     return [Encoding(encoder, track.modality, track.rows) for track in (decoded.query, decoded.target)]
 
 
-def locate(
-    encoder: Encoder, place: Place, decoded: Decoded, query: Latents, target: Latents, timings: Timings
-) -> Found:
-    """Score every window by the sum of its seconds' distances. Raises QueryError."""
+def locate(encoder: Encoder, name: str, decoded: Decoded, query: Latents, target: Latents, timings: Timings) -> Found:
+    """Score every window of a clip of this name by the sum of its seconds' distances. Raises QueryError."""
     assert decoded.target is not None
     with timings.stage("search"):
         matrix = np.full((len(query), decoded.length_s), np.nan)
@@ -73,7 +71,7 @@ def locate(
         probabilities = window_probabilities(windows, encoder.checkpoint.temperature)
     if np.isnan(windows).all():
         raise QueryError(
-            f"every window of {offsets[-1] + 1} s in {place.video.name} has a second without "
+            f"every window of {offsets[-1] + 1} s in {name} has a second without "
             f"{decoded.target.modality}: ask with a shorter query"
         )
     best = int(np.nanargmin(windows))

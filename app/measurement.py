@@ -89,7 +89,7 @@ class Read:
 
 
 def _read(session: Session, seed: int) -> Read:
-    tables: dict[Modality, LatentTable] = {m: session.shelf(m, fresh=True).table for m in MODALITIES}
+    tables: dict[Modality, LatentTable] = {m: session.table(m) for m in MODALITIES}
     labelled = [v for v in all_videos(session) if v.label is not None]
     chosen = labelled
     if len(labelled) > MOST_VIDEOS:

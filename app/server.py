@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -35,7 +36,9 @@ from app.routes import (
 from app.routes import errors as error_codes
 from app.service import running
 from app.settings import Settings
+from model.errors import EcholensError
 
+log = logging.getLogger("echolens")
 MODULES = (
     retrieve,
     batch,
@@ -60,7 +63,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running(settings, counts) as app.state.service:
+        async with AsyncExitStack() as opened:
+            try:
+                app.state.service = await opened.enter_async_context(running(settings, counts))
+            except EcholensError as error:  # the server's own report of it is a traceback, which ends before the cause
+                log.error("the service does not start: %s", error)
+                raise
             watch_library(counts, app.state.service.session, app.version)
             yield
 

@@ -15,7 +15,9 @@ from fastapi import Depends, Request
 from threadpoolctl import threadpool_limits
 
 from app.attention import attended
-from app.decoding import DECODING, Elsewhere
+from app.decoding import BLAME, Elsewhere
+from app.engine import BLAME as ENGINE_BLAME
+from app.engine import ENGINE, Place
 from app.jobs import Jobs
 from app.latent_map import LatentMaps
 from app.line import Line
@@ -56,10 +58,11 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
     """Open the library, start what answers and what works, warm it all up, and end it in reverse."""
     torch.set_num_threads(1)  # requests run side by side: one thread each is fastest in all
     threadpool_limits(1, user_api="blas")
-    asked, taken_in = settings.decoders, settings.ingest_decoders
+    memory = settings.most_decoder_bytes
     with ExitStack() as opened:
-        queries = opened.enter_context(closing(Workers(asked, settings.most_decoder_bytes, "decode", DECODING)))
-        footage = opened.enter_context(closing(Workers(taken_in, settings.most_decoder_bytes, "ingest", DECODING)))
+        queries = opened.enter_context(closing(Workers(settings.decoders, memory, "decode", ENGINE, BLAME)))
+        footage = opened.enter_context(closing(Workers(settings.ingest_decoders, memory, "ingest", ENGINE, BLAME)))
+        engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_BLAME)))
 
         def decoders(front_end: str, weights: Path) -> tuple[Elsewhere, Elsewhere]:
             return (
@@ -71,11 +74,12 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         session = opened.enter_context(
             Session.open(settings.data, device, searching=settings.searching, decoders=decoders)
         )
-        line = opened.enter_context(closing(Line(session, settings.query_limits, metrics)))
+        place = Place(session.library.directory, settings.device, settings.searching)
+        line = Line(session, engine, place, settings.query_limits, settings.most_request_s, metrics)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, line, folder)
-        _watch(metrics, line, queries, footage)
+        _watch(metrics, line, {"questions": queries, "ingest": footage, "engine": engine})
         await _warm_up(line)
         jobs.start()
         opened.callback(jobs.stop)
@@ -90,13 +94,12 @@ async def _warm_up(line: Line) -> None:
         log.warning("not ready: %s", error)
 
 
-def _watch(metrics: Metrics, line: Line, queries: Workers, footage: Workers) -> None:
-    pools = {"questions": queries, "ingest": footage}
+def _watch(metrics: Metrics, line: Line, pools: Mapping[str, Workers]) -> None:
     metrics.watch("echolens_batch_queue", "Encodings and searches that wait for a batch", lambda: line.waiting)
     for name, help, read in (
-        ("echolens_decoders_busy", "Decoding processes at work", lambda pool: pool.busy),
-        ("echolens_decode_queue", "Files that wait for a decoding process", lambda pool: pool.waiting),
-        ("echolens_decoders_replaced", "Decoding processes that ended and were replaced", lambda pool: pool.replaced),
+        ("echolens_workers_busy", "Processes at work", lambda pool: pool.busy),
+        ("echolens_work_queue", "Calls that wait for a process", lambda pool: pool.waiting),
+        ("echolens_workers_replaced", "Processes that ended and were replaced", lambda pool: pool.replaced),
     ):
         metrics.watch_each(name, help, "pool", partial(_of_each, pools, read))
 

@@ -108,12 +108,17 @@ class Session:
         """
         return self._shelves.get(modality, fresh)
 
-    def built_shelf(self, modality: Modality) -> Shelf | None:
-        """Return what `shelf` would return if it is there at once, else None."""
-        return self._shelves.built(modality)
+    def table(self, modality: Modality) -> LatentTable:
+        """Return the latents of the library as it is now, without a gallery over them. Raises what `shelf` raises."""
+        return self._table(modality, self.encoder)
 
     def _shelve(self, modality: Modality) -> Shelf:
-        encoder, table = self.encoder, self.library.catalogue.latents(modality)
+        encoder = self.encoder
+        table = self._table(modality, encoder)
+        return Shelf(table, self.searching.gallery(self.library, modality, table, encoder.checkpoint.weights), encoder)
+
+    def _table(self, modality: Modality, encoder: Encoder) -> LatentTable:
+        table = self.library.catalogue.latents(modality)
         if not len(table.ids):
             raise EmptyLibrary(
                 f"the library holds no {KINDS[modality]} to search; add footage with: echolens ingest PATH "
@@ -121,7 +126,7 @@ class Session:
             )
         if table.fingerprint != encoder.fingerprint:
             raise Mismatch("the library was encoded anew just now; ask again")
-        return Shelf(table, self.searching.gallery(self.library, modality, table, encoder.checkpoint.weights), encoder)
+        return table
 
     def _load(self, fingerprint: str) -> Checkpoint:
         try:

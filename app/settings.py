@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     most_decoder_bytes: int = Field(MOST_BYTES, ge=64 * 1024**2, description="memory of one such process")
     most_ingest_s: float = Field(4 * 3600.0, gt=0, description="time spent decoding one file that is taken in")
     most_batch: int = Field(64, ge=1, description="queries of one POST /retrieve/batch")
-    most_questions: int = Field(64, ge=1, description="answered at a time; then 429")
+    most_questions: int = Field(32, ge=1, description="answered at a time; then 429")
     most_uploads: int = Field(8, ge=1, description="received at a time; then 429")
     most_request_s: float = Field(120.0, gt=0, description="until a question has its answer; then 503")
     most_idle_s: float = Field(30.0, gt=0, description="between two pieces of a body; then 408")

@@ -49,11 +49,6 @@ class Shelves:
         """Wait for what is being built."""
         self._builders.shutdown()
 
-    def built(self, modality: Modality) -> Shelf | None:
-        """Return the shelf at once if it is of the catalogue as it is now, else None."""
-        shelf = self._built.get(modality)
-        return shelf if shelf is not None and shelf.table.catalogue_version >= self._version() else None
-
     def get(self, modality: Modality, fresh: bool = False) -> Shelf:
         """Return a shelf of the catalogue as it is now, or an older one where building takes longer than a second.
 

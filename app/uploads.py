@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import uuid
 from collections.abc import AsyncIterator
@@ -25,7 +26,7 @@ async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[
     if upload is None:
         yield None
         return
-    path = scratch / uuid.uuid4().hex / plain_name(upload)
+    path = scratch / f"{random.getrandbits(64):016x}" / plain_name(upload)
     try:
         if (upload.size or 0) <= SMALL_BYTES:
             yield Held(path, await upload.read())

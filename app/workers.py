@@ -1,4 +1,4 @@
-"""Processes that decode: a file that crashes, stalls or swells one of them costs that file alone."""
+"""Processes that work for the service: a call that crashes, stalls or swells one of them costs itself alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
-from model.errors import DecoderDied, TookTooLong, TooMuchMemory, WorkerFailure
+from model.errors import EcholensError, WorkerFailure
 
 log = logging.getLogger("echolens")
 T = TypeVar("T")
@@ -28,6 +28,15 @@ ATTEMPTS = 2  # a process may be killed from outside: the file is to blame only 
 PARENT_CHECK_S = 1.0
 END_S = 5.0
 GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
+
+
+@dataclass(frozen=True)
+class Blame:
+    """Say what it means when a call ends its process twice, takes longer than so many seconds, or too much memory."""
+
+    died: Callable[[], EcholensError]
+    slow: Callable[[float], EcholensError]
+    swollen: Callable[[], EcholensError]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +58,15 @@ class _Worker:
 
 
 class Workers:
-    """Run functions in `count` processes, each with at most `memory_bytes` beside what it begins with.
+    """Run functions in `count` processes, each with at most `memory_bytes` beside what it begins with, or any amount.
 
     Every process has a pipe and a thread of its own and shares no lock with the others: whichever is killed, whenever,
     the others go on, and it is replaced. They start at once, and end with the process that made them.
     """
 
-    def __init__(self, count: int, memory_bytes: int, name: str, preload: str) -> None:
+    def __init__(self, count: int, memory_bytes: int | None, name: str, preload: str, blame: Blame) -> None:
         """`preload` names the module whose functions will be run: it is imported once, and forked."""
+        self._blame, self._name = blame, name
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([preload])
         self._memory_bytes = memory_bytes
@@ -100,9 +110,8 @@ class Workers:
     ) -> Future[T]:
         """Queue a call of a module's function, before the others if `urgent`; result and errors come back pickled.
 
-        The future also raises TookTooLong after `limit_s` of work, DecoderDied where its process died twice,
-        TooMuchMemory, and WorkerFailure where no process can be started. Cancelling it takes it out of the queue; what
-        runs is finished.
+        The future also raises the errors of `blame`, and WorkerFailure where no process can be started. Cancelling it
+        takes it out of the queue; what runs is finished.
         """
         future: Future[T] = Future()
         task = _Task(future, (function, args), limit_s)
@@ -159,23 +168,20 @@ class Workers:
                 connection.send(task.call)
                 if not connection.poll(task.limit_s):
                     self._replace(place)
-                    raise TookTooLong(
-                        f"Decoding took longer than {task.limit_s:g} s and was ended. Send a shorter or smaller "
-                        "recording, or raise the limit."
-                    )
+                    assert task.limit_s is not None
+                    raise self._blame.slow(task.limit_s)
                 done, outcome = connection.recv()
             except GONE:
                 if self._closing:
                     raise CancelledError from None
                 self._replace(place)
                 continue
+            if isinstance(outcome, MemoryError):
+                raise self._blame.swollen()
             if not done:
                 raise outcome
             return outcome
-        raise DecoderDied(
-            "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
-            "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
-        )
+        raise self._blame.died()
 
     def _replace(self, place: int) -> None:
         if self._closing:
@@ -184,7 +190,7 @@ class Workers:
             self._workers.pop(place).end()
             with self._lock:
                 self._replaced += 1
-            log.warning("a decoding process ended and is replaced")
+            log.warning("%s: a process ended and is replaced", self._name)
         self._start(place)
 
     def _start(self, place: int) -> None:
@@ -194,21 +200,23 @@ class Workers:
             process.start()
         except (OSError, EOFError, RuntimeError) as error:
             raise WorkerFailure(
-                f"no process that decodes can be started ({error}): there may be too many processes or too little "
+                f"no process for this work can be started ({error}): there may be too many processes or too little "
                 "memory on this machine; ask again later"
             ) from error
         theirs.close()  # so that the pipe ends with the process
         self._workers[place] = _Worker(process, ours)
 
 
-def _work(connection: Connection, memory_bytes: int) -> None:
+def _work(connection: Connection, memory_bytes: int | None) -> None:
     """Be a worker: do what comes through the pipe until it ends."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to all of a terminal; the service ends its workers itself
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    _limit_memory(memory_bytes)
+    if memory_bytes is not None:
+        _limit_memory(memory_bytes)
+        _offer_to_the_kernel()
     while True:
         try:
             function, args = connection.recv()
@@ -220,10 +228,6 @@ def _work(connection: Connection, memory_bytes: int) -> None:
 def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
     try:
         return True, function(*args)
-    except MemoryError:
-        return False, TooMuchMemory(
-            "Decoding this file takes more memory than one file may have. Send it scaled down or cut into pieces."
-        )
     except Exception as error:
         error.add_note(traceback.format_exc())  # a pickled error has no traceback
         return False, error
@@ -234,6 +238,12 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     os._exit(1)
+
+
+def _offer_to_the_kernel() -> None:
+    """Be the process that the kernel ends first where the machine's memory runs out: another takes its place."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _limit_memory(more_bytes: int) -> None:

@@ -6,8 +6,8 @@ The latents are benchmarks/trained_like.py's; k = 10; single queries, and batche
 best, by blocked matrix products, and scores its 64 best candidates again by direct differences: the answer that recall
 is measured against, and `identical` too, which holds certified answers against it by ids and distances; the first ten
 are held against index/brute_force.py's formula besides. `faiss_flat` ranks by p alone: the floor, of another order than
-the score's. `hnsw` is index/hnsw_gallery.py. Times exclude building; `rss_gib` is the most that the certified process
-held, building included.
+the score's. `hnsw` is index/hnsw_gallery.py. Where FAISS has a GPU, index/gpu_gallery.py takes part, as `flat_gpu`
+and `ivf_gpu`. Times exclude building; `rss_gib` is the most that the certified process held, building included.
 """
 
 from __future__ import annotations
@@ -31,13 +31,16 @@ from jaxtyping import Float32, Float64, Int64
 
 from benchmarks.trained_like import WEIGHTS, trained_like
 from index.certified_gallery import CertifiedGallery, nearest_rows
+from index.faiss_index import gpus
 from index.gallery import Gallery
+from index.gpu_gallery import GpuGallery
 from index.hnsw_gallery import HnswGallery
 from index.prefilter import Prefilter
 from index.scores import Scores, score
 from model.latents import Latents
 
 METHODS = ("certified", "exhaustive", "faiss_flat", "hnsw")
+ON_GPU = ("flat_gpu", "ivf_gpu")
 K, BATCH, BATCHES, WARM_UP = 10, 64, 7, 3
 CANDIDATES = 64  # that exhaustive scoring scores again
 ORACLE_QUERIES = 10
@@ -51,7 +54,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--method", choices=METHODS, help="run one method in this process")
+    parser.add_argument("--method", choices=METHODS + ON_GPU, help="run one method in this process")
     parser.add_argument("--answers", type=Path, help="where that method's answers go")
     arguments = parser.parse_args()
     if arguments.method:
@@ -66,9 +69,10 @@ def main() -> None:
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run every method in a process of its own, and hold their answers against the exhaustive ones."""
+    methods = METHODS + (ON_GPU if gpus() > 0 else ())
     facts, ids, distances = {}, {}, {}
     threads = {name: str(arguments.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    for method in METHODS:
+    for method in methods:
         given = {"items": arguments.items, "queries": arguments.queries, "seed": arguments.seed, "method": method}
         options = [f"--{name}={value}" for name, value in given.items()]
         command = [sys.executable, "-m", "benchmarks.search", *options, f"--answers={folder / method}.npz"]
@@ -77,7 +81,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with np.load(folder / f"{method}.npz") as answers:
             ids[method], distances[method] = answers["ids"], answers["distances"]
     true = ids["exhaustive"]
-    recall = {m: float(np.mean([np.isin(t, f).mean() for t, f in zip(true, ids[m], strict=True)])) for m in METHODS}
+    recall = {m: float(np.mean([np.isin(t, f).mean() for t, f in zip(true, ids[m], strict=True)])) for m in methods}
     proven = facts["certified"]
     report: dict[str, Any] = {
         "items": arguments.items,
@@ -88,7 +92,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "seed": arguments.seed,
     }
     for kind in ("single", "batch64"):
-        report[kind] = {method: facts[method][kind] | {"recall": recall[method]} for method in METHODS}
+        report[kind] = {method: facts[method][kind] | {"recall": recall[method]} for method in methods}
     same = np.array_equal(ids["certified"], ids["exhaustive"])
     return report | {
         "certified_share": proven["certified_share"],
@@ -96,7 +100,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "identical_to_oracle": proven["identical_to_oracle"],
         "examined_share": proven["examined_share"],
         "rss_gib": proven["rss_gib"],
-        "build_s": {method: facts[method]["build_s"] for method in METHODS},
+        "build_s": {method: facts[method]["build_s"] for method in methods},
     }
 
 
@@ -152,6 +156,17 @@ def hnsw(items: Latents) -> Ask:
     return _gallery(gallery)
 
 
+def flat_gpu(items: Latents) -> Ask:
+    """Copy all of p to the GPU."""
+    return _gallery(GpuGallery(np.arange(len(items)), items, WEIGHTS))
+
+
+def ivf_gpu(items: Latents) -> Ask:
+    """Divide p into lists, by as many threads as there are cores, and copy them to the GPU."""
+    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
+    return _gallery(GpuGallery(np.arange(len(items)), items, WEIGHTS, divided=True))
+
+
 def _gallery(gallery: Gallery) -> Ask:
     def ask(queries: Latents) -> list[Answer]:
         return [Answer(r.ids, r.distance, r.certified, r.examined) for r in gallery.search_batch(queries, K)]
@@ -203,6 +218,8 @@ BUILD: dict[str, Callable[[Latents], Ask]] = {
     "exhaustive": exhaustive,
     "faiss_flat": faiss_flat,
     "hnsw": hnsw,
+    "flat_gpu": flat_gpu,
+    "ivf_gpu": ivf_gpu,
 }
 
 

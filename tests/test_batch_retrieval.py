@@ -8,10 +8,13 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+import torch
 from media_samples import tone, write_sound
 from service_samples import assert_answers, assert_problem, send, serving
 from starlette.testclient import TestClient
 
+from app.retrieval import Question, Search, search_many
+from app.session import Session
 from index.gallery import Gallery
 
 
@@ -90,7 +93,7 @@ def test_a_batch_has_its_limits(own_library: Path) -> None:
 
 
 def test_queries_that_are_alike_share_a_search(own_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty seconds with one filter need fewer searches than queries."""
+    """Those of one shelf, k and filter are one search; each finds what it finds alone, in its place."""
     sizes: list[int] = []
     search_batch = Gallery.search_batch
 
@@ -98,9 +101,14 @@ def test_queries_that_are_alike_share_a_search(own_library: Path, monkeypatch: p
         sizes.append(len(queries))
         return search_batch(gallery, queries, *rest)
 
-    with serving(own_library) as client:
+    with Session.open(own_library, torch.device("cpu")) as session:
+        shelf = session.shelf("visual")
+        kinds = [Question("visual", segment_id=0, k=3, label=label) for label in ("red", "green", None)]
+        searches = [Search(shelf, shelf.table.latents[[row]], kinds[row % 3]) for row in range(30)]
+        alone = [search_many([search])[0] for search in searches]
         monkeypatch.setattr(Gallery, "search_batch", counted)
-        answer = ask(client, [], list(range(1, 31)), target="visual", label="red")
-    assert answer.json()["failed"] == 0
-    assert sum(sizes) == 30
-    assert max(sizes) > 1
+        together = search_many(searches)
+    assert sorted(sizes) == [10, 10, 10]
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.ids, other.ids)
+        np.testing.assert_allclose(one.distance, other.distance, atol=1e-6)

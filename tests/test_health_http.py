@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from starlette.testclient import TestClient
 
 from app.decoding import Elsewhere
 from index.library import Library
+from model.checkpoint import Checkpoint
 from model.errors import FrontEndError
-from model.frontends.raw import RawFrontEnd
 
 
 def test_ready_tells_what_serves(client: TestClient, library: Path) -> None:
@@ -57,9 +58,7 @@ def test_a_library_that_no_model_has_encoded_is_not_ready(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("change", ["weights", "configuration", "removed", "front-end"])
-def test_a_checkpoint_that_does_not_match_serves_nothing(
-    own_library: Path, change: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_that_does_not_match_serves_nothing(own_library: Path, change: str) -> None:
     """Other bytes, no file, another front-end: 503 by name on /retrieve and /health/ready, and still alive."""
     with Library.open(own_library, create=False) as library:
         stem = library.checkpoints / str(library.catalogue.fingerprint)
@@ -73,7 +72,10 @@ def test_a_checkpoint_that_does_not_match_serves_nothing(
     elif change == "removed":
         weights.unlink()
     else:
-        monkeypatch.setattr(RawFrontEnd, "identity", "raw-2")
+        other = replace(Checkpoint.load(stem), front_end_identity="raw-2", stored=None)
+        stem = other.save(stem.with_name(other.fingerprint)).with_suffix("")
+        with Library.open(own_library, create=False) as library:
+            library.catalogue.replace_latents(other.fingerprint, [])
     with serving(own_library) as client:
         question = {"segment_id": "1", "target": "visual"}
         assert_problem(client.post("/retrieve", data=question), 503, "checkpoint_mismatch", stem.name, "train")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,13 +111,18 @@ def test_nothing_or_too_little_to_map_is_said(tmp_path: Path) -> None:
 
 
 class Counted:
-    """A session whose shelves are tables alone; drawing waits until it is let go on."""
+    """A session of one table; drawing waits until it is let go on."""
 
     def __init__(self) -> None:
-        self.table, self.go_on, self.draws = table(2, 10), threading.Event(), 0
+        self.read, self.go_on, self.draws = table(2, 10), threading.Event(), 0
+        self.library = SimpleNamespace(catalogue=self)
 
-    def shelf(self, modality: Modality, fresh: bool = False) -> Any:
-        return self
+    @property
+    def catalogue_version(self) -> int:
+        return self.read.catalogue_version
+
+    def table(self, modality: Modality) -> LatentTable:
+        return self.read
 
     def draw(self, tables: dict[Modality, LatentTable], view: View) -> latent_map.LatentMap:
         self.draws += 1
@@ -141,7 +146,7 @@ def test_one_map_is_computed_at_a_time_and_the_last_is_kept(monkeypatch: pytest.
     assert session.draws == 1
     assert all(one is drawn[0] for one in drawn)
     assert maps.current(View("audio")) is drawn[0]
-    session.table = table(2, 10, version=2)
+    session.read = table(2, 10, version=2)
     assert maps.current(View("audio")).version == 2
     maps.current(View("audio", seed=1))
     assert session.draws == 3

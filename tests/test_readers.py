@@ -71,7 +71,10 @@ def test_the_judge_expects_what_the_distance_says(writer: Writer) -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_judge_finds_torn_answers(writer: Writer, question: Question) -> None:
-    """What one version holds passes under its name alone, and with no distance, label, hit or size changed."""
+    """What one version holds passes under its name alone, and with no distance, label, hit or size changed.
+
+    What another batch rounds is no change.
+    """
     versions = [right_answer(writer, version, question) for version in (1, 2, 3)]
     assert verdict(writer, *versions) == []
     right = versions[1]
@@ -82,9 +85,11 @@ def test_the_judge_finds_torn_answers(writer: Writer, question: Question) -> Non
         replace(right, version=4),
         replace(right, gallery_size=3),
         replace(right, hits=right.hits[1:]),
-        replace(right, hits=((item, float(np.nextafter(distance, 9)), video, label), *others)),
+        replace(right, hits=((item, distance * 1.001, video, label), *others)),
         replace(right, hits=((item, distance, video, "drum"), *others)),
         replace(right, hits=((item, distance, "c", label), *others)),
     ]
+    rounded = replace(right, hits=((item, float(np.nextafter(np.float32(distance), 9)), video, label), *others))
+    assert verdict(writer, rounded) == []
     for answer in torn:
         assert len(verdict(writer, answer)) == 1, answer

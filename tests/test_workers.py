@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.decoding import BLAME
 from app.workers import Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 
@@ -28,7 +29,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def workers() -> Iterator[Workers]:
-    workers = Workers(2, MEMORY_BYTES, "test", "model.errors")
+    workers = Workers(2, MEMORY_BYTES, "test", "model.errors", BLAME)
     wait_until(lambda: len(workers.process_ids()) == 2)
     yield workers
     workers.close()
@@ -85,7 +86,7 @@ def test_a_process_that_is_killed_costs_no_call(workers: Workers) -> None:
 
 def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Path) -> None:
     """A cancelled call is never made; an urgent one comes before those that wait."""
-    workers = Workers(1, MEMORY_BYTES, "test", "model.errors")
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)
     try:
         gate = workers.submit(time.sleep, 0.3)
         wait_until(gate.running)
@@ -104,7 +105,7 @@ def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Pa
 def test_closing_leaves_nothing_behind() -> None:
     """What runs is cut off, what waits is cancelled, and neither process nor thread is left."""
     before = set(threading.enumerate())
-    workers = Workers(1, MEMORY_BYTES, "test", "model.errors")
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)
     workers.submit(abs, -1).result(MOST_WAIT_S)
     (pid,) = workers.process_ids()
     running, waiting = workers.submit(time.sleep, 60), workers.submit(abs, -1)

@@ -51,6 +51,7 @@ def serve(
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        timeout_graceful_shutdown=45,  # then what is still being sent is cut off, and jobs get their time to end
         log_config=None,  # ours: a line per request, without its query
         access_log=False,
     )
