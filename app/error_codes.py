@@ -57,9 +57,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "A browser sent this for another site's page, or under a host name that is not the service's.",
         "Ask from the service's own page or from a program; `ECHOLENS_HOSTS` and `ECHOLENS_CORS_ORIGINS` allow others.",
     ),
-    "not_allowed": (
-        "The key's scope does not reach this, or no setting allows it; the detail says which.",
-        "Ask with a key of scope admin; `docs/operations.md` names the settings.",
+    "not_allowed": ("The key's scope does not reach this.", "Ask with a key of scope admin."),
+    "outside_roots": (
+        "No setting allows this directory of the server to be ingested.",
+        "Name one below a directory of `ECHOLENS_INGEST_ROOTS`.",
     ),
     "key_limit": ("The key has too many requests, at once or in a minute.", "Wait as `Retry-After` says."),
     # What was asked

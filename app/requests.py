@@ -41,6 +41,10 @@ class Templates:
         asked = [path for methods, path in fitting if scope["method"] in methods]
         return next(iter(asked + [path for _, path in fitting]), None)
 
+    def allowed(self, path: str) -> list[str]:
+        """Return the methods that a path answers to."""
+        return sorted({method for regex, methods, _ in self._routes if regex.match(path) for method in methods})
+
     def methods(self) -> dict[str, set[str]]:
         """Return the methods of every template."""
         found: dict[str, set[str]] = {}
@@ -65,7 +69,7 @@ class Requests:
             return
         exchange = Exchange(new_request_id(Headers(scope=scope).get("x-request-id")))
         token = CURRENT.set(exchange)
-        traffic = Traffic(scope, receive, send, exchange.request_id)
+        traffic = Traffic(scope, receive, send, exchange.request_id, self._templates)
         started = time.perf_counter()
         try:
             with self._metrics.in_flight():
@@ -129,6 +133,7 @@ class Traffic:
     _receive: Receive
     _send: Send
     request_id: str
+    templates: Templates
     status: int | None = None
     ended: bool = False
     gone: bool = False
@@ -147,6 +152,8 @@ class Traffic:
         """Pass on what goes out; an error in another form than a problem's is written anew."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=list(message.get("headers", ())))
+            if message["status"] == 405:  # the framework names the methods of the first route alone
+                headers["Allow"] = ", ".join(self.templates.allowed(self.scope["path"]))
             if message["status"] >= 400 and headers.get("content-type") != PROBLEM:
                 self._replaced = True
                 answer = problems.of_status(Request(self.scope), message["status"], headers)

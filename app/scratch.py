@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-PREFIX = "echolens-scratch-"
+PREFIX = "elscratch-"  # short: multiprocessing puts sockets below it, whose paths have 107 characters at most
 LOCK = "in-use"
+LAST = -101  # of what multiprocessing does when a process ends: its own folder of sockets goes before, at -100
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Make a folder of one's own in the system's place for temporary files, and remove it in the end."""
-    _remove_left_over()
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    with FileLock(directory / LOCK):  # the operating system's: it ends with the process, however that ends
-        try:
-            yield directory
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+    directory, lock = _make()
+    try:
+        yield directory
+    finally:
+        _remove(directory, lock)
 
 
-def _remove_left_over() -> None:
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+def use_scratch() -> None:
+    """Let all temporary files of this process and its children lie in one folder, and go when the process ends."""
+    directory, lock = _make()
+    Finalize(None, _remove, (directory, lock), exitpriority=LAST)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
+
+
+def _make() -> tuple[Path, FileLock]:
+    """Make a folder, and hold the lock in it: the operating system's, it ends with the process, however that ends."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
-            with FileLock(directory / LOCK, timeout=0):
-                shutil.rmtree(directory, ignore_errors=True)
+            with FileLock(left / LOCK, timeout=0):
+                shutil.rmtree(left, ignore_errors=True)
         except (Timeout, OSError):  # another service's, or another user's
             continue
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = FileLock(directory / LOCK)
+    lock.acquire()
+    return directory, lock
+
+
+def _remove(directory: Path, lock: FileLock) -> None:
+    lock.release()
+    shutil.rmtree(directory, ignore_errors=True)

@@ -122,7 +122,7 @@ class IdempotencyKeyReused(QueryError):
 
 
 class NotAllowed(EcholensError):
-    code = "not_allowed"
+    code = "outside_roots"
 
 
 class NotAcceptable(QueryError):

@@ -92,7 +92,7 @@ def test_without_the_setting_nothing_of_the_server_is_read(own_library: Path, ro
     """403, and the detail says which setting allows it."""
     with serving(own_library) as client:
         for path in (root, root / "none", "relative"):
-            assert_problem(asked(client, path), 403, "not_allowed", "ECHOLENS_INGEST_ROOTS")
+            assert_problem(asked(client, path), 403, "outside_roots", "ECHOLENS_INGEST_ROOTS")
         assert client.get("/jobs").json() == []
 
 
@@ -120,8 +120,8 @@ def test_there_is_no_way_out_of_the_roots(own_library: Path, root: Path, outside
             "/proc/self/root" + str(outside),
             own_library,
         ):
-            assert_problem(asked(client, path), 403, "not_allowed", "ECHOLENS_INGEST_ROOTS")
-            assert_problem(asked(client, root, labels=str(path)), 403, "not_allowed", "ECHOLENS_INGEST_ROOTS")
+            assert_problem(asked(client, path), 403, "outside_roots", "ECHOLENS_INGEST_ROOTS")
+            assert_problem(asked(client, root, labels=str(path)), 403, "outside_roots", "ECHOLENS_INGEST_ROOTS")
         assert client.get("/jobs").json() == []
 
 
@@ -134,7 +134,7 @@ def test_links_within_a_directory_lead_nowhere_else(own_library: Path, root: Pat
         job = ended_job(client, asked(client, root).json()["job_id"])
         assert job["result"] == {"files": 6, "added": 3, "known": 1, "failed": 2}
         assert {e["file_name"]: e["code"] for e in job["errors"]} == {
-            "out.mp4": "not_allowed",
+            "out.mp4": "outside_roots",
             "damaged.mp4": "not_a_medium",
         }
         assert outside.name not in {v["file_name"] for v in client.get("/videos").json()["videos"]}
@@ -150,7 +150,7 @@ def test_a_link_that_is_turned_after_the_request_is_not_followed(own_library: Pa
             shutil.move(root / "more", root / "moved")
             (root / "more").symlink_to(outside.parent)
         job = ended_job(client, job_id)
-        assert (job["state"], job["result"]["code"]) == ("failed", "not_allowed")
+        assert (job["state"], job["result"]["code"]) == ("failed", "outside_roots")
 
 
 def test_the_library_itself_is_not_ingested(own_library: Path, footage: list[Path]) -> None:
@@ -159,7 +159,7 @@ def test_the_library_itself_is_not_ingested(own_library: Path, footage: list[Pat
     with serving_root(own_library, own_library.parent) as client:
         job = ended_job(client, asked(client, own_library.parent).json()["job_id"])
         assert job["result"] == {"files": 1, "added": 0, "known": 1, "failed": 0}
-        assert_problem(asked(client, own_library / "media"), 403, "not_allowed")
+        assert_problem(asked(client, own_library / "media"), 403, "outside_roots")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_folder_goes_with_the_service(temporary: Path) -> None:
 
 def test_what_a_killed_service_left_goes_at_the_next_start(temporary: Path) -> None:
     """A folder that nobody holds goes; another service's, and what is not ours, stays."""
-    left = temporary / "echolens-scratch-left"
+    left = temporary / "elscratch-left"
     left.mkdir()
     (left / "clip.mp4").write_bytes(b"1")
     (temporary / "other").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from app.logs import configure_logs
+from app.scratch import use_scratch
 from app.server import create_app
 from app.settings import Settings
 from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
@@ -47,6 +49,17 @@ def serve(
         raise typer.Exit(USAGE) from error
     _check_free(settings)
     configure_logs(settings.log)
+    signal.signal(signal.SIGTERM, _end)
+    use_scratch()
+    _run(settings)
+
+
+def _end(*_: object) -> None:
+    """End as SIGTERM does, but tidily: uvicorn, once it has stopped, sends itself the signal again."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _run(settings: Settings) -> None:
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -30,9 +30,9 @@ class TrainOrder(_Order):
     """Learn from the library; the new model serves if it is better on held-out videos."""
 
     kind: Literal["train"]
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(0, strict=True, ge=0, le=2**31 - 1)
     recipe: Literal["default", "published"] = "default"
-    epochs: int | None = Field(None, ge=1, le=1000, description="other than the recipe's")
+    epochs: int | None = Field(None, strict=True, ge=1, le=1000, description="other than the recipe's")
 
 
 class JobErrorAnswer(Answering):
