@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from app.line import Line
+from app.line.line import Line
 from app.retrieval import Answer, Question
 from model.errors import EcholensError
 

@@ -9,8 +9,8 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from app.cores import usable_cores
 from app.ingest import Outcome, Source, ingest
+from app.line.cores import usable_cores
 from app.session import Session
 from model.corpus import Annotation
 from model.media import FOOTAGE

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from zipfile import BadZipFile
 
-from app.decoding import decode_footage
+from app.line.decoding import decode_footage
 from app.previews import Previews, checked_original
 from app.session import Session
 from index.catalogue import Video

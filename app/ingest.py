@@ -14,8 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from app.decoding import Facts, decode_footage, inspect
 from app.footage import keep_features
+from app.line.decoding import Facts, decode_footage, inspect
 from app.previews import Previews
 from app.session import Session
 from index.catalogue import Failure, LatentBatch, Video

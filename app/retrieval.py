@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from app.decoding import Timings, decode_query
-from app.encoding import Encoding, encode_many
-from app.held import Held
+from app.line.decoding import Timings, decode_query
+from app.line.encoding import Encoding, encode_many
+from app.line.held import Held
 from app.session import Session, rows_of
 from app.shelves import Shelf
 from index.catalogue import Video
@@ -99,7 +99,7 @@ class Answer:
 
 
 def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
-    """Answer a question, step after step in this thread; `app.line` answers many at once by the same steps.
+    """Answer a question, step after step in this thread; `app.line.line` answers many at once by the same steps.
 
     Raises:
         MediaError: the query file cannot be used. QueryError: the question makes no sense.

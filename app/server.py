@@ -8,17 +8,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from app import problems
-from app.access import Access
-from app.admission import QUESTIONS, UPLOADS, Admission, Gate
-from app.cors import Cors
-from app.gauges import watch_library
-from app.headers import SecurityHeaders
-from app.key_limits import KeyLimits
-from app.keyring import Keyring
-from app.metrics import Metrics
-from app.openapi import PROBLEMS, TAGS, Described, operation_id
-from app.requests import Requests
+from app.http import problems
+from app.http.access import Access
+from app.http.admission import QUESTIONS, UPLOADS, Admission, Gate
+from app.http.cors import Cors
+from app.http.gauges import watch_library
+from app.http.headers import SecurityHeaders
+from app.http.key_limits import KeyLimits
+from app.http.keyring import Keyring
+from app.http.metrics import Metrics
+from app.http.openapi import PROBLEMS, TAGS, Described, operation_id
+from app.http.requests import Requests
 from app.routes import (
     batch,
     footage,

@@ -14,19 +14,19 @@ import torch
 from fastapi import Depends, Request
 from threadpoolctl import threadpool_limits
 
-from app.attention import attended
-from app.decoding import BLAME, Elsewhere
-from app.engine import BLAME as ENGINE_BLAME
-from app.engine import ENGINE, Place
-from app.jobs import Jobs
+from app.http.attention import attended
+from app.http.metrics import Metrics
+from app.jobs.jobs import Jobs
 from app.latent_map import LatentMaps
-from app.line import Line
+from app.line.decoding import BLAME, Elsewhere
+from app.line.engine import BLAME as ENGINE_BLAME
+from app.line.engine import ENGINE, Place
+from app.line.line import Line
+from app.line.scratch import scratch
+from app.line.workers import Workers
 from app.measurement import Measure
-from app.metrics import Metrics
-from app.scratch import scratch
 from app.session import Session
 from app.settings import Settings
-from app.workers import Workers
 from model.device import choose_device
 from model.errors import EcholensError
 

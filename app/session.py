@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.decoding import Decoder, Here
 from app.default_model import copy_default_model
+from app.line.decoding import Decoder, Here
 from app.searching import Searching
 from app.shelves import Shelf, Shelves
 from index.catalogue import LatentTable

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app import keys
-from app.cores import spare_cores
-from app.decoding import MOST_BYTES
-from app.logs import LogFormat
+from app.http import keys
+from app.http.logs import LogFormat
+from app.line.cores import spare_cores
+from app.line.decoding import MOST_BYTES
 from app.searching import Searching
 from index.gallery_choice import GalleryChoice
 from model.device import DeviceName

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from app.check import check
-from app.scratch import LOCK
+from app.line.scratch import LOCK
 from benchmarks.kill_work import Ledger, Material, Worker, told
 from benchmarks.live_service import GONE, Client, Reply, Service, end_tidily, form
 from benchmarks.process_tree import Process, session_of

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from app.decoding import Place, Timings, decode_place, decode_query
-from app.encoding import Encoding, encode_many
+from app.line.decoding import Place, Timings, decode_place, decode_query
+from app.line.encoding import Encoding, encode_many
 from app.localization import encodings, locate
 from app.session import Session
 from benchmarks.query_media import Query

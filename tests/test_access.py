@@ -13,9 +13,9 @@ from service_samples import assert_answers, assert_problem, send, serving
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.access import Access
-from app.key_limits import KeyLimits
-from app.keyring import Keyring
+from app.http.access import Access
+from app.http.key_limits import KeyLimits
+from app.http.keyring import Keyring
 from app.settings import Settings
 
 KEY = "s3cret:with a colon"

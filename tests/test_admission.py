@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.admission import Admission, Gate
-from app.metrics import Metrics
+from app.http.admission import Admission, Gate
+from app.http.metrics import Metrics
 from model.errors import SlowBody
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from app.attention import attended
+from app.http.attention import attended
 from model.errors import ClientGone, PastDeadline, QueryError
 
 

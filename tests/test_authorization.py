@@ -16,10 +16,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app import keys
-from app.access import Access
-from app.key_limits import KeyLimits
-from app.keyring import Keyring
+from app.http import keys
+from app.http.access import Access
+from app.http.key_limits import KeyLimits
+from app.http.keyring import Keyring
 from app.server import create_app
 from app.settings import Settings
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.batching import Batcher
+from app.line.batching import Batcher
 
 
 class Work:

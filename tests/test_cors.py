@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from service_samples import assert_problem, serving
 from starlette.testclient import TestClient
 
-from app import keys
-from app.cors import HEADERS, METHODS
+from app.http import keys
+from app.http.cors import HEADERS, METHODS
 from app.server import create_app
 from app.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest
 from service_samples import assert_problem, ended_job, film, serving, upload
 from starlette.testclient import TestClient
 
-from app.cursor import BadCursor, Cursor
+from app.http.cursor import BadCursor, Cursor
 from index.paging import Choice, Trail
 
 

@@ -14,7 +14,7 @@ from media_samples import tone, write_sound
 from service_samples import assert_problem, ended_job, film, job_of, serving, until
 from starlette.testclient import TestClient
 
-import app.ingest_job
+import app.jobs.ingest_job
 from app.ingest import Outcome, Source, ingest
 from app.session import Session
 from index.library import Library
@@ -58,7 +58,7 @@ def stepping(monkeypatch: pytest.MonkeyPatch, before: Callable[[Source], None]) 
             outcomes += ingest(session, [source], limits, done, **rest)
         return outcomes
 
-    monkeypatch.setattr(app.ingest_job, "ingest", one_by_one)
+    monkeypatch.setattr(app.jobs.ingest_job, "ingest", one_by_one)
 
 
 def test_a_directory_comes_in_with_its_labels_and_errors(own_library: Path, root: Path) -> None:

@@ -123,7 +123,7 @@ def test_an_upload_onto_a_full_disk_is_a_problem(
         raise FULL
 
     with serving(own_library) as client:
-        monkeypatch.setattr("app.uploads.shutil.copyfileobj", full)
+        monkeypatch.setattr("app.http.uploads.shutil.copyfileobj", full)
         assert_problem(upload(client, footage[0]), 503, "library", "No space left")
         assert client.get("/jobs").json() == []
         assert list((own_library / "media").iterdir()) == []

@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import app.server  # noqa: F401  every module that has errors of its own
-from app.error_codes import MEANINGS, OF_JOBS, PATTERN, document
-from app.problems import SERVICE_CODES, every_code
+from app.http.error_codes import MEANINGS, OF_JOBS, PATTERN, document
+from app.http.problems import SERVICE_CODES, every_code
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "docs" / "errors.md"
@@ -19,7 +19,7 @@ DOCUMENT = ROOT / "docs" / "errors.md"
 
 def test_every_code_is_documented() -> None:
     """A class of error, or a code of the service, without a meaning is a fault of who added it."""
-    assert set(every_code()) - set(MEANINGS) == set(), "say in app/error_codes.py what these mean"
+    assert set(every_code()) - set(MEANINGS) == set(), "say in app/http/error_codes.py what these mean"
 
 
 def test_every_documented_code_exists() -> None:
@@ -29,7 +29,7 @@ def test_every_documented_code_exists() -> None:
 
 
 def test_the_document_is_what_the_service_says() -> None:
-    """The file is written by `python -m app.error_codes > docs/errors.md`."""
+    """The file is written by `python -m app.http.error_codes > docs/errors.md`."""
     assert DOCUMENT.read_text() == document()
 
 

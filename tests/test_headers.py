@@ -12,7 +12,7 @@ import pytest
 from service_samples import assert_problem, serving
 from starlette.testclient import TestClient
 
-from app.headers import is_playable, page_policy
+from app.http.headers import is_playable, page_policy
 from app.routes.page import PAGE
 from app.server import create_app
 from app.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 from media_samples import write_sound
 from service_samples import assert_answers, assert_problem, ended_job, film, job_of, serving, until, upload
 
-import app.ingest_job
+import app.jobs.ingest_job
 from app.ingest import Outcome, Source, ingest
 from app.session import Session
 from index.catalogue import Catalogue, Job, JobMessage
@@ -81,7 +81,7 @@ def test_a_job_waits_while_another_process_writes(
     own_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A library that is busy is no failure: the upload comes in once the writer is done."""
-    monkeypatch.setattr(app.ingest_job, "BUSY_RETRY_S", 0.05)
+    monkeypatch.setattr(app.jobs.ingest_job, "BUSY_RETRY_S", 0.05)
     clip = film(tmp_path / "c.mp4", 1, 2, 1.0)
     with Library.open(own_library) as other, serving(own_library) as client:
         with other.writer():
@@ -113,7 +113,7 @@ def test_a_job_that_fails_ends_no_other(own_library: Path, tmp_path: Path, monke
             raise RuntimeError("nobody foresaw this")
         return ingest(session, sources, *rest, **options)
 
-    monkeypatch.setattr(app.ingest_job, "ingest", faulty)
+    monkeypatch.setattr(app.jobs.ingest_job, "ingest", faulty)
     with serving(own_library) as client:
         first = upload(client, write_sound(tmp_path / "bad.wav")).json()["job_id"]
         second = upload(client, good).json()["job_id"]

@@ -19,11 +19,11 @@ from service_samples import MOST_WAIT_S, Command, assert_problem, serving
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app import keys
-from app.access import Access
-from app.key_limits import KeyLimits
-from app.keyring import CHECK_EVERY_S, Keyring
-from app.keys import Key
+from app.http import keys
+from app.http.access import Access
+from app.http.key_limits import KeyLimits
+from app.http.keyring import CHECK_EVERY_S, Keyring
+from app.http.keys import Key
 from app.settings import Settings
 from index import snapshot
 from index.library import KEYS, Library

@@ -13,7 +13,7 @@ import pytest
 from service_samples import ended_job, send, serving, upload
 from starlette.testclient import TestClient
 
-from app.logs import LogFormat, configure_logs, event
+from app.http.logs import LogFormat, configure_logs, event
 from app.server import create_app
 from app.settings import Settings
 

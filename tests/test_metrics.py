@@ -15,10 +15,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-import app.requests
-from app.metrics import METHODS, OTHER_METHOD, REFUSALS, STAGES, Metrics
-from app.problems import every_code
-from app.requests import Requests
+import app.http.requests
+from app.http.metrics import METHODS, OTHER_METHOD, REFUSALS, STAGES, Metrics
+from app.http.problems import every_code
+from app.http.requests import Requests
 from index.library import Library
 
 
@@ -163,7 +163,7 @@ def test_the_duration_ends_with_the_last_byte(monkeypatch: pytest.MonkeyPatch) -
         now[0] += 5.0
         await send({"type": "http.response.body", "body": b"b", "more_body": False})
 
-    monkeypatch.setattr(app.requests.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(app.http.requests.time, "perf_counter", lambda: now[0])
     metrics = Metrics()
     watched = Requests(slow, metrics, [Route("/slow", PlainTextResponse, methods=["GET"])])
     assert TestClient(watched).get("/slow").text == "ab"

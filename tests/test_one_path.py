@@ -12,8 +12,8 @@ import torch
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, film
 
-from app.decoding import decode_query
 from app.footage import all_videos, corpus_of
+from app.line.decoding import decode_query
 from app.session import Session
 from model.features import Features
 from model.media import Limits

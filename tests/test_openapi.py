@@ -12,7 +12,7 @@ from service_samples import Command
 from starlette.testclient import TestClient
 
 from app.client import Client
-from app.openapi import PROBLEM
+from app.http.openapi import PROBLEM
 from app.server import create_app
 from app.settings import Settings
 

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.metrics import Metrics
-from app.problems import STATUSES, TITLES, status_of
-from app.requests import Requests
+from app.http.metrics import Metrics
+from app.http.problems import STATUSES, TITLES, status_of
+from app.http.requests import Requests
 from app.server import create_app
 from app.settings import Settings
 from model.errors import LibraryError, QueryError, Silent

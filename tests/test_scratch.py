@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from fastapi import UploadFile
 
-from app.held import on_disk
-from app.scratch import scratch
-from app.uploads import SMALL_BYTES, query_file
+from app.http.uploads import SMALL_BYTES, query_file
+from app.line.held import on_disk
+from app.line.scratch import scratch
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,12 @@ import torch
 from service_samples import assert_answers, assert_problem, ended_job, film, ingest_into, job_of, serving, until, upload
 from starlette.testclient import TestClient
 
-import app.training_process
+import app.jobs.training_process
 from app.footage import corpus_of
 from app.improvement import adopt, learn
 from app.ingest import Source
+from app.jobs.training_process import Order, _corpus, _learn, _Runs, _Steps
 from app.session import Session
-from app.training_process import Order, _corpus, _learn, _Runs, _Steps
 from index.catalogue import Job
 from index.library import Library
 from model.errors import LibraryBusy
@@ -220,8 +220,8 @@ def test_a_training_that_a_kill_of_the_service_left_is_taken_up(own_library: Pat
 SERVICE = """
 import sys, time
 from pathlib import Path
-from app.training_job import TrainingProcess
-from app.training_process import Order
+from app.jobs.training_job import TrainingProcess
+from app.jobs.training_process import Order
 process = TrainingProcess(Order(Path(sys.argv[1]), "cpu", Path(sys.argv[2]), 0, "default", 1000, 1))
 print(process.pid, flush=True)
 time.sleep(600)
@@ -380,7 +380,7 @@ def test_progress_grows_over_all_runs_and_after_a_cut(own_library: Path, tmp_pat
 def test_the_process_leaves_the_machine_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is niced, takes the threads that it is given, and leaves Ctrl-C to the service."""
     said: list[object] = []
-    process = app.training_process
+    process = app.jobs.training_process
     monkeypatch.setattr(process.os, "nice", said.append)
     monkeypatch.setattr(process.torch, "set_num_threads", said.append)
     monkeypatch.setattr(process, "threadpool_limits", said.append)

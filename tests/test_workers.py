@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.decoding import BLAME
-from app.workers import Workers
+from app.line.decoding import BLAME
+from app.line.workers import Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 
 MEMORY_BYTES = 256 * 1024**2

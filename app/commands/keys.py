@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app import keys
-from app.keys import Key, KeyScope
+from app.http import keys
+from app.http.keys import Key, KeyScope
 from app.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
 from index.library import KEYS
 

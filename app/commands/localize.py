@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.decoding import Direction, Place
+from app.line.decoding import Direction, Place
 from app.localization import localize
 from app.schemas.search import LocalizeAnswer
 from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json

@@ -11,8 +11,8 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from app.logs import configure_logs
-from app.scratch import use_scratch
+from app.http.logs import configure_logs
+from app.line.scratch import use_scratch
 from app.server import create_app
 from app.settings import Settings
 from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Form, Request, UploadFile
 from pydantic import Field
 
 from app.batch_retrieval import retrieve_batch
-from app.problems import problem_of
+from app.http.problems import problem_of
+from app.http.uploads import query_file
 from app.retrieval import Answer, Question
 from app.routes.asked import MULTIPART, Asked
 from app.schemas.batch import BatchAnswer, BatchItem
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
-from app.uploads import query_file
 from model.errors import EcholensError, QueryError
 
 router = APIRouter(tags=["search"])

@@ -8,7 +8,7 @@ from html import escape
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from app.error_codes import documented
+from app.http.error_codes import documented
 
 router = APIRouter(include_in_schema=False)
 

@@ -7,18 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 
-from app.cursor import Cursor
-from app.decoding import inspect
-from app.etags import ORIGINAL, tag, unchanged
-from app.headers import ORIGINAL_POLICY, POLICY, is_playable
-from app.idempotency import IdempotencyKey, tell_job, token_of
+from app.http.cursor import Cursor
+from app.http.etags import ORIGINAL, tag, unchanged
+from app.http.headers import ORIGINAL_POLICY, POLICY, is_playable
+from app.http.idempotency import IdempotencyKey, tell_job, token_of
+from app.http.openapi import UNCHANGED, binary
+from app.http.uploads import keep, plain_name
 from app.labels import checked_annotation
-from app.openapi import UNCHANGED, binary
+from app.line.decoding import inspect
 from app.previews import Previews, original_of
 from app.schemas.footage import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.schemas.job import JobAnswer
 from app.service import Current
-from app.uploads import keep, plain_name
 from index.paging import Choice
 from model.errors import MediaError
 from model.media import Limits

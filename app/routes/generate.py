@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
-from app.openapi import binary
+from app.http.openapi import binary
+from app.http.uploads import query_file
 from app.retrieval import Question
 from app.schemas.generation import GenerateAnswer
 from app.service import Current
-from app.uploads import query_file
 from model.errors import NotAcceptable
 
 router = APIRouter(tags=["search"])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
-from app.idempotency import IdempotencyKey, tell_job, token_of
+from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, TrainOrder
 from app.service import Current, Service
 from index.catalogue import Job, JobState

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
-from app.decoding import Direction, Place
+from app.http.uploads import query_file
+from app.line.decoding import Direction, Place
 from app.schemas.search import LocalizeAnswer
 from app.service import Current
-from app.uploads import query_file
 
 router = APIRouter(tags=["search"])
 

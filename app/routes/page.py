@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from app.headers import POLICY, page_policy
+from app.http.headers import POLICY, page_policy
 
 router = APIRouter(include_in_schema=False)
 PAGE = Path(__file__).parent.parent / "page" / "index.html"

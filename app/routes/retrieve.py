@@ -10,10 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 
+from app.http.uploads import query_file
 from app.routes.asked import MULTIPART, Asked
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
-from app.uploads import query_file
 
 router = APIRouter(tags=["search"])
 CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s", "distance", "label")

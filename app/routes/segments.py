@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
-from app.decoding import decode_preview
-from app.etags import PREVIEW, tag, unchanged
-from app.openapi import UNCHANGED, binary
+from app.http.etags import PREVIEW, tag, unchanged
+from app.http.openapi import UNCHANGED, binary
+from app.line.decoding import decode_preview
 from app.previews import Make, Previews
 from app.service import Current, Service
 from index.catalogue import SegmentRow

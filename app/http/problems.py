@@ -13,14 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.exchange import current_request_id, note_problem
-from app.logs import event
+from app.http.exchange import current_request_id, note_problem
+from app.http.logs import event
 from app.schemas.problem import ProblemAnswer
 from model import errors
 
 log = logging.getLogger("echolens")
 
-# The nearest class in an error's ancestry decides. Every code has its meaning in app/error_codes.py.
+# The nearest class in an error's ancestry decides. Every code has its meaning in app/http/error_codes.py.
 STATUSES: Mapping[type[errors.EcholensError], int] = {
     errors.EmptyFile: 415,
     errors.NotAMedium: 415,

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.ingest_job import IngestWork, directory_payload, upload_payload
+from app.jobs.ingest_job import IngestWork, directory_payload, upload_payload
+from app.jobs.lane import Lane
+from app.jobs.training_job import TrainingWork, training_payload
 from app.labels import read_labels
-from app.lane import Lane
 from app.session import Session
 from app.settings import Settings
-from app.training_job import TrainingWork, training_payload
 from index.check import HOLDING
 from index.library import Library
 from index.records import IdempotencyToken, Job

@@ -10,9 +10,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.lane import Ended, Running
+from app.jobs.lane import Ended, Running
+from app.jobs.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
 from app.session import Session
-from app.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
 from index.catalogue import Job, JobMessage
 from model.errors import LibraryError, TrainingError
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.metrics import Metrics
-from app.problems import problem
+from app.http.metrics import Metrics
+from app.http.problems import problem
 from model.errors import SlowBody
 
 QUESTIONS = ("/retrieve", "/retrieve/batch", "/localize", "/generate")

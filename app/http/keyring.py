@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.keys import Key, digest, load
+from app.http.keys import Key, digest, load
 from index.library import KEYS
 from model.errors import LibraryError
 

@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import problems
-from app.exchange import CURRENT, Exchange, new_request_id
-from app.logs import event
-from app.metrics import Metrics
+from app.http import problems
+from app.http.exchange import CURRENT, Exchange, new_request_id
+from app.http.logs import event
+from app.http.metrics import Metrics
 from model.errors import EcholensError
 
 log = logging.getLogger("echolens")

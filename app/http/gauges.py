@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from typing import get_args
 
-from app.metrics import Metrics
+from app.http.metrics import Metrics
 from app.session import Session
 from index.catalogue import Stats
 from index.records import JobState

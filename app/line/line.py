@@ -10,16 +10,16 @@ from typing import cast
 
 import numpy as np
 
-from app.batching import Batcher
-from app.decoding import MODALITIES, Place, Timings, Track, decode_place, decode_query
-from app.engine import Done, Localize, Read, Reading, Retrieve, Work, do_many
-from app.engine import Place as EnginePlace
 from app.generation import Imagined, imagined
+from app.http.metrics import Metrics
+from app.line.batching import Batcher
+from app.line.decoding import MODALITIES, Place, Timings, Track, decode_place, decode_query
+from app.line.engine import Done, Localize, Read, Reading, Retrieve, Work, do_many
+from app.line.engine import Place as EnginePlace
+from app.line.workers import Workers
 from app.localization import Found
-from app.metrics import Metrics
 from app.retrieval import Answer, Question, check
 from app.session import Session
-from app.workers import Workers
 from model.errors import EmptyLibrary
 from model.media import Limits
 

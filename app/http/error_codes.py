@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.problems import every_code
+from app.http.problems import every_code
 
 PATTERN = "http_NNN"
 INTRODUCTION = """\

@@ -7,7 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from app.problems import problem
+from app.http.problems import problem
 
 METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 HEADERS = ("Authorization", "Idempotency-Key", "If-None-Match", "Range", "X-Request-ID")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.keys import Key
+from app.http.keys import Key
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from app.logs import event
+from app.http.logs import event
 from index.catalogue import Catalogue, Job, JobMessage
 from model.errors import EcholensError, LibraryError
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from app.decoding import Decoded, Timings, Track
-from app.encoding import Encoding, encode_many
+from app.line.decoding import Decoded, Timings, Track
+from app.line.encoding import Encoding, encode_many
+from app.line.workers import Blame
 from app.localization import Found, encodings, locate
 from app.retrieval import Answer, Query, Question, Search, answer, search_many, stored_query
 from app.searching import Searching
 from app.session import Session
 from app.shelves import Shelf
-from app.workers import Blame
 from model.device import DeviceName, choose_device
 from model.encoder import Encoder
 from model.errors import WorkerFailure

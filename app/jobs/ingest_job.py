@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from app.ingest import Outcome, Source, ingest
-from app.ingest_roots import IngestRoots, Listing
+from app.jobs.ingest_roots import IngestRoots, Listing
+from app.jobs.lane import Ended, Running
 from app.labels import read_labels
-from app.lane import Ended, Running
 from app.session import Session
 from index.catalogue import Job, JobMessage
 from model.corpus import Annotation

@@ -11,10 +11,10 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.key_limits import KeyLimits
-from app.keyring import Keyring
-from app.keys import Key
-from app.problems import problem
+from app.http.key_limits import KeyLimits
+from app.http.keyring import Keyring
+from app.http.keys import Key
+from app.http.problems import problem
 from model.errors import TooLarge
 
 READING = ("GET", "HEAD")

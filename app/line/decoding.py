@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from app.held import Held, on_disk
+from app.line.held import Held, on_disk
+from app.line.workers import Blame, Workers
 from app.previews import write_preview
-from app.workers import Blame, Workers
 from model.errors import (
     DecoderDied,
     NoPicture,
