@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from app.line.decoding import Timings
+from app.line.timings import Timings
 from app.retrieval import Query, Question, check, read_query
 from app.session import Session
 from model.encoder import Encoder

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from app.line.decoding import Decoded, Place, Timings, decode_place
+from app.line.decoding import Decoded, Place, decode_place
 from app.line.encoding import Encoding, encode_many
+from app.line.timings import Timings
 from app.session import Session
 from model.distance import distances
 from model.encoder import Encoder

@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from app.line.decoding import Timings, decode_query
+from app.line.decoding import decode_query
 from app.line.encoding import Encoding, encode_many
 from app.line.held import Held
+from app.line.timings import Timings
 from app.session import Session, rows_of
 from app.shelves import Shelf
 from index.catalogue import Video

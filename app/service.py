@@ -18,7 +18,7 @@ from app.http.attention import attended
 from app.http.metrics import Metrics
 from app.jobs.jobs import Jobs
 from app.latent_map import LatentMaps
-from app.line.decoding import BLAME, Elsewhere
+from app.line.decoder import BLAME, Elsewhere
 from app.line.engine import BLAME as ENGINE_BLAME
 from app.line.engine import ENGINE, Place
 from app.line.line import Line

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from app.default_model import copy_default_model
-from app.line.decoding import Decoder, Here
+from app.line.decoder import Decoder, Here
 from app.searching import Searching
 from app.shelves import Shelf, Shelves
 from index.catalogue import LatentTable

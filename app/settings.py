@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.http import keys
 from app.http.logs import LogFormat
 from app.line.cores import spare_cores
-from app.line.decoding import MOST_BYTES
+from app.line.decoder import MOST_BYTES
 from app.searching import Searching
 from index.gallery_choice import GalleryChoice
 from model.device import DeviceName

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from app.line.decoding import Place, Timings, decode_place, decode_query
+from app.line.decoding import Place, decode_place, decode_query
 from app.line.encoding import Encoding, encode_many
+from app.line.timings import Timings
 from app.localization import encodings, locate
 from app.session import Session
 from benchmarks.query_media import Query

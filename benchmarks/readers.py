@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.line.decoding import Timings
+from app.line.timings import Timings
 from app.retrieval import Question as Asking
 from app.retrieval import read_query
 from app.session import Session

@@ -10,7 +10,7 @@ import pytest
 from service_samples import assert_answers, assert_problem, serving
 from starlette.testclient import TestClient
 
-from app.line.decoding import Elsewhere
+from app.line.decoder import Elsewhere
 from index.library import Library
 from model.checkpoint import Checkpoint
 from model.errors import FrontEndError

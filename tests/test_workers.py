@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.line.decoding import BLAME
+from app.line.decoder import BLAME
 from app.line.workers import Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 

@@ -5,117 +5,39 @@ A front-end's features are a small part of the sound and pictures that they are 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
+from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float32, Int64
 
 from app.line.held import Held, on_disk
-from app.line.workers import Blame, Workers
+from app.line.timings import Timings
 from app.previews import write_preview
 from model.errors import (
-    DecoderDied,
     NoPicture,
     NoSoundTrack,
     NotAMedium,
     QueryError,
     Silent,
-    TookTooLong,
     TooLong,
-    TooMuchMemory,
 )
 from model.features import Features
 from model.frontends.frontend import FrontEnd
-from model.frontends.registry import make_front_end
 from model.media import FOOTAGE, Limits, Medium, hash_file, open_medium
 from model.msvae import Modality
 from model.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Direction = Literal["a2v", "v2a"]
 MODALITIES: dict[Direction, tuple[Modality, Modality]] = {
     "a2v": ("audio", "visual"),
     "v2a": ("visual", "audio"),
 }
-MOST_BYTES = 2 * 1024**3  # of memory, for one of them
-BLAME = Blame(
-    died=lambda: DecoderDied(
-        "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
-        "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
-    ),
-    slow=lambda limit_s: TookTooLong(
-        f"Decoding took longer than {limit_s:g} s and was ended. Send a shorter or smaller recording, or raise the "
-        "limit."
-    ),
-    swollen=lambda: TooMuchMemory(
-        "Decoding this file takes more memory than one file may have. Send it scaled down or cut into pieces."
-    ),
-)
 MOST_AVERAGED_S = 10
 MOST_TARGET_S = 60
 CHUNK_S = 4
-
-
-class Decoder(Protocol):
-    """Call a function of this module with the library's front-end, here or elsewhere."""
-
-    def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Return what the call will return."""
-        ...
-
-    def canary(self) -> Future[dict[Modality, np.ndarray]]:
-        """Return the features of a tone and a picture, before anything that waits."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Here:
-    """Decode in the thread that asks."""
-
-    front_end: FrontEnd
-
-    def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Call at once."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(function(self.front_end, *args, **kwargs))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def canary(self) -> Future[dict[Modality, np.ndarray]]:
-        """Make them at once."""
-        return self.submit(canary)
-
-
-@dataclass(frozen=True, eq=False)
-class Elsewhere:
-    """Decode in worker processes, each call for at most `limit_s`."""
-
-    workers: Workers
-    front_end: str
-    weights: Path
-    limit_s: float
-
-    def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue the call. The future raises the errors of `Workers.submit` as well."""
-        return self.workers.submit(_call, self.front_end, self.weights, function, args, kwargs, limit_s=self.limit_s)
-
-    def canary(self) -> Future[dict[Modality, np.ndarray]]:
-        """Make them in the next worker that is free."""
-        return self.workers.submit(
-            _call, self.front_end, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,31 +80,6 @@ class Facts:
     declared_s: float | None
     has_sound: bool
     has_picture: bool
-
-
-@dataclass
-class Timings:
-    """Collect milliseconds by stage."""
-
-    stages_ms: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a block; a stage that comes twice adds up."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(name, 1000 * (time.perf_counter() - started))
-
-    def add(self, name: str, spent_ms: float) -> None:
-        """Count time that was measured elsewhere."""
-        self.stages_ms[name] = self.stages_ms.get(name, 0.0) + spent_ms
-
-    def report(self) -> dict[str, float]:
-        """Return the stages and their total, rounded to microseconds."""
-        stages = {name: round(value, 3) for name, value in self.stages_ms.items()}
-        return stages | {"total": round(sum(self.stages_ms.values()), 3)}
 
 
 def decode_query(
@@ -371,14 +268,3 @@ def _other(front_end: FrontEnd, place: Place, limits: Limits, most_s: int, timin
     if length_s > most_s:
         raise QueryError(f"the query lasts {length_s} s, the clip {most_s} s: a query must fit into the clip")
     return track
-
-
-@cache
-def _front_end(name: str, weights: Path) -> FrontEnd:
-    """Make a process's front-end once."""
-    torch.set_num_threads(1)
-    return make_front_end(name, weights)
-
-
-def _call(name: str, weights: Path, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return function(_front_end(name, weights), *args, **kwargs)

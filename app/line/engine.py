@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from app.line.decoding import Decoded, Timings, Track
+from app.line.decoding import Decoded, Track
 from app.line.encoding import Encoding, encode_many
+from app.line.timings import Timings
 from app.line.workers import Blame
 from app.localization import Found, encodings, locate
 from app.retrieval import Answer, Query, Question, Search, answer, search_many, stored_query

@@ -13,9 +13,10 @@ import numpy as np
 from app.generation import Imagined, imagined
 from app.http.metrics import Metrics
 from app.line.batching import Batcher
-from app.line.decoding import MODALITIES, Place, Timings, Track, decode_place, decode_query
+from app.line.decoding import MODALITIES, Place, Track, decode_place, decode_query
 from app.line.engine import Done, Localize, Read, Reading, Retrieve, Work, do_many
 from app.line.engine import Place as EnginePlace
+from app.line.timings import Timings
 from app.line.workers import Workers
 from app.localization import Found
 from app.retrieval import Answer, Question, check
