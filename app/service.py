@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -32,6 +33,7 @@ from model.errors import EcholensError
 
 log = logging.getLogger("echolens")
 T = TypeVar("T")
+MOST_WARMING_S = 30.0
 GRACE_S = 5.0  # after its own time limit, for a decoder that does not come back to be asked
 
 
@@ -75,15 +77,19 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             Session.open(settings.data, device, searching=settings.searching, decoders=decoders)
         )
         place = Place(session.library.directory, settings.device, settings.searching)
-        line = Line(session, engine, place, settings.query_limits, settings.most_request_s, metrics)
+        line = Line(session, engine, place, settings.query_limits, metrics)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, line, folder)
         _watch(metrics, line, {"questions": queries, "ingest": footage, "engine": engine})
-        await _warm_up(line)
         jobs.start()
         opened.callback(jobs.stop)
-        yield service
+        warming = asyncio.create_task(_warm_up(line))
+        try:
+            await asyncio.wait((warming,), timeout=MOST_WARMING_S)  # longer for large libraries: alive, not yet ready
+            yield service
+        finally:
+            warming.cancel()
 
 
 async def _warm_up(line: Line) -> None:

@@ -31,12 +31,10 @@ SECOND = np.zeros(1, np.int64)
 class Line:
     """Answer the questions of one event loop; raises what `retrieve`, `localize` and `imagine` raise."""
 
-    def __init__(
-        self, session: Session, engine: Workers, place: EnginePlace, limits: Limits, limit_s: float, metrics: Metrics
-    ) -> None:
-        """`limits`: what one query file may cost; `limit_s`: what a batch may take."""
+    def __init__(self, session: Session, engine: Workers, place: EnginePlace, limits: Limits, metrics: Metrics) -> None:
+        """`limits`: what one query file may cost."""
         self._session, self._limits, self._metrics = session, limits, metrics
-        self._engine, self._place, self._limit_s = engine, place, limit_s
+        self._engine, self._place = engine, place
         self._batches = Batcher[Work, Done](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
@@ -89,7 +87,8 @@ class Line:
         return 1000 * (time.perf_counter() - started)
 
     async def _do(self, works: Sequence[Work]) -> Sequence[Done]:
-        return await asyncio.wrap_future(self._engine.submit(do_many, self._place, works, limit_s=self._limit_s))
+        # Without a limit: the first batch builds galleries, which takes minutes for millions of items.
+        return await asyncio.wrap_future(self._engine.submit(do_many, self._place, works))
 
     async def _track(self, question: Question, timings: Timings) -> Track | None:
         """Return the features of a question's file; None where a second of the library is the query."""
