@@ -62,8 +62,12 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
     threadpool_limits(1, user_api="blas")
     memory = settings.most_decoder_bytes
     with ExitStack() as opened:
-        queries = opened.enter_context(closing(Workers(settings.decoders, memory, "decode", ENGINE, BLAME)))
-        footage = opened.enter_context(closing(Workers(settings.ingest_decoders, memory, "ingest", ENGINE, BLAME)))
+        queries = opened.enter_context(
+            closing(Workers(settings.decoders, memory, "decode", ENGINE, BLAME, renewed=True))
+        )
+        footage = opened.enter_context(
+            closing(Workers(settings.ingest_decoders, memory, "ingest", ENGINE, BLAME, renewed=True))
+        )
         engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_BLAME)))
 
         def decoders(front_end: str, weights: Path) -> tuple[Elsewhere, Elsewhere]:

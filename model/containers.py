@@ -158,7 +158,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     with container:
         try:
             yield container
-        except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        except (av.error.FFmpegError, ValueError, MemoryError, LookupError) as error:  # a track that appears midway
             raise Damaged(
                 f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
                 "Copy or export the file again."

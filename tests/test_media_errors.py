@@ -20,6 +20,7 @@ from media_samples import (
     write_video,
 )
 
+from model import containers
 from model.containers import write_mp4
 from model.errors import (
     Damaged,
@@ -249,3 +250,10 @@ def test_a_sound_with_nan_is_refused(tmp_path: Path) -> None:
     samples[20_000] = np.nan
     with pytest.raises(NotFinite):
         read(write_sound(tmp_path / "s.wav", samples, 16000, "FLOAT"))
+
+
+def test_what_the_reader_of_containers_stumbles_over_is_damage(tmp_path: Path) -> None:
+    """Such as a track that appears midway, of which PyAV finds no place in its list: no fault of the service."""
+    clip = write_video(tmp_path / "clip.mp4", 1.0)
+    with pytest.raises(Damaged, match="clip.mp4"), containers._opened(clip):
+        raise IndexError("list index out of range")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import app.line.workers
 from app.line.decoder import BLAME
 from app.line.workers import Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
@@ -82,6 +83,20 @@ def test_a_process_that_is_killed_costs_no_call(workers: Workers) -> None:
         os.kill(workers.process_ids()[round_number % 2], signal.SIGKILL)
         assert [call.result(MOST_WAIT_S) for call in calls] == [None] * 6
     assert 1 <= workers.replaced <= 10
+
+
+def test_a_process_is_renewed_after_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where asked for: another process takes its place, no call notices, and it counts as no fault."""
+    monkeypatch.setattr(app.line.workers, "MOST_CALLS", 3)
+    for renewed, processes in ((True, 4), (False, 1)):
+        workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, renewed)
+        try:
+            pids = [workers.submit(os.getpid).result(MOST_WAIT_S) for _ in range(10)]
+            assert len(set(pids)) == processes
+            assert pids[:3] == [pids[0]] * 3
+            assert workers.replaced == 0
+        finally:
+            workers.close()
 
 
 def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ T = TypeVar("T")
 ATTEMPTS = 2  # a process may be killed from outside: the file is to blame only when it happens again
 PARENT_CHECK_S = 1.0
 END_S = 5.0
+MOST_CALLS = 500  # after which a process is renewed where asked for: decoders of damaged files may leak
 GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
 
 
@@ -64,8 +65,12 @@ class Workers:
     the others go on, and it is replaced. They start at once, and end with the process that made them.
     """
 
-    def __init__(self, count: int, memory_bytes: int | None, name: str, preload: str, blame: Blame) -> None:
+    def __init__(
+        self, count: int, memory_bytes: int | None, name: str, preload: str, blame: Blame, renewed: bool = False
+    ) -> None:
         """`preload` names the module whose functions will be run: it is imported once, and forked."""
+        self._renewed = renewed
+        self._calls: dict[int, int] = {}  # that a process has answered, by the place of its thread
         self._blame, self._name = blame, name
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([preload])
@@ -150,6 +155,7 @@ class Workers:
             finally:
                 with self._lock:
                     self._busy -= 1
+            self._renew(place)
         if place in self._workers:
             self._workers.pop(place).end()
 
@@ -193,6 +199,14 @@ class Workers:
             log.warning("%s: a process ended and is replaced", self._name)
         self._start(place)
 
+    def _renew(self, place: int) -> None:
+        """Let another process take the place of one that has answered many calls."""
+        self._calls[place] = self._calls.get(place, 0) + 1
+        if self._renewed and self._calls[place] >= MOST_CALLS and place in self._workers and not self._closing:
+            self._workers.pop(place).end()
+            with suppress(WorkerFailure):
+                self._start(place)
+
     def _start(self, place: int) -> None:
         try:
             ours, theirs = self._context.Pipe()
@@ -205,6 +219,7 @@ class Workers:
             ) from error
         theirs.close()  # so that the pipe ends with the process
         self._workers[place] = _Worker(process, ours)
+        self._calls[place] = 0
 
 
 def _work(connection: Connection, memory_bytes: int | None) -> None:
