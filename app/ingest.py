@@ -141,7 +141,7 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
     previews = Previews(session.library, video_id)
     try:
         features = decoder.submit(decode_footage, source.path, limits, previews.directory).result()
-    except (LibraryError, MediaError):
+    except BaseException:
         previews.remove()
         raise
     annotation = source.annotation or Annotation(video_id)

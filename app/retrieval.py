@@ -165,14 +165,11 @@ def stored_query(session: Session, encoder: Encoder, question: Question) -> Quer
     assert segment_id is not None, "checked before"
     segment = session.library.catalogue.segment(segment_id)
     modality: Modality = question.query_modality or ("audio" if segment.heard else "visual")
-    for fresh in (False, True):  # it may be newer than what is searched
-        table = session.shelf(modality, fresh).table
-        if table.fingerprint != encoder.fingerprint:
-            raise Mismatch("the library was encoded anew just now; ask again")
-        rows = np.flatnonzero(table.ids == segment_id)
-        if len(rows):
-            break
-    else:
+    table = session.library.catalogue.latents_of(segment.video_id, modality)  # it may be newer than what is searched
+    if table.fingerprint != encoder.fingerprint:
+        raise Mismatch("the library was encoded anew just now; ask again")
+    rows = np.flatnonzero(table.ids == segment_id)
+    if not len(rows):
         raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
     return Query(modality, table.latents[rows])
 

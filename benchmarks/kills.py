@@ -47,7 +47,7 @@ ALONE_S = 10.0  # that a process may outlive the service
 READY_S = 60.0
 JOBS_S = 600.0
 PROBE_EVERY_S = 0.1
-FOLDERS = ("echolens-scratch-", "pymp-")  # one of each is of the service that runs: its own, and multiprocessing's
+FOLDERS = ("elscratch-",)  # one is of the service that runs, or of the one that was killed just now
 
 CACHE = "torchinductor_"  # PyTorch's, one for all its processes, made when it trains
 
@@ -215,7 +215,7 @@ class Bench:
                 yield f"{len(of_a_kind) - 1} x {prefix}* is left among the temporary files"
         others = [name for name in there if not name.startswith((*FOLDERS, CACHE))]
         yield from (f"{name} is left among the temporary files" for name in others)
-        inside = [path for path in self._temporary.glob(f"{FOLDERS[0]}*/*") if path.name != LOCK]
+        inside = [path for path in self._temporary.glob(f"{FOLDERS[0]}*/{FOLDERS[0]}*/*") if path.name != LOCK]
         yield from (f"{path.name} is left in the service's own folder" for path in inside)
 
     @contextmanager

@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.http.admission import Admission, Gate
 from app.http.metrics import Metrics
-from model.errors import SlowBody
+from model.errors import SlowBody, TooLarge
 
 
 def request(method: str = "POST", path: str = "/retrieve") -> Scope:
@@ -122,6 +122,30 @@ def test_a_body_may_not_dawdle_but_an_answer_may_take_its_time() -> None:
             assert (await receive())["type"] == "http.disconnect"
 
         await Admission(waits, {}, 0.05, Metrics())(request(), ended.get, Client().send)
+
+    asyncio.run(run())
+
+
+def test_a_body_may_not_drip_nor_be_large_where_it_is_no_upload() -> None:
+    """A byte now and then does not keep a place; a body of JSON is not held beyond a megabyte."""
+
+    async def run() -> None:
+        async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
+            while (await receive()).get("more_body"):
+                pass
+
+        async def drips() -> Message:
+            await asyncio.sleep(0.01)
+            return {"type": "http.request", "body": b"a", "more_body": True}
+
+        async def pours() -> Message:
+            return {"type": "http.request", "body": bytes(300_000), "more_body": True}
+
+        admission = Admission(reads_all, {"/videos": Gate(1)}, 0.1, Metrics())
+        with pytest.raises(SlowBody, match="faster line"):
+            await admission(request(path="/videos"), drips, Client().send)
+        with pytest.raises(TooLarge, match="1048576"):
+            await admission(request(path="/jobs"), pours, Client().send)
 
     asyncio.run(run())
 

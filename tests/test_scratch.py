@@ -11,7 +11,7 @@ import pytest
 from fastapi import UploadFile
 
 from app.http.uploads import SMALL_BYTES, query_file
-from app.line.held import on_disk
+from app.line.held import Held, on_disk
 from app.line.scratch import scratch
 
 
@@ -62,4 +62,14 @@ def test_a_query_s_file_lives_as_long_as_its_request(temporary: Path, size: int,
             asyncio.run(run())
     else:
         asyncio.run(run())
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_held_file_can_be_written_where_a_killed_process_began(temporary: Path) -> None:
+    """The folder that it left is no hindrance to the second attempt, and goes."""
+    held = Held(temporary / "7" / "a.wav", b"sound")
+    held.path.parent.mkdir()
+    held.path.write_bytes(b"so")
+    with on_disk(held) as path:
+        assert path.read_bytes() == b"sound"
     assert list(temporary.iterdir()) == []

@@ -11,12 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.metrics import Metrics
 from app.http.problems import problem
-from model.errors import SlowBody
+from model.errors import SlowBody, TooLarge
 
 QUESTIONS = ("/retrieve", "/retrieve/batch", "/localize", "/generate")
 UPLOADS = ("/videos",)
 MEMORY = 0.1  # weight of the latest request in the mean duration
 LONGEST_WAIT_S = 30
+SLOWEST_BYTES_PER_S = 8 * 1024
+LARGEST_PLAIN_BYTES = 1024**2  # of a body that is no upload
 
 
 class Gate:
@@ -48,7 +50,7 @@ class Admission:
         """Let in or refuse."""
         gate = self._gates.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if gate is None:
-            await self._app(scope, self._brisk(receive), send)
+            await self._app(scope, self._brisk(receive, LARGEST_PLAIN_BYTES), send)
         elif gate.inside >= gate.most:
             self._metrics.count_refused("busy")
             detail = (
@@ -65,12 +67,12 @@ class Admission:
             finally:
                 gate.left(time.monotonic() - started)
 
-    def _brisk(self, receive: Receive) -> Receive:
-        """Give up on a body of which nothing comes for a while."""
-        complete = False
+    def _brisk(self, receive: Receive, most_bytes: int | None = None) -> Receive:
+        """Give up on a body of which nothing comes for a while, or little for long, or more than `most_bytes`."""
+        complete, received_bytes, started = False, 0, time.monotonic()
 
         async def brisk() -> Message:
-            nonlocal complete
+            nonlocal complete, received_bytes
             if complete:  # what comes now is the client's hanging up, whenever that is
                 return await receive()
             try:
@@ -81,6 +83,15 @@ class Admission:
                     f"nothing of the body came for {self._most_idle_s:g} s: send it without pauses"
                 ) from None
             complete = not message.get("more_body", False)
+            received_bytes += len(message.get("body", b""))
+            if most_bytes is not None and received_bytes > most_bytes:
+                raise TooLarge(f"a body of {received_bytes} bytes or more given, at most {most_bytes} expected here")
+            spent_s = time.monotonic() - started
+            if not complete and spent_s > self._most_idle_s + received_bytes / SLOWEST_BYTES_PER_S:
+                raise SlowBody(
+                    f"{received_bytes} bytes of the body came in {spent_s:.0f} s, at least {SLOWEST_BYTES_PER_S} a "
+                    "second expected: send it over a faster line"
+                )
             return message
 
         return brisk

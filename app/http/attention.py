@@ -33,6 +33,7 @@ async def attended(request: Request, work: Coroutine[Any, Any, T], limit_s: floa
     finally:
         gone.cancel()
         task.cancel()
+        await asyncio.wait((task, gone))  # so that nothing of it goes on behind its request
 
 
 async def _disconnected(request: Request) -> None:

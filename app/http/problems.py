@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +18,7 @@ from starlette.exceptions import HTTPException
 from app.http.exchange import current_request_id, note_problem
 from app.http.logs import event
 from app.schemas.problem import ProblemAnswer
+from index.disk import refused
 from model import errors
 
 log = logging.getLogger("echolens")
@@ -205,6 +208,8 @@ def install(app: FastAPI) -> None:
     async def framework(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, errors.EcholensError):  # FastAPI wraps what reading a body raises
             return answer_of(error.__cause__)
+        if isinstance(error.__cause__, OSError):  # an upload that the disk for temporary files does not take
+            return answer_of(refused(Path(tempfile.gettempdir()), error.__cause__))
         return of_status(request, error.status_code, error.headers or {}, str(error.detail))
 
 

@@ -33,15 +33,14 @@ async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[
         else:
             await asyncio.to_thread(_write, upload, path)
             yield path
-            await asyncio.to_thread(shutil.rmtree, path.parent)
-    except BaseException:
-        shutil.rmtree(path.parent, ignore_errors=True)  # a decoder that was ended leaves its copy
-        raise
+    finally:
+        if path.parent.exists():  # a large one, or the copy of a decoder that was ended
+            await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
 
 
 def _write(upload: UploadFile, path: Path) -> None:
     with writing(path.parent):
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         with path.open("xb") as out:
             shutil.copyfileobj(upload.file, out)
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -161,33 +162,41 @@ class Lane:
         _tell(running.job)
         try:
             ended = self._work.do(running)
+        except CancelledError:  # what it waited for was ended with the service
+            ended = None
         except EcholensError as error:
             ended = Ended("failed", running.result | {"code": error.code, "detail": str(error)})
         except Exception:
             log.exception("job %s failed in a way that was not foreseen", running.job.job_id)
             unforeseen = {"code": "internal", "detail": "not foreseen; the log has it"}
             ended = Ended("failed", running.result | unforeseen)
-        try:
-            job = self._end(running, ended)
-            _tell(job)
-            if job.state != "queued":
-                self._work.tidy(job)
-        except Exception:  # such as a full disk: it is taken up at the next start
-            log.exception("job %s could not be ended", running.job.job_id)
+        while True:
+            try:
+                job = self._end(running, ended)
+                _tell(job)
+                if job.state != "queued":
+                    self._work.tidy(job)
+                return
+            except Exception:  # such as a full disk; if it stays so, the job is taken up at the next start
+                log.exception("job %s could not be ended; it is tried again", running.job.job_id)
+            if self._stopping.wait(REFUSED_RETRY_S):
+                return
 
     def _end(self, running: Running, ended: Ended | None) -> Job:
         job_id = running.job.job_id
         with self._lock:
-            self._running = None
             if ended is None:
-                return self._catalogue.update_job(job_id, state="cancelled" if running.cancelled else "queued")
-            return self._catalogue.update_job(
-                job_id,
-                state=ended.state,
-                progress=1.0 if ended.state == "done" else None,
-                result=ended.result,
-                messages=ended.messages,
-            )
+                job = self._catalogue.update_job(job_id, state="cancelled" if running.cancelled else "queued")
+            else:
+                job = self._catalogue.update_job(
+                    job_id,
+                    state=ended.state,
+                    progress=1.0 if ended.state == "done" else None,
+                    result=ended.result,
+                    messages=ended.messages,
+                )
+            self._running = None
+            return job
 
 
 def _tell(job: Job) -> None:

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from model.errors import WorkerFailure as EndedWithService
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -14,13 +16,13 @@ Result = TypeVar("Result")
 class Batcher(Generic[Item, Result]):
     """Do items one batch after the other, up to `most` at once; used from one event loop.
 
-    `work` returns a result for each item of a batch. Where it fails, each item is done by itself, so that an item that
-    fails fails alone; one whose asker has gone is dropped.
+    `work` returns a result or an error for each item of a batch. Where it fails itself, each item is done alone, so
+    that what fails fails alone; an item whose asker has gone is dropped.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         most: int,
         seen: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -44,17 +46,19 @@ class Batcher(Generic[Item, Result]):
 
     async def _go_on(self) -> None:
         """Do batches until nothing waits."""
-        while batch := self._next():
-            self._seen(len(batch))
-            outcomes = await self._outcomes([item for item, _ in batch])
-            for (_, asker), outcome in zip(batch, outcomes, strict=True):
-                if asker.done():
-                    continue
-                if isinstance(outcome, Exception):
-                    asker.set_exception(outcome)
-                else:
-                    asker.set_result(outcome)
-        self._at_work = None
+        try:
+            while batch := self._next():
+                self._seen(len(batch))
+                outcomes = await self._outcomes([item for item, _ in batch])
+                for (_, asker), outcome in zip(batch, outcomes, strict=True):
+                    if asker.done():
+                        continue
+                    if isinstance(outcome, BaseException):
+                        asker.set_exception(outcome)
+                    else:
+                        asker.set_result(outcome)
+        finally:
+            self._at_work = None
 
     def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -64,9 +68,11 @@ class Batcher(Generic[Item, Result]):
                 batch.append((item, asker))
         return batch
 
-    async def _outcomes(self, items: list[Item]) -> list[Result | Exception]:
+    async def _outcomes(self, items: list[Item]) -> list[Result | BaseException]:
         try:
             return list(await self._work(items))
+        except asyncio.CancelledError:  # with the service
+            return [EndedWithService("the service ends; ask again in a moment") for _ in items]
         except Exception as error:
             if len(items) == 1:
                 return [error]

@@ -6,11 +6,12 @@ ends. It follows the catalogue as others change it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
@@ -24,12 +25,14 @@ from app.retrieval import Answer, Query, Question, Search, answer, search_many, 
 from app.searching import Searching
 from app.session import Session
 from app.shelves import Shelf
+from index.gallery import SearchResult
 from model.device import DeviceName, choose_device
 from model.encoder import Encoder
-from model.errors import WorkerFailure
+from model.errors import EcholensError, WorkerFailure
 from model.latents import Latents
 from model.msvae import Modality
 
+T = TypeVar("T")
 ENGINE = __name__  # what processes are forked with: it imports what decoding needs as well
 BLAME = Blame(
     died=lambda: WorkerFailure("the process that encodes and searches ended on this, twice: the log may say why"),
@@ -76,6 +79,7 @@ class Reading:
     """Hold what a query was read as, and what that took."""
 
     query: Query
+    fingerprint: str
     timings_ms: dict[str, float]
 
 
@@ -83,58 +87,95 @@ Work = Retrieve | Localize | Read
 Done = Answer | Found | Reading
 
 
-def do_many(place: Place, works: Sequence[Work]) -> list[Done]:
-    """Return what each asks for; all is encoded together and searched together. Raises what one of them raises."""
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """Hold a work's query once it is encoded, by which model; what is searched, and the latents of a clip, if any."""
+
+    shelf: Shelf | None
+    encoder: Encoder
+    query: Query
+    target: Latents | None = None
+
+
+def do_many(place: Place, works: Sequence[Work]) -> list[Done | EcholensError]:
+    """Return what each asks for, or why it cannot be had; all is encoded together and searched together."""
     _, session = _opened(place)
     timings = Timings()
     with timings.stage("encode"):
-        shelves, encoders = _choose(session, works)
-        latents = iter(encode_many([one for work, e in zip(works, encoders, strict=True) for one in _needed(work, e)]))
-        encoded = [[next(latents) for _ in _needed(work, e)] for work, e in zip(works, encoders, strict=True)]
-        queries = [_query(session, *one) for one in zip(works, encoders, encoded, strict=True)]
+        read = _read_all(session, works)
     with timings.stage("search"):
-        asked = [
-            Search(shelves[work.question.target], query.latents, work.question)
-            for work, query in zip(works, queries, strict=True)
-            if isinstance(work, Retrieve) and query is not None
-        ]
-        found = iter(search_many(asked))
-    done: list[Done] = []
-    for work, encoder, rows, query in zip(works, encoders, encoded, queries, strict=True):
-        own = Timings(dict(timings.stages_ms))
-        if isinstance(work, Localize):
-            done.append(locate(encoder, work.name, work.decoded, rows[0], rows[1], own))
-        elif isinstance(work, Retrieve):
-            assert query is not None
-            done.append(answer(shelves[work.question.target], work.question, query, next(found), own))
-        else:
-            assert query is not None
-            done.append(Reading(query, {"encode": own.stages_ms["encode"]}))
-    return done
+        found = _search_all(works, read)
+    return [_tried(_finish, *one, timings) for one in zip(works, read, found, strict=True)]
 
 
-def _choose(session: Session, works: Sequence[Work]) -> tuple[dict[Modality, Shelf], list[Encoder]]:
-    """Return the shelves that are searched, and the model for each: a shelf's own, whatever is swapped in meanwhile."""
+def _tried(function: Callable[..., T], *args: Any) -> T | EcholensError:
+    try:
+        return function(*args)
+    except EcholensError as error:
+        return error
+
+
+def _read_all(session: Session, works: Sequence[Work]) -> list[_Read | EcholensError]:
+    """Encode what has features, and read from the library what is there: by the model of the shelf that is searched."""
     targets: set[Modality] = {work.question.target for work in works if isinstance(work, Retrieve)}
-    shelves = {target: session.shelf(target) for target in targets}
-    encoders = [
-        shelves[work.question.target].encoder if isinstance(work, Retrieve) else session.encoder for work in works
+    shelves = {target: _tried(session.shelf, target) for target in targets}
+    serving = _tried(lambda: session.encoder)
+    chosen = [
+        (None, serving) if not isinstance(work, Retrieve) else _shelf_and_model(shelves[work.question.target])
+        for work in works
     ]
-    return shelves, encoders
+    wanted = [
+        [] if isinstance(encoder, EcholensError) else _encodings(work, encoder)
+        for work, (_, encoder) in zip(works, chosen, strict=True)
+    ]
+    latents = iter(encode_many([encoding for asked in wanted for encoding in asked]))
+    read: list[_Read | EcholensError] = []
+    for work, (shelf, encoder), asked in zip(works, chosen, wanted, strict=True):
+        rows = [next(latents) for _ in asked]
+        if isinstance(encoder, EcholensError):
+            read.append(encoder)
+        elif isinstance(work, Localize):
+            read.append(_Read(shelf, encoder, Query(work.decoded.query.modality, rows[0]), rows[1]))
+        elif work.track is not None:
+            read.append(_Read(shelf, encoder, Query(work.track.modality, rows[0])))
+        else:
+            query = _tried(stored_query, session, encoder, work.question)
+            read.append(query if isinstance(query, EcholensError) else _Read(shelf, encoder, query))
+    return read
 
 
-def _needed(work: Work, encoder: Encoder) -> list[Encoding]:
+def _shelf_and_model(shelf: Shelf | EcholensError) -> tuple[Shelf | None, Encoder | EcholensError]:
+    return (None, shelf) if isinstance(shelf, EcholensError) else (shelf, shelf.encoder)
+
+
+def _encodings(work: Work, encoder: Encoder) -> list[Encoding]:
     if isinstance(work, Localize):
         return encodings(encoder, work.decoded)
     return [] if work.track is None else [Encoding(encoder, work.track.modality, work.track.rows, averaged=True)]
 
 
-def _query(session: Session, work: Work, encoder: Encoder, encoded: list[Latents]) -> Query | None:
+def _search_all(works: Sequence[Work], read: Sequence[_Read | EcholensError]) -> list[SearchResult | None]:
+    searches = {
+        at: Search(one.shelf, one.query.latents, work.question)
+        for at, (work, one) in enumerate(zip(works, read, strict=True))
+        if isinstance(work, Retrieve) and isinstance(one, _Read) and one.shelf is not None
+    }
+    found = dict(zip(searches, search_many(list(searches.values())), strict=True))
+    return [found.get(at) for at in range(len(works))]
+
+
+def _finish(work: Work, read: _Read | EcholensError, found: SearchResult | None, timings: Timings) -> Done:
+    if isinstance(read, EcholensError):
+        raise read
+    own = Timings(dict(timings.stages_ms))
     if isinstance(work, Localize):
-        return None
-    if work.track is None:
-        return stored_query(session, encoder, work.question)
-    return Query(work.track.modality, encoded[0])
+        assert read.target is not None
+        return locate(read.encoder, work.name, work.decoded, read.query.latents, read.target, own)
+    if isinstance(work, Retrieve):
+        assert read.shelf is not None
+        assert found is not None
+        return answer(read.shelf, work.question, read.query, found, own)
+    return Reading(read.query, read.encoder.fingerprint, {"encode": own.stages_ms["encode"]})
 
 
 @cache

@@ -30,7 +30,7 @@ def on_disk(file: Path | Held) -> Iterator[Path]:
         yield file
         return
     with writing(file.path.parent):
-        file.path.parent.mkdir()
+        file.path.parent.mkdir(parents=True, exist_ok=True)  # a process that was killed may have made it
     try:
         with writing(file.path):
             file.path.write_bytes(file.content)

@@ -21,10 +21,11 @@ from app.line.workers import Workers
 from app.localization import Found
 from app.retrieval import Answer, Question, check
 from app.session import Session
-from model.errors import EmptyLibrary
+from model.errors import EcholensError, EmptyLibrary, Mismatch
 from model.media import Limits
 
 MOST_BATCH = 64
+MOST_BATCH_S = 600.0  # the first builds galleries, which takes minutes for millions of items
 SECOND = np.zeros(1, np.int64)
 
 
@@ -35,6 +36,7 @@ class Line:
         """`limits`: what one query file may cost."""
         self._session, self._limits, self._metrics = session, limits, metrics
         self._engine, self._place = engine, place
+        self._canary: asyncio.Task[float] | None = None
         self._batches = Batcher[Work, Done](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
@@ -67,6 +69,8 @@ class Line:
         read = cast(Reading, await self._batches.do(Read(replace(question, file=None), track)))
         timings.stages_ms |= read.timings_ms
         encoder = await asyncio.to_thread(lambda: self._session.encoder)
+        if encoder.fingerprint != read.fingerprint:
+            raise Mismatch("the library was encoded anew just now; ask again")
         made = await asyncio.to_thread(imagined, self._session.front_end, encoder, read.query, timings)
         self._metrics.observe_stages(made.timings_ms)
         return made
@@ -74,8 +78,14 @@ class Line:
     async def canary(self) -> float:
         """Send a tone and a picture through a worker, the model and the index; return the milliseconds it took.
 
-        An empty library is ready: it waits for footage. Raises EcholensError where the line is broken.
+        Who asks while one is on its way waits for that one. An empty library is ready: it waits for footage. Raises
+        EcholensError where the line is broken.
         """
+        if self._canary is None or self._canary.done():
+            self._canary = asyncio.create_task(self._send_canary())
+        return await asyncio.shield(self._canary)
+
+    async def _send_canary(self) -> float:
         started = time.perf_counter()
         features = await asyncio.wrap_future(self._session.decoder.canary())
         for query, target in MODALITIES.values():
@@ -86,9 +96,8 @@ class Line:
                 await self._batches.do(Read(Question(target), track))
         return 1000 * (time.perf_counter() - started)
 
-    async def _do(self, works: Sequence[Work]) -> Sequence[Done]:
-        # Without a limit: the first batch builds galleries, which takes minutes for millions of items.
-        return await asyncio.wrap_future(self._engine.submit(do_many, self._place, works))
+    async def _do(self, works: Sequence[Work]) -> Sequence[Done | EcholensError]:
+        return await asyncio.wrap_future(self._engine.submit(do_many, self._place, works, limit_s=MOST_BATCH_S))
 
     async def _track(self, question: Question, timings: Timings) -> Track | None:
         """Return the features of a question's file; None where a second of the library is the query."""

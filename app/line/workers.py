@@ -208,15 +208,18 @@ class Workers:
                 self._start(place)
 
     def _start(self, place: int) -> None:
-        try:
-            ours, theirs = self._context.Pipe()
+        ours, theirs = self._context.Pipe()
+        for attempt in range(1, ATTEMPTS + 1):
             process = self._context.Process(target=_work, args=(theirs, self._memory_bytes), daemon=True)
-            process.start()
-        except (OSError, EOFError, RuntimeError) as error:
-            raise WorkerFailure(
-                f"no process for this work can be started ({error}): there may be too many processes or too little "
-                "memory on this machine; ask again later"
-            ) from error
+            try:
+                process.start()
+                break
+            except (OSError, EOFError, RuntimeError) as error:  # what forks may have been killed: it is started anew
+                if attempt == ATTEMPTS:
+                    raise WorkerFailure(
+                        f"no process for this work can be started ({error}): there may be too many processes or too "
+                        "little memory on this machine; ask again later"
+                    ) from error
         theirs.close()  # so that the pipe ends with the process
         self._workers[place] = _Worker(process, ours)
         self._calls[place] = 0

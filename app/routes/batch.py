@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Annotated
@@ -19,6 +20,8 @@ from app.schemas.search import RetrieveAnswer
 from app.service import Current
 from model.errors import EcholensError, QueryError
 
+MOST_HITS_IN_ALL = 10_000
+MOST_FILES = 64
 router = APIRouter(tags=["search"])
 
 
@@ -29,7 +32,7 @@ class AskedByMany(Asked):
     segment_ids: list[int] = Field([], description="seconds of the library as queries")
 
 
-@router.post("/retrieve/batch", response_model=BatchAnswer)
+@router.post("/retrieve/batch", form_limits={"max_files": MOST_FILES}, response_model=BatchAnswer)
 async def post_batch(
     service: Current,
     request: Request,
@@ -40,12 +43,16 @@ async def post_batch(
     most, given = service.settings.most_batch, len(files) + len(segment_ids)
     if not 1 <= given <= most:
         raise QueryError(f"{given} queries given, 1 to {most} expected: give files, segment_ids or both")
+    if given * question.k > MOST_HITS_IN_ALL:
+        raise QueryError(
+            f"{given} queries of k={question.k} given, at most {MOST_HITS_IN_ALL} hits in all expected: ask for fewer"
+        )
     async with AsyncExitStack() as held:
         paths = [await held.enter_async_context(query_file(file, service.scratch)) for file in files]
         questions = [replace(question, file=path) for path in paths]
         questions += [replace(question, segment_id=segment_id) for segment_id in segment_ids]
         outcomes = await service.attend(request, retrieve_batch(service.line, questions))
-    items = [_item(question, outcome) for question, outcome in zip(questions, outcomes, strict=True)]
+    items = await asyncio.to_thread(lambda: list(map(_item, questions, outcomes)))
     return BatchAnswer(items=items, failed=sum(item.problem is not None for item in items))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
@@ -14,13 +15,13 @@ from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.http.openapi import UNCHANGED, binary
 from app.http.uploads import keep, plain_name
 from app.labels import checked_annotation
-from app.line.decoding import inspect
+from app.line.decoding import Facts, inspect
 from app.previews import Previews, original_of
 from app.schemas.footage import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.schemas.job import JobAnswer
-from app.service import Current
+from app.service import Current, Service
 from index.paging import Choice
-from model.errors import MediaError
+from model.errors import MediaError, PastDeadline
 from model.media import Limits
 
 router = APIRouter(prefix="/videos", tags=["library"])
@@ -42,7 +43,7 @@ def post_video(
     name = plain_name(file)
     path = keep(file, service.session.library.media)
     try:
-        facts = service.session.decoder.submit(inspect, path, Limits()).result()  # its head alone is decoded
+        facts = _inspected(service, path)
         fields = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
         token = token_of(idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
         job, replayed = service.jobs.ingest_upload(path, name, annotation, token)
@@ -55,6 +56,16 @@ def post_video(
         path.unlink(missing_ok=True)
     tell_job(response, job, replayed)
     return JobAnswer.of(job, service.jobs.time_left_s(job.job_id))
+
+
+def _inspected(service: Service, path: Path) -> Facts:
+    """Read a file's head where questions are decoded. Raises MediaError, PastDeadline."""
+    future, limit_s = service.session.decoder.submit(inspect, path, Limits()), service.settings.most_request_s
+    try:
+        return future.result(limit_s)
+    except TimeoutError as error:
+        future.cancel()
+        raise PastDeadline(f"the file was not looked at within {limit_s:g} s: too much waits; send it later") from error
 
 
 @router.get("", response_model=VideosAnswer)

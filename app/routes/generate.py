@@ -20,6 +20,7 @@ JSON = ("application/json", "*/*")
 
 @router.post(
     "/generate",
+    form_limits={"max_files": 1},
     response_model=GenerateAnswer,
     responses=binary(*BYTES),
 )

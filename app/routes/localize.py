@@ -14,7 +14,7 @@ from app.service import Current
 router = APIRouter(tags=["search"])
 
 
-@router.post("/localize", response_model=LocalizeAnswer)
+@router.post("/localize", form_limits={"max_files": 2}, response_model=LocalizeAnswer)
 async def post_localize(
     service: Current,
     request: Request,

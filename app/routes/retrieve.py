@@ -28,6 +28,7 @@ class AskedByOne(Asked):
 
 @router.post(
     "/retrieve",
+    form_limits={"max_files": 1},
     response_model=RetrieveAnswer,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
