@@ -14,7 +14,7 @@ from model.encoder import Encoder
 from model.errors import EcholensError
 from model.msvae import MODALITIES, Modality
 
-PATIENCE_S = 1.0  # that a reader waits to see the latest change
+PATIENCE_S = 0.25  # that a reader waits to see the latest change
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Shelves:
         self._builders.shutdown()
 
     def get(self, modality: Modality, fresh: bool = False) -> Shelf:
-        """Return a shelf of the catalogue as it is now, or an older one where building takes longer than a second.
+        """Return a shelf of the catalogue as it is now, or an older one where building takes over a quarter second.
 
         `fresh` waits however long it takes, as does a reader where there is none yet. Raises what `build` raises.
         """

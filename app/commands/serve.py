@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -51,6 +52,7 @@ def serve(
     configure_logs(settings.log)
     signal.signal(signal.SIGTERM, _end)
     use_scratch()
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of its children: what their threads free is used again
     _run(settings)
 
 
