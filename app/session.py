@@ -98,15 +98,13 @@ class Session:
                 self._encoder = Encoder(self._load(fingerprint), self.device)
             return self._encoder
 
-    def shelf(self, modality: Modality, fresh: bool = False) -> Shelf:
+    def shelf(self, modality: Modality) -> Shelf:
         """Return the gallery of the library as it is now, or, where building that takes long, as it just was.
-
-        `fresh` waits however long it takes.
 
         Raises:
             EmptyLibrary: no item of that modality. Those of `encoder`.
         """
-        return self._shelves.get(modality, fresh)
+        return self._shelves.get(modality)
 
     def table(self, modality: Modality) -> LatentTable:
         """Return the latents of the library as it is now, without a gallery over them. Raises what `shelf` raises."""

@@ -49,10 +49,10 @@ class Shelves:
         """Wait for what is being built."""
         self._builders.shutdown()
 
-    def get(self, modality: Modality, fresh: bool = False) -> Shelf:
+    def get(self, modality: Modality) -> Shelf:
         """Return a shelf of the catalogue as it is now, or an older one where building takes over a quarter second.
 
-        `fresh` waits however long it takes, as does a reader where there is none yet. Raises what `build` raises.
+        Where there is none yet a reader waits however long it takes. Raises what `build` raises.
         """
         wanted, deadline = self._version(), time.monotonic() + self._patience_s(modality)
         while True:
@@ -65,7 +65,7 @@ class Shelves:
                     building = Building(self._version(), self._builders.submit(self._rebuild, modality))
                     self._building[modality] = building
             try:
-                building.shelf.result(None if fresh or shelf is None else max(0.0, deadline - time.monotonic()))
+                building.shelf.result(None if shelf is None else max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 assert shelf is not None, "without one there is no limit"
                 return shelf

@@ -15,7 +15,7 @@ from app.labels import read_labels
 from app.session import Session
 from index.catalogue import Job, JobMessage
 from model.corpus import Annotation
-from model.errors import LibraryBusy, NotAllowed, QueryError
+from model.errors import LibraryBusy, NotAllowed, QueryError, WorkerFailure
 from model.media import FOOTAGE
 
 BUSY_RETRY_S = 2.0
@@ -142,7 +142,7 @@ class IngestWork:
                 return False
             try:
                 ingest(self._session, self._undisturbed(running, sources[finished:]), FOOTAGE, count, decoders=1)
-            except LibraryBusy:
+            except (LibraryBusy, WorkerFailure):  # neither is a file's fault, nor lasts
                 running.wait(BUSY_RETRY_S)
             while self._writer_wanted.is_set() and not running.wait(GIVE_WAY_S):
                 pass
