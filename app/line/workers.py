@@ -27,6 +27,7 @@ T = TypeVar("T")
 ATTEMPTS = 2  # a process may be killed from outside: the file is to blame only when it happens again
 PARENT_CHECK_S = 1.0
 END_S = 5.0
+STARTS, BETWEEN_STARTS_S = 5, 0.2  # what forks them may just have been killed, and takes a moment to be noticed
 MOST_CALLS = 500  # after which a process is renewed where asked for: decoders of damaged files may leak
 GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
 
@@ -209,17 +210,18 @@ class Workers:
 
     def _start(self, place: int) -> None:
         ours, theirs = self._context.Pipe()
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, STARTS + 1):
             process = self._context.Process(target=_work, args=(theirs, self._memory_bytes), daemon=True)
             try:
                 process.start()
                 break
             except (OSError, EOFError, RuntimeError) as error:  # what forks may have been killed: it is started anew
-                if attempt == ATTEMPTS:
+                if attempt == STARTS:
                     raise WorkerFailure(
                         f"no process for this work can be started ({error}): there may be too many processes or too "
                         "little memory on this machine; ask again later"
                     ) from error
+                time.sleep(BETWEEN_STARTS_S)
         theirs.close()  # so that the pipe ends with the process
         self._workers[place] = _Worker(process, ours)
         self._calls[place] = 0
