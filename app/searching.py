@@ -24,8 +24,17 @@ class Searching:
     milvus_uri: str = ""
     milvus_token: str = ""
 
-    def gallery(self, library: Library, modality: Modality, table: LatentTable, weights: ScoreWeights) -> Gallery:
+    def gallery(
+        self,
+        library: Library,
+        modality: Modality,
+        table: LatentTable,
+        weights: ScoreWeights,
+        before: Gallery | None = None,
+    ) -> Gallery:
         """Build the gallery of a modality's items, or read its index from the library's cache.
+
+        `before`: one of the same model, of the library as it was; it makes building quicker.
 
         Raises:
             LibraryError: Milvus was chosen and cannot be used.
@@ -37,6 +46,7 @@ class Searching:
             weights,
             self.choice,
             budget=self.budget,
+            before=before,
             cache=IndexCache(library.cache / "index" / f"{modality}.faiss"),
             key=f"{modality} {table.fingerprint}",
             milvus=MilvusPlace(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),

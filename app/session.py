@@ -110,10 +110,12 @@ class Session:
         """Return the latents of the library as it is now, without a gallery over them. Raises what `shelf` raises."""
         return self._table(modality, self.encoder)
 
-    def _shelve(self, modality: Modality) -> Shelf:
+    def _shelve(self, modality: Modality, last: Shelf | None) -> Shelf:
         encoder = self.encoder
         table = self._table(modality, encoder)
-        return Shelf(table, self.searching.gallery(self.library, modality, table, encoder.checkpoint.weights), encoder)
+        before = last.gallery if last is not None and last.encoder is encoder else None
+        gallery = self.searching.gallery(self.library, modality, table, encoder.checkpoint.weights, before)
+        return Shelf(table, gallery, encoder)
 
     def _table(self, modality: Modality, encoder: Encoder) -> LatentTable:
         table = self.library.catalogue.latents(modality)

@@ -15,6 +15,8 @@ from model.errors import EcholensError
 from model.msvae import MODALITIES, Modality
 
 PATIENCE_S = 0.25  # that a reader waits to see the latest change
+SHARE = 0.25  # of the time that building takes at most, of each modality, while the library changes all the time
+CREDIT_S = 1.0  # of rest that may still be owed when a building begins: a single change is built at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,33 +30,41 @@ class Shelf:
 
 @dataclass(frozen=True, eq=False)
 class Building:
-    """A shelf that is being built of a catalogue version or a later one."""
+    """A shelf that is being built of a catalogue version or a later one, after a rest until `begins_at`."""
 
     version: int
+    begins_at: float
     shelf: Future[Shelf]
 
 
 class Shelves:
-    """Lend shelves to any number of threads; `build` makes a modality's, `version` says what the catalogue is at."""
+    """Lend shelves to any number of threads.
 
-    def __init__(self, build: Callable[[Modality], Shelf], version: Callable[[], int]) -> None:
+    `build` makes a modality's, given the one before it, if any; `version` says what the catalogue is at.
+    """
+
+    def __init__(self, build: Callable[[Modality, Shelf | None], Shelf], version: Callable[[], int]) -> None:
         self._build, self._version = build, version
         self._lock = threading.Lock()
         self._built: dict[Modality, Shelf] = {}
-        self._spent_s: dict[Modality, float] = {}  # on the last building
         self._building: dict[Modality, Building] = {}
+        self._spent_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # on the last building
+        self._rested_at: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when no rest will be owed any more
+        self._closing = threading.Event()
         self._builders = ThreadPoolExecutor(len(MODALITIES), "shelf")
 
     def close(self) -> None:
         """Wait for what is being built."""
+        self._closing.set()
         self._builders.shutdown()
 
     def get(self, modality: Modality) -> Shelf:
-        """Return a shelf of the catalogue as it is now, or an older one where building takes over a quarter second.
+        """Return a shelf of the catalogue as it is now, or an older one.
 
+        An older one where building takes over a quarter second, or rests because changes come one after the other.
         Where there is none yet a reader waits however long it takes. Raises what `build` raises.
         """
-        wanted, deadline = self._version(), time.monotonic() + self._patience_s(modality)
+        wanted, deadline = self._version(), time.monotonic() + PATIENCE_S
         while True:
             with self._lock:
                 shelf = self._built.get(modality)
@@ -62,8 +72,9 @@ class Shelves:
                     return shelf
                 building = self._building.get(modality)
                 if building is None or building.shelf.done():
-                    building = Building(self._version(), self._builders.submit(self._rebuild, modality))
-                    self._building[modality] = building
+                    building = self._building[modality] = self._begin(modality, shelf)
+            if shelf is not None and not self._is_soon(modality, building):
+                return shelf
             try:
                 building.shelf.result(None if shelf is None else max(0.0, deadline - time.monotonic()))
             except TimeoutError:
@@ -73,18 +84,26 @@ class Shelves:
                 if building.version >= wanted:
                     raise
 
-    def _patience_s(self, modality: Modality) -> float:
-        """Return how long to wait: not at all where it would be in vain."""
-        return PATIENCE_S if self._spent_s.get(modality, 0.0) <= PATIENCE_S else 0.0
+    def _begin(self, modality: Modality, last: Shelf | None) -> Building:
+        """Have a shelf built, after a rest where the last ones took more than their share."""
+        now = time.monotonic()
+        begins_at = now if last is None else max(now, self._rested_at[modality] - CREDIT_S)
+        return Building(self._version(), begins_at, self._builders.submit(self._rebuild, modality, last, begins_at))
 
-    def _rebuild(self, modality: Modality) -> Shelf:
+    def _is_soon(self, modality: Modality, building: Building) -> bool:
+        return building.begins_at <= time.monotonic() and self._spent_s[modality] <= PATIENCE_S
+
+    def _rebuild(self, modality: Modality, last: Shelf | None, begins_at: float) -> Shelf:
+        if self._closing.wait(max(0.0, begins_at - time.monotonic())) and last is not None:
+            return last
         started = time.monotonic()
         try:
-            shelf = self._build(modality)
+            shelf = self._build(modality, last)
         except BaseException:
             with self._lock:
                 self._built.pop(modality, None)  # what was there is there no longer
             raise
         with self._lock:
             self._built[modality], self._spent_s[modality] = shelf, time.monotonic() - started
+            self._rested_at[modality] = max(started, self._rested_at[modality]) + self._spent_s[modality] / SHARE
         return shelf

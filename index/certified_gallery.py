@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from index.brute_force import exhaustive_each
-from index.contraction import Contraction
+from index.directions import Directions
 from index.gallery import Gallery, SearchResult
-from index.prefilter import BLOCK_ROWS, Prefilter
+from index.prefilter import BLOCK_ROWS
 from index.rounding import LARGEST_QUERY_NORM, Rounding
 from index.scores import Scores, score
 from index.sieve import Sieve
@@ -22,7 +22,6 @@ from model.latents import Latents
 
 FEW = 64  # so many items are scored at once rather than filtered
 MOST_AT_ONCE = 1024
-COMPONENTS = 23  # of each block of p in the sieve
 MOST_DISTANCES = 1 << 25  # of queries to items that the sieve gives at once: 128 MiB
 SAMPLE = 1 << 14  # distances that set a threshold for many
 
@@ -44,20 +43,28 @@ class CertifiedGallery(Gallery):
         weights: ScoreWeights,
         *,
         budget: int | None = None,
+        before: CertifiedGallery | None = None,
     ) -> None:
-        """Fit the levels to n items; a search scores at most max(budget, k) of them exactly."""
+        """Fit the levels to n items; a search scores at most max(budget, k) of them exactly.
+
+        `before`: a gallery of the same model's latents, whose directions serve again as long as they suit.
+        """
         super().__init__(ids, latents, weights)
         if budget is not None and budget < 1:
             raise ValueError(f"a budget of {budget} items given, at least 1 or None expected")
         self.budget = budget
-        self._prefilter = Prefilter.fit(latents, weights)
+        self.directions: Directions
+        if before is not None and before.directions.suit(len(ids), weights):
+            self.directions = before.directions
+        else:
+            self.directions = Directions.fit(latents, weights)
+        self._prefilter = self.directions.prefilter
         widths = self._prefilter.widths
         self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(widths))
-        sample = self._split(self._prefilter.project(latents[:: max(1, len(latents) // BLOCK_ROWS)]))
-        self._sieve = Sieve(len(ids), [Contraction.fit(block, COMPONENTS) for block in sample], self._rounding)
+        self._sieve = Sieve(len(ids), self.directions.sieve, self._rounding)
         self._blocks = [faiss.IndexFlatL2(width) for width in widths]
         for start in range(0, len(ids), BLOCK_ROWS):
-            blocks = self._split(self._prefilter.project(latents[start : start + BLOCK_ROWS]))
+            blocks = self._prefilter.split(self._prefilter.project(latents[start : start + BLOCK_ROWS]))
             self._sieve.fill(start, blocks)
             for index, block in zip(self._blocks, blocks, strict=True):
                 index.add(self._rounding.pack(block))
@@ -73,7 +80,7 @@ class CertifiedGallery(Gallery):
         together = max(1, MOST_DISTANCES // len(self))
         found = []
         for start in range(0, len(queries), together):
-            blocks = self._split(p[start : start + together])
+            blocks = self._prefilter.split(p[start : start + together])
             for offset, coarse in enumerate(self._sieve.distances(blocks)):
                 if allowed is not None:
                     coarse[~allowed] = np.inf
@@ -150,10 +157,6 @@ class CertifiedGallery(Gallery):
             ask(1, faiss.swig_ptr(query), len(rows), *pointers)
             total += self._rounding.lower(squared, asked.norm)
         return total
-
-    def _split(self, p: Float64[np.ndarray, "m width"]) -> list[Float64[np.ndarray, "m _"]]:
-        """Return the blocks of p."""
-        return np.split(p, np.cumsum(self._prefilter.widths)[:-1], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,7 @@ def gallery_for(
     choice: GalleryChoice = "auto",
     *,
     budget: int | None = None,
+    before: Gallery | None = None,
     cache: IndexCache | None = None,
     key: str = "",
     milvus: MilvusPlace | None = None,
@@ -36,11 +37,14 @@ def gallery_for(
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
 
     Where FAISS has a GPU, all of p lies on it for "auto" in place of "hnsw", and the lists of "ivf". `budget`: items
-    that a certified search scores at most. `cache`: a file for the index of "hnsw" and "ivf", made of what `key` names.
+    that a certified search scores at most. `before`: a gallery of fewer or more items of the same model, of which a
+    certified one keeps what can be kept. `cache`: a file for the index of "hnsw" and "ivf", made of what `key` names.
     EmptyLibrary for no items, LibraryError where Milvus cannot be reached.
     """
     if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
-        return CertifiedGallery(ids, latents, weights, budget=budget)
+        return CertifiedGallery(
+            ids, latents, weights, budget=budget, before=before if isinstance(before, CertifiedGallery) else None
+        )
     if choice == "milvus":
         return MilvusGallery(ids, latents, weights, place=milvus or MilvusPlace())
     if choice != "hnsw" and gpus() > 0:

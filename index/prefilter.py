@@ -55,6 +55,10 @@ class Prefilter:
             p[start : start + BLOCK_ROWS] = self._project(items[start : start + BLOCK_ROWS])
         return p
 
+    def split(self, p: Float64[np.ndarray, "n p"]) -> list[Float64[np.ndarray, "n _"]]:
+        """Return the blocks of p."""
+        return np.split(p, np.cumsum(self.widths)[:-1], axis=1)
+
     def largest_norm(self, items: Latents) -> float:
         """Return the largest norm that p has, without projecting: a contraction keeps norms."""
         largest = 0.0

@@ -17,7 +17,7 @@ class Sieve:
     |s|^2 + |q|^2 - 2 s.q of all pairs is one matrix product of the columns [s ; |s|^2 ; 1].
     """
 
-    def __init__(self, items: int, contractions: list[Contraction], rounding: Rounding) -> None:
+    def __init__(self, items: int, contractions: tuple[Contraction, ...], rounding: Rounding) -> None:
         self._contractions, self._rounding = contractions, rounding
         self._columns = [np.ones((c.width + 2, items), np.float32) for c in contractions]
 

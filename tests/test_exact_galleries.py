@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isclose
+from math import ceil, isclose
 
 import faiss
 import numpy as np
@@ -15,6 +15,7 @@ from latent_samples import clustered_latents, lattice_latents
 from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
 from index.gallery import Gallery
+from model.distance import ScoreWeights
 
 every_exact_gallery = pytest.mark.parametrize("gallery_type", EXACT)
 
@@ -94,6 +95,41 @@ def test_certified_means_equal_to_the_oracle_bit_by_bit(
         assert result.bound_gap is not None
         assert result.bound_gap <= 0
         assert result.examined <= max(budget, k)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    question=questions(),
+    kind=st.sampled_from(KINDS),
+    kind_before=st.sampled_from(KINDS),
+    count_before=st.floats(0.5, 2.0),
+)
+def test_directions_of_other_items_serve_as_well(
+    kind: str,
+    kind_before: str,
+    count_before: float,
+    question: Question,
+) -> None:
+    """Whatever the gallery before this one was fitted to, an answer is certified and equals brute force bit by bit."""
+    n, seed, k, weights, allowed, ids = question
+    items, query = real_latents(kind, n, seed), real_latents(kind, n, seed + 1)[[0]]
+    others = real_latents(kind_before, min(2 * n, max(ceil(n / 2), round(count_before * n))), seed + 2)
+    before = CertifiedGallery(np.arange(len(others)), others, weights)
+    gallery = CertifiedGallery(ids, items, weights, before=before)
+    assert gallery.directions is before.directions
+    result = gallery.search(query, k, allowed)
+    assert result.certified
+    assert pairs(result) == pairs(BruteForceGallery.build(ids, items, weights).search(query, k, allowed))
+
+
+def test_directions_are_fitted_anew_where_they_no_longer_suit() -> None:
+    """Where the items have more than doubled or halved, or the weights are others."""
+    before = CertifiedGallery(np.arange(100), clustered_latents(100), PAPER)
+    other = ScoreWeights(PAPER.latent + 1, PAPER.generated)
+    cases = ((50, PAPER, True), (200, PAPER, True), (49, PAPER, False), (201, PAPER, False), (100, other, False))
+    for n, weights, kept in cases:
+        gallery = CertifiedGallery(np.arange(n), clustered_latents(n), weights, before=before)
+        assert (gallery.directions is before.directions) == kept
 
 
 def test_a_bound_lies_under_every_item_not_examined() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,19 +25,23 @@ class Library:
     """Stand in for a catalogue: a version, what building it waits for, and how often it was built."""
 
     def __init__(self) -> None:
-        self.version, self.builds, self.empty = 1, 0, False
+        self.version, self.builds, self.empty, self.takes_s = 1, 0, False, 0.0
+        self.last: Shelf | None = None
         self.ready = threading.Event()
         self.ready.set()
 
-    def build(self, modality: Modality) -> Shelf:
-        version, self.builds = self.version, self.builds + 1
+    def build(self, modality: Modality, last: Shelf | None) -> Shelf:
+        assert last is self.last, "the shelf that this one follows is told"
+        version, self.builds, self.last = self.version, self.builds + 1, None
         assert self.ready.wait(30)
+        time.sleep(self.takes_s)
         if self.empty:
             raise EmptyLibrary("nothing")
         ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
         latents = clustered_latents(3)
         table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {})
-        return Shelf(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
+        self.last = Shelf(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
+        return self.last
 
 
 @pytest.fixture
@@ -103,3 +108,34 @@ def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, sh
             version(shelves)
     library.version, library.empty = 3, False
     assert version(shelves) == 3
+
+
+def test_building_rests_where_changes_come_one_after_the_other(
+    library: Library, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes its share of the time, nobody waits for it meanwhile, and the last change is seen in the end."""
+    monkeypatch.setattr(app.shelves, "CREDIT_S", 0.0)
+    monkeypatch.setattr(app.shelves, "SHARE", 0.1)
+    monkeypatch.setattr(library, "takes_s", 0.05)
+    assert version(shelves) == 1
+    started, seen = time.monotonic(), [1]
+    while time.monotonic() < started + 1.5:
+        library.version += 1
+        seen.append(version(shelves))
+    spent_s = time.monotonic() - started
+    assert library.builds <= 2 + spent_s * 0.1 / 0.05
+    assert seen == sorted(seen)
+    assert len(seen) > 10 * library.builds, "readers go on"
+    until(lambda: version(shelves) == library.version)
+
+
+def test_a_rest_ends_with_the_service(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing waits for a shelf that is being built, not for one that is not begun."""
+    monkeypatch.setattr(app.shelves, "SHARE", 1e-6)
+    monkeypatch.setattr(library, "takes_s", 0.01)
+    shelves = Shelves(library.build, lambda: library.version)
+    assert version(shelves) == 1
+    library.version = 2
+    assert version(shelves) == 1
+    shelves.close()
+    assert library.builds == 1
