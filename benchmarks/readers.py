@@ -301,25 +301,38 @@ def judge(answers: list[Answer], writer: Writer, queries: list[Query], weights: 
                 k: g for k, g in galleries.items() if k[0] == key[0]
             }
         gallery, state = galleries[key], writer.states[answer.version][answer.question.target]
-        expected = expected_hits(gallery, state, answer.question, queries[answer.question.query].latents)
-        if answer.gallery_size != len(gallery) or not are_alike(answer.hits, expected):
-            odd = [(there, due) for there, due in zip(answer.hits, expected, strict=False) if not is_alike(there, due)]
+        ranked = ranking(gallery, state, answer.question, queries[answer.question.query].latents)
+        expected = expected_hits(ranked, answer.question)
+        if answer.gallery_size != len(gallery) or not are_right(answer, expected, ranked):
+            odd = [(there, due) for there, due in zip(answer.hits, expected, strict=False) if there != due]
             yield (
                 f"{answer.question}: version {answer.version}, {len(answer.hits)} hits of {answer.gallery_size} given, "
                 f"{len(expected)} of {len(gallery)} expected; (given, expected) differ in {odd[:2]}"
             )
 
 
-def are_alike(given: Sequence[Item], expected: Sequence[Item]) -> bool:
-    """Say whether two answers are the same but for what encoding in another batch rounds."""
-    return len(given) == len(expected) and all(map(is_alike, given, expected))
+def are_right(answer: Answer, expected: Sequence[Item], ranked: Sequence[Item]) -> bool:
+    """Say whether an answer is the expected one but for what encoding in another batch rounds.
+
+    Items that are as near as that may change places: each hit is an item as it is, once, at its place's distance.
+    """
+    items = {item[0]: item for item in ranked}
+    once = {hit[2] if answer.question.by_video else hit[0] for hit in answer.hits}
+    return (
+        len(answer.hits) == len(expected) == len(once)
+        and all(hit[0] in items and is_alike(hit, items[hit[0]]) for hit in answer.hits)
+        and all(is_near(hit[1], due[1]) for hit, due in zip(answer.hits, expected, strict=True))
+    )
 
 
 def is_alike(given: Item, expected: Item) -> bool:
-    """Say whether two hits are the same but for that."""
-    return (given[0], *given[2:]) == (expected[0], *expected[2:]) and math.isclose(
-        given[1], expected[1], rel_tol=ROUNDING, abs_tol=ROUNDING
-    )
+    """Say whether two hits are the same but for rounding."""
+    return (given[0], *given[2:]) == (expected[0], *expected[2:]) and is_near(given[1], expected[1])
+
+
+def is_near(given: float, expected: float) -> bool:
+    """Say whether two distances are the same but for rounding."""
+    return math.isclose(given, expected, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
 def gallery_of(writer: Writer, version: int, modality: Modality, weights: ScoreWeights) -> BruteForceGallery:
@@ -329,22 +342,27 @@ def gallery_of(writer: Writer, version: int, modality: Modality, weights: ScoreW
     return BruteForceGallery(ids, Latents.concatenate(rows), weights)
 
 
-def expected_hits(gallery: BruteForceGallery, state: State, question: Question, query: Latents) -> tuple[Item, ...]:
-    """Return the answer that a search of everything gives."""
+def ranking(gallery: BruteForceGallery, state: State, question: Question, query: Latents) -> list[Item]:
+    """Return all that a question allows, nearest first."""
     allowed = None if question.label is None else state.labels == question.label
     if allowed is not None and not allowed.any():
-        return ()
-    found = gallery.search(query, len(gallery) if question.by_video else question.k, allowed)
+        return []
+    found = gallery.search(query, len(gallery), allowed)
     rows = np.searchsorted(state.ids, found.ids)
+    return [
+        (int(found.ids[i]), float(found.distance[i]), str(state.videos[row]), str(state.labels[row]) or None)
+        for i, row in enumerate(rows)
+    ]
+
+
+def expected_hits(ranked: Sequence[Item], question: Question) -> list[Item]:
+    """Return the answer to a question: the first k, of each video the first where it asks for videos."""
     if question.by_video:
-        _, first = np.unique(state.videos[rows], return_index=True)
-        places = np.sort(first)[: question.k]
-    else:
-        places = np.arange(len(rows))
-    return tuple(
-        (int(found.ids[i]), float(found.distance[i]), str(state.videos[rows[i]]), str(state.labels[rows[i]]) or None)
-        for i in places
-    )
+        first: dict[str, Item] = {}
+        for item in ranked:
+            first.setdefault(item[2], item)
+        ranked = list(first.values())
+    return list(ranked[: question.k])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.readers import Answer, Query, Question, State, Writer, expected_hits, gallery_of, judge, run
+from benchmarks.readers import (
+    Answer,
+    Item,
+    Query,
+    Question,
+    State,
+    Writer,
+    are_right,
+    expected_hits,
+    gallery_of,
+    judge,
+    ranking,
+    run,
+)
 from model.distance import ScoreWeights, distances
 from model.latents import Latents
 from model.msvae import MODALITIES
@@ -50,7 +63,8 @@ def writer() -> Writer:
 
 def right_answer(writer: Writer, version: int, question: Question) -> Answer:
     gallery = gallery_of(writer, version, question.target, WEIGHTS)
-    hits = expected_hits(gallery, writer.states[version][question.target], question, QUERY)
+    ranked = ranking(gallery, writer.states[version][question.target], question, QUERY)
+    hits = tuple(expected_hits(ranked, question))
     return Answer(question, version, len(gallery), "exhaustive", hits, 1.0)
 
 
@@ -93,3 +107,17 @@ def test_the_judge_finds_torn_answers(writer: Writer, question: Question) -> Non
     assert verdict(writer, rounded) == []
     for answer in torn:
         assert len(verdict(writer, answer)) == 1, answer
+
+
+def test_the_judge_lets_items_change_places_that_are_as_near_as_rounding() -> None:
+    """At the end of an answer as within it, each once; what is further apart may not."""
+    near: list[Item] = [
+        (1, 0.5, "a", None),
+        (2, 0.5 + 1e-8, "b", None),
+        (3, 0.5 + 2e-8, "c", None),
+        (4, 0.6, "d", None),
+    ]
+    asked = replace(ASKED, k=2)
+    for places, right in (((1, 2), True), ((2, 1), True), ((3, 1), True), ((1, 1), False), ((1, 4), False)):
+        answer = Answer(asked, 1, 4, "exhaustive", tuple(near[place - 1] for place in places), 1.0)
+        assert are_right(answer, expected_hits(near, asked), near) == right
