@@ -26,7 +26,7 @@ from model.features import Features
 from model.media import Limits
 from model.msvae import Modality
 
-MOST_DECODERS = 4
+MOST_THREADS = 4
 # Footage that registries of types, where a machine has one, call an application, a text or a 3-D model.
 MISNAMED = (".ts", ".mts", ".mxf", ".asf", ".ogx", ".rm")
 
@@ -86,7 +86,7 @@ def ingest(
     sources: Iterable[Source],
     limits: Limits,
     done: Callable[[Outcome], None] = lambda _: None,
-    decoders: int = MOST_DECODERS,
+    decoders: int = MOST_THREADS,
 ) -> list[Outcome]:
     """Add files to the library, each in one transaction, in order; returns what became of each.
 
@@ -119,7 +119,7 @@ def _ahead(
     try:
         for source in sources:
             waiting.append((source, pool.submit(_decode, session, source, limits)))
-            if len(waiting) > MOST_DECODERS:
+            if len(waiting) > MOST_THREADS:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()

@@ -24,12 +24,7 @@ class Previews:
 
     def __init__(self, library: Library, video_id: str) -> None:
         self._library, self._video_id = library, video_id
-        self._directory = library.previews / video_id
-
-    @property
-    def directory(self) -> Path:
-        """Return where they are kept."""
-        return self._directory
+        self.directory = library.previews / video_id
 
     def frame(self, row: SegmentRow, make: Make) -> bytes:
         """Return the second's frame as JPEG. Raises NotFound if it has none or the original is gone."""
@@ -41,14 +36,14 @@ class Previews:
 
     def remove(self) -> None:
         """Remove them with their video."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _read(self, row: SegmentRow, suffix: str, there: bool, what: str, make: Make) -> bytes:
         if not there:
             raise NotFound(f"segment {row.segment_id} has no {what}")
-        path = self._directory / f"{row.start_s}.{suffix}"
+        path = self.directory / f"{row.start_s}.{suffix}"
         if not path.exists():
-            make(checked_original(self._library, self._video_id), row.start_s, self._directory)
+            make(checked_original(self._library, self._video_id), row.start_s, self.directory)
         if not path.exists():
             raise NotFound(
                 f"the preview of segment {row.segment_id} is gone, and the file that it was made from, "

@@ -85,7 +85,13 @@ def create_app(settings: Settings) -> FastAPI:
     )
     questions, uploads = Gate(settings.most_questions), Gate(settings.most_uploads)
     gates = dict.fromkeys(QUESTIONS, questions) | dict.fromkeys(UPLOADS, uploads)
-    app.add_middleware(Admission, gates=gates, most_idle_s=settings.most_idle_s, metrics=counts)
+    app.add_middleware(
+        Admission,
+        gates=gates,
+        most_bytes=settings.most_upload_bytes,
+        most_idle_s=settings.most_idle_s,
+        metrics=counts,
+    )
     counts.watch("echolens_questions", "Questions being answered", lambda: questions.inside)
     counts.watch("echolens_uploads", "Uploads being received", lambda: uploads.inside)
     key = settings.api_key.get_secret_value() if settings.api_key else None

@@ -11,17 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import torch
 from fastapi import Depends, Request
-from threadpoolctl import threadpool_limits
 
 from app.http.attention import attended
 from app.http.metrics import Metrics
 from app.jobs.jobs import Jobs
 from app.latent_map import LatentMaps
+from app.line.cores import use_threads
 from app.line.decoder import BLAME, Elsewhere
 from app.line.engine import BLAME as ENGINE_BLAME
-from app.line.engine import ENGINE, Place
+from app.line.engine import ENGINE, Served
 from app.line.line import Line
 from app.line.scratch import scratch
 from app.line.workers import Workers
@@ -58,8 +57,7 @@ class Service:
 @asynccontextmanager
 async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service]:
     """Open the library, start what answers and what works, warm it all up, and end it in reverse."""
-    torch.set_num_threads(1)  # requests run side by side: one thread each is fastest in all
-    threadpool_limits(1, user_api="blas")
+    use_threads(1)
     memory = settings.most_decoder_bytes
     with ExitStack() as opened:
         queries = opened.enter_context(
@@ -80,8 +78,8 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         session = opened.enter_context(
             Session.open(settings.data, device, searching=settings.searching, decoders=decoders)
         )
-        place = Place(session.library.directory, settings.device, settings.searching)
-        line = Line(session, engine, place, settings.query_limits, metrics)
+        served = Served(session.library.directory, settings.device, settings.searching)
+        line = Line(session, engine, served, settings.query_limits, metrics)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, line, folder)

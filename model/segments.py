@@ -13,7 +13,6 @@ from jaxtyping import Float32, UInt8
 from model.errors import NotFinite
 
 SAMPLE_RATE_HZ = 16_000
-SEGMENT_S = 1
 SHORTEST_REST_S = 0.5  # a shorter rest is dropped, a longer one padded with silence
 SILENCE_DBFS = -60.0  # sound of a lower RMS level gives no audio latent
 LONGEST_JITTER_S = 0.05  # timestamps that wander less than this are not a gap in the sound

@@ -55,7 +55,7 @@ def test_what_is_beyond_the_limit_is_refused_and_room_is_given_back() -> None:
 
     async def run() -> None:
         slow, gate, metrics = Slow(), Gate(2), Metrics()
-        admission = Admission(slow, {"/retrieve": gate}, 30.0, metrics)
+        admission = Admission(slow, {"/retrieve": gate}, 10**9, 30.0, metrics)
         inside = [Client() for _ in range(2)]
         tasks = [asyncio.create_task(admission(request(), c.receive, c.send)) for c in inside]
         while slow.entered < 2:
@@ -93,8 +93,9 @@ def test_room_is_given_back_after_an_error() -> None:
 
     gate = Gate(1)
     client = Client()
+    admission = Admission(broken, {"/retrieve": gate}, 10**9, 30.0, Metrics())
     with pytest.raises(ValueError, match="no"):
-        asyncio.run(Admission(broken, {"/retrieve": gate}, 30.0, Metrics())(request(), client.receive, client.send))
+        asyncio.run(admission(request(), client.receive, client.send))
     assert gate.inside == 0
 
 
@@ -109,7 +110,7 @@ def test_a_body_may_not_dawdle_but_an_answer_may_take_its_time() -> None:
             while (await receive()).get("more_body"):
                 pass
 
-        admission = Admission(reads_all, {}, 0.05, Metrics())
+        admission = Admission(reads_all, {}, 10**9, 0.05, Metrics())
         with pytest.raises(SlowBody, match=r"0\.05 s"):
             await admission(request(), silent.get, Client().send)
 
@@ -121,7 +122,7 @@ def test_a_body_may_not_dawdle_but_an_answer_may_take_its_time() -> None:
             asyncio.get_running_loop().call_later(0.2, ended.put_nowait, {"type": "http.disconnect"})
             assert (await receive())["type"] == "http.disconnect"
 
-        await Admission(waits, {}, 0.05, Metrics())(request(), ended.get, Client().send)
+        await Admission(waits, {}, 10**9, 0.05, Metrics())(request(), ended.get, Client().send)
 
     asyncio.run(run())
 
@@ -141,7 +142,7 @@ def test_a_body_may_not_drip_nor_be_large_where_it_is_no_upload() -> None:
         async def pours() -> Message:
             return {"type": "http.request", "body": bytes(300_000), "more_body": True}
 
-        admission = Admission(reads_all, {"/videos": Gate(1)}, 0.1, Metrics())
+        admission = Admission(reads_all, {"/videos": Gate(1)}, 10**9, 0.1, Metrics())
         with pytest.raises(SlowBody, match="faster line"):
             await admission(request(path="/videos"), drips, Client().send)
         with pytest.raises(TooLarge, match="1048576"):

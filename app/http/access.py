@@ -1,4 +1,4 @@
-"""What is checked before a body is read: where it comes from, the key, what that may do, and the body's size."""
+"""What is checked before a body is read: where it comes from, the key, what that may do, and the size it declares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
@@ -24,7 +24,7 @@ READING_POSTS = frozenset({"/retrieve", "/retrieve/batch", "/localize", "/genera
 
 
 class Access:
-    """Let a request through if it comes from here, its key allows it, and its body stays within bounds.
+    """Let a request through if it comes from here, its key allows it, and the body it declares is within bounds.
 
     A page of another site must not reach the service through the user's browser: it cannot change anything
     (`Sec-Fetch-Site`, else `Origin`) unless it is of `origins`, and where `hosts` are given it cannot read under a
@@ -71,7 +71,7 @@ class Access:
             await refusal(scope, receive, send)
             return
         try:
-            await self._app(scope, self._counted(receive), send)
+            await self._app(scope, receive, send)
         finally:
             if key is not None:
                 self._limits.leave(key)
@@ -125,25 +125,9 @@ class Access:
     def _too_large(self, headers: Headers) -> Response | None:
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._most_bytes:
-            return problem(413, TooLarge.code, self._size_detail(int(declared)))
+            detail = f"a body of {declared} bytes given, at most {self._most_bytes} expected: send a shorter piece"
+            return problem(413, TooLarge.code, detail)
         return None
-
-    def _counted(self, receive: Receive) -> Receive:
-        """Count a body of undeclared length as it comes in."""
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._most_bytes:
-                raise TooLarge(self._size_detail(received))
-            return message
-
-        return counted
-
-    def _size_detail(self, given: int) -> str:
-        return f"a body of {given} bytes or more given, at most {self._most_bytes} expected: send a shorter piece"
 
 
 def _host(given: str) -> str | None:

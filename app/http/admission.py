@@ -42,15 +42,18 @@ class Gate:
 class Admission:
     """Count the requests that cost something, questions and uploads apart; no body may dawdle."""
 
-    def __init__(self, app: ASGIApp, gates: Mapping[str, Gate], most_idle_s: float, metrics: Metrics) -> None:
-        """`gates` by the path that is POSTed to; `most_idle_s`: between two pieces of a body."""
-        self._app, self._gates, self._most_idle_s, self._metrics = app, gates, most_idle_s, metrics
+    def __init__(
+        self, app: ASGIApp, gates: Mapping[str, Gate], most_bytes: int, most_idle_s: float, metrics: Metrics
+    ) -> None:
+        """`gates` by the path that is POSTed to, with at most `most_bytes`; `most_idle_s`: between two pieces."""
+        self._app, self._gates, self._metrics = app, gates, metrics
+        self._most_bytes, self._most_idle_s = most_bytes, most_idle_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in or refuse."""
         gate = self._gates.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if gate is None:
-            await self._app(scope, self._brisk(receive, LARGEST_PLAIN_BYTES), send)
+            await self._app(scope, self._brisk(receive, min(LARGEST_PLAIN_BYTES, self._most_bytes)), send)
         elif gate.inside >= gate.most:
             self._metrics.count_refused("busy")
             detail = (
@@ -63,11 +66,11 @@ class Admission:
             gate.inside += 1
             started = time.monotonic()
             try:
-                await self._app(scope, self._brisk(receive), send)
+                await self._app(scope, self._brisk(receive, self._most_bytes), send)
             finally:
                 gate.left(time.monotonic() - started)
 
-    def _brisk(self, receive: Receive, most_bytes: int | None = None) -> Receive:
+    def _brisk(self, receive: Receive, most_bytes: int) -> Receive:
         """Give up on a body of which nothing comes for a while, or little for long, or more than `most_bytes`."""
         complete, received_bytes, started = False, 0, time.monotonic()
 
@@ -84,8 +87,10 @@ class Admission:
                 ) from None
             complete = not message.get("more_body", False)
             received_bytes += len(message.get("body", b""))
-            if most_bytes is not None and received_bytes > most_bytes:
-                raise TooLarge(f"a body of {received_bytes} bytes or more given, at most {most_bytes} expected here")
+            if received_bytes > most_bytes:
+                raise TooLarge(
+                    f"a body of {received_bytes} bytes or more given, at most {most_bytes} expected: send less at once"
+                )
             spent_s = time.monotonic() - started
             if not complete and spent_s > self._most_idle_s + received_bytes / SLOWEST_BYTES_PER_S:
                 raise SlowBody(

@@ -149,11 +149,6 @@ def _log(status: int, code: str, detail: str, error: BaseException | None) -> No
     log.log(level, "%s: %s", code, detail, exc_info=error if status == 500 else None, extra=event("problem", **fields))
 
 
-def new_request_id() -> str:
-    """Return the id of the request at hand."""
-    return current_request_id()
-
-
 def answer_of(error: errors.EcholensError) -> JSONResponse:
     """Answer an error of Echolens; one with `retry_after_s` says when to ask again."""
     retry_after_s = getattr(error, "retry_after_s", None)

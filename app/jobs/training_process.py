@@ -18,10 +18,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from threadpoolctl import threadpool_limits
 
 from app.footage import corpus_of
 from app.improvement import Adoption, adopt, learn, report_of
+from app.line.cores import use_threads
 from app.session import Session
 from index.disk import flush, refused, writing
 from model.corpus import Corpus
@@ -107,8 +107,7 @@ def _be_modest(threads: int) -> None:
     os.nice(NICENESS)
     with suppress(OSError):  # not on every system
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE))
-    torch.set_num_threads(threads)
-    threadpool_limits(threads)
+    use_threads(threads)
 
 
 def _end_with(connection: Connection) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from model.errors import WorkerFailure as EndedWithService
+from model.errors import WorkerFailure
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -72,7 +72,7 @@ class Batcher(Generic[Item, Result]):
         try:
             return list(await self._work(items))
         except asyncio.CancelledError:  # with the service
-            return [EndedWithService("the service ends; ask again in a moment") for _ in items]
+            return [WorkerFailure("the service ends; ask again in a moment") for _ in items]
         except Exception as error:
             if len(items) == 1:
                 return [error]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import numpy as np
-import torch
 
+from app.line.cores import use_threads
 from app.line.decoding import canary
 from app.line.workers import Blame, Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
@@ -92,7 +92,7 @@ class Elsewhere:
 @cache
 def _front_end(name: str, weights: Path) -> FrontEnd:
     """Make a process's front-end once."""
-    torch.set_num_threads(1)
+    use_threads(1)
     return make_front_end(name, weights)
 
 

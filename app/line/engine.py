@@ -13,9 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-from threadpoolctl import threadpool_limits
-
+from app.line.cores import use_threads
 from app.line.decoding import Decoded, Track
 from app.line.encoding import Encoding, encode_many
 from app.line.timings import Timings
@@ -42,7 +40,7 @@ BLAME = Blame(
 
 
 @dataclass(frozen=True)
-class Place:
+class Served:
     """Say which library is searched, how, and on what."""
 
     library: Path
@@ -88,7 +86,7 @@ Done = Answer | Found | Reading
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
+class _Encoded:
     """Hold a work's query once it is encoded, by which model; what is searched, and the latents of a clip, if any."""
 
     shelf: Shelf | None
@@ -97,9 +95,9 @@ class _Read:
     target: Latents | None = None
 
 
-def do_many(place: Place, works: Sequence[Work]) -> list[Done | EcholensError]:
+def do_many(served: Served, works: Sequence[Work]) -> list[Done | EcholensError]:
     """Return what each asks for, or why it cannot be had; all is encoded together and searched together."""
-    _, session = _opened(place)
+    _, session = _opened(served)
     timings = Timings()
     with timings.stage("encode"):
         read = _read_all(session, works)
@@ -115,7 +113,7 @@ def _tried(function: Callable[..., T], *args: Any) -> T | EcholensError:
         return error
 
 
-def _read_all(session: Session, works: Sequence[Work]) -> list[_Read | EcholensError]:
+def _read_all(session: Session, works: Sequence[Work]) -> list[_Encoded | EcholensError]:
     """Encode what has features, and read from the library what is there: by the model of the shelf that is searched."""
     targets: set[Modality] = {work.question.target for work in works if isinstance(work, Retrieve)}
     shelves = {target: _tried(session.shelf, target) for target in targets}
@@ -129,18 +127,18 @@ def _read_all(session: Session, works: Sequence[Work]) -> list[_Read | EcholensE
         for work, (_, encoder) in zip(works, chosen, strict=True)
     ]
     latents = iter(encode_many([encoding for asked in wanted for encoding in asked]))
-    read: list[_Read | EcholensError] = []
+    read: list[_Encoded | EcholensError] = []
     for work, (shelf, encoder), asked in zip(works, chosen, wanted, strict=True):
         rows = [next(latents) for _ in asked]
         if isinstance(encoder, EcholensError):
             read.append(encoder)
         elif isinstance(work, Localize):
-            read.append(_Read(shelf, encoder, Query(work.decoded.query.modality, rows[0]), rows[1]))
+            read.append(_Encoded(shelf, encoder, Query(work.decoded.query.modality, rows[0]), rows[1]))
         elif work.track is not None:
-            read.append(_Read(shelf, encoder, Query(work.track.modality, rows[0])))
+            read.append(_Encoded(shelf, encoder, Query(work.track.modality, rows[0])))
         else:
             query = _tried(stored_query, session, encoder, work.question)
-            read.append(query if isinstance(query, EcholensError) else _Read(shelf, encoder, query))
+            read.append(query if isinstance(query, EcholensError) else _Encoded(shelf, encoder, query))
     return read
 
 
@@ -154,17 +152,17 @@ def _encodings(work: Work, encoder: Encoder) -> list[Encoding]:
     return [] if work.track is None else [Encoding(encoder, work.track.modality, work.track.rows, averaged=True)]
 
 
-def _search_all(works: Sequence[Work], read: Sequence[_Read | EcholensError]) -> list[SearchResult | None]:
+def _search_all(works: Sequence[Work], read: Sequence[_Encoded | EcholensError]) -> list[SearchResult | None]:
     searches = {
         at: Search(one.shelf, one.query.latents, work.question)
         for at, (work, one) in enumerate(zip(works, read, strict=True))
-        if isinstance(work, Retrieve) and isinstance(one, _Read) and one.shelf is not None
+        if isinstance(work, Retrieve) and isinstance(one, _Encoded) and one.shelf is not None
     }
     found = dict(zip(searches, search_many(list(searches.values())), strict=True))
     return [found.get(at) for at in range(len(works))]
 
 
-def _finish(work: Work, read: _Read | EcholensError, found: SearchResult | None, timings: Timings) -> Done:
+def _finish(work: Work, read: _Encoded | EcholensError, found: SearchResult | None, timings: Timings) -> Done:
     if isinstance(read, EcholensError):
         raise read
     own = Timings(dict(timings.stages_ms))
@@ -179,10 +177,9 @@ def _finish(work: Work, read: _Read | EcholensError, found: SearchResult | None,
 
 
 @cache
-def _opened(place: Place) -> tuple[ExitStack, Session]:
+def _opened(served: Served) -> tuple[ExitStack, Session]:
     """Open the library once in this process, for as long as it lives."""
-    torch.set_num_threads(1)
-    threadpool_limits(1, user_api="blas")
+    use_threads(1)
     stack = ExitStack()
-    device = choose_device(place.device)
-    return stack, stack.enter_context(Session.open(place.library, device, create=False, searching=place.searching))
+    device = choose_device(served.device)
+    return stack, stack.enter_context(Session.open(served.library, device, create=False, searching=served.searching))

@@ -14,8 +14,7 @@ from app.generation import Imagined, imagined
 from app.http.metrics import Metrics
 from app.line.batching import Batcher
 from app.line.decoding import MODALITIES, Place, Track, decode_place, decode_query
-from app.line.engine import Done, Localize, Read, Reading, Retrieve, Work, do_many
-from app.line.engine import Place as EnginePlace
+from app.line.engine import Done, Localize, Read, Reading, Retrieve, Served, Work, do_many
 from app.line.timings import Timings
 from app.line.workers import Workers
 from app.localization import Found
@@ -32,10 +31,10 @@ SECOND = np.zeros(1, np.int64)
 class Line:
     """Answer the questions of one event loop; raises what `retrieve`, `localize` and `imagine` raise."""
 
-    def __init__(self, session: Session, engine: Workers, place: EnginePlace, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, session: Session, engine: Workers, served: Served, limits: Limits, metrics: Metrics) -> None:
         """`limits`: what one query file may cost."""
         self._session, self._limits, self._metrics = session, limits, metrics
-        self._engine, self._place = engine, place
+        self._engine, self._served = engine, served
         self._canary: asyncio.Task[float] | None = None
         self._batches = Batcher[Work, Done](self._do, MOST_BATCH, metrics.observe_batch)
 
@@ -97,7 +96,7 @@ class Line:
         return 1000 * (time.perf_counter() - started)
 
     async def _do(self, works: Sequence[Work]) -> Sequence[Done | EcholensError]:
-        return await asyncio.wrap_future(self._engine.submit(do_many, self._place, works, limit_s=MOST_BATCH_S))
+        return await asyncio.wrap_future(self._engine.submit(do_many, self._served, works, limit_s=MOST_BATCH_S))
 
     async def _track(self, question: Question, timings: Timings) -> Track | None:
         """Return the features of a question's file; None where a second of the library is the query."""

@@ -89,9 +89,6 @@ class Workers:
         for leader in self._leaders:
             leader.start()
 
-    def __len__(self) -> int:
-        return len(self._leaders)
-
     @property
     def busy(self) -> int:
         """Return how many processes are at work."""

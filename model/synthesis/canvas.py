@@ -23,7 +23,6 @@ Number = float | int
 Points = Sequence[tuple[Number, Number]] | Shaped[np.ndarray, "points 2"]
 Plane = Float32[np.ndarray, "height width"]
 Tint = Float32[np.ndarray, "height width 3"]
-Box = tuple[int, int, int, int]
 
 
 def hsv(hue: Number, saturation: Number, value: Number) -> Colour:
