@@ -13,6 +13,7 @@ from model.errors import IdempotencyKeyReused, JobEnded, QueueFull, TrainingRuns
 
 ALONE = "train"  # the kind of which one job at most may wait or run
 KEY_LIFE = timedelta(hours=24)
+MOST_KEPT = 10_000  # of the latest jobs; older ones are forgotten, but not within KEY_LIFE of their end
 
 
 class JobQueue:
@@ -32,6 +33,7 @@ class JobQueue:
             if token is not None and (before := _asked_before(c, token)) is not None:
                 return before, True
             _check_room(c, job.kind, most_queued)
+            _forget_oldest(c)
             put_job(c, job)
             if token is not None:
                 row = (token.key, token.sha256, job.job_id, _now())
@@ -106,6 +108,15 @@ def _asked_before(c: sqlite3.Connection, token: IdempotencyToken) -> Job | None:
             "use a new key for each new request"
         )
     return one_job(c, row["job_id"])
+
+
+def _forget_oldest(c: sqlite3.Connection) -> None:
+    """Forget jobs that ended long ago, but not a failed one that can be tried again: its upload is kept for that."""
+    c.execute(
+        "DELETE FROM jobs WHERE position <= (SELECT max(position) FROM jobs) - ? AND updated_at < ? AND "
+        "(state IN ('done', 'cancelled') OR (state = 'failed' AND json_extract(result, '$.state') = 'failed'))",
+        (MOST_KEPT, (datetime.now(UTC) - KEY_LIFE).isoformat()),
+    )
 
 
 def _check_room(c: sqlite3.Connection, kind: str, most_queued: int) -> None:

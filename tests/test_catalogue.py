@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -16,7 +17,9 @@ import numpy as np
 import pytest
 from latent_samples import clustered_latents
 
+import index.job_queue
 from index.catalogue import Catalogue, Failure, Job, LatentTable, Modality, Video
+from index.records import JobState
 from index.store import Store
 from model.errors import LibraryBusy, LibraryError, Mismatch, NotFound
 from model.latents import Latents
@@ -447,3 +450,29 @@ def test_what_was_acknowledged_survives_kill(tmp_path: Path) -> None:
         stats = catalogue.stats()
         assert stats.audio_latents == stats.visual_latents == 2 * stats.videos
         assert stats.videos - len(acknowledged) in (0, 1)
+
+
+def test_jobs_that_ended_long_ago_are_forgotten(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the latest so many: not what ended within a day, nor what waits, runs or can be tried again."""
+    ends: list[tuple[JobState, dict[str, str]]] = [
+        ("done", {}),
+        ("cancelled", {}),
+        ("failed", {"state": "failed"}),
+        ("failed", {"code": "disk_full"}),
+        ("running", {}),
+        ("queued", {}),
+        ("done", {}),
+    ]
+    for number, (state, result) in enumerate(ends):
+        catalogue.queue.accept(job(number), 100)
+        catalogue.update_job(f"job-{number}", state=state, result=result)
+    catalogue.queue.accept(job(8), 100)
+    assert len(catalogue.jobs()) == 8
+
+    monkeypatch.setattr(index.job_queue, "MOST_KEPT", 2)
+    catalogue.queue.accept(job(9), 100)
+    assert len(catalogue.jobs()) == 9, "they ended today"
+
+    monkeypatch.setattr(index.job_queue, "KEY_LIFE", timedelta(0))
+    catalogue.queue.accept(job(10), 100)
+    assert [j.job_id for j in catalogue.jobs()] == [f"job-{number}" for number in (3, 4, 5, 8, 9, 10)]
