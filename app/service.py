@@ -33,6 +33,7 @@ from model.errors import EcholensError
 log = logging.getLogger("echolens")
 T = TypeVar("T")
 MOST_WARMING_S = 30.0
+INGEST_NICENESS = 10  # questions go first
 GRACE_S = 5.0  # after its own time limit, for a decoder that does not come back to be asked
 
 
@@ -64,7 +65,11 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             closing(Workers(settings.decoders, memory, "decode", ENGINE, BLAME, renewed=True))
         )
         footage = opened.enter_context(
-            closing(Workers(settings.ingest_decoders, memory, "ingest", ENGINE, BLAME, renewed=True))
+            closing(
+                Workers(
+                    settings.ingest_decoders, memory, "ingest", ENGINE, BLAME, renewed=True, niceness=INGEST_NICENESS
+                )
+            )
         )
         engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_BLAME)))
 

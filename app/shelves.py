@@ -14,7 +14,7 @@ from model.encoder import Encoder
 from model.errors import EcholensError
 from model.msvae import MODALITIES, Modality
 
-PATIENCE_S = 0.25  # that a reader waits to see the latest change
+PATIENCE_S = 0.25  # that readers wait to see the latest change
 SHARE = 0.25  # of the time that building takes at most, of each modality, while the library changes all the time
 CREDIT_S = 1.0  # of rest that may still be owed when a building begins: a single change is built at once
 
@@ -30,10 +30,10 @@ class Shelf:
 
 @dataclass(frozen=True, eq=False)
 class Building:
-    """A shelf that is being built of a catalogue version or a later one, after a rest until `begins_at`."""
+    """A shelf that is being built of a catalogue version or a later one; readers wait for it until `wait_until`."""
 
     version: int
-    begins_at: float
+    wait_until: float
     shelf: Future[Shelf]
 
 
@@ -61,10 +61,10 @@ class Shelves:
     def get(self, modality: Modality) -> Shelf:
         """Return a shelf of the catalogue as it is now, or an older one.
 
-        An older one where building takes over a quarter second, or rests because changes come one after the other.
+        An older one where building takes over a quarter of a second, or had to rest after other changes.
         Where there is none yet a reader waits however long it takes. Raises what `build` raises.
         """
-        wanted, deadline = self._version(), time.monotonic() + PATIENCE_S
+        wanted = self._version()
         while True:
             with self._lock:
                 shelf = self._built.get(modality)
@@ -73,10 +73,8 @@ class Shelves:
                 building = self._building.get(modality)
                 if building is None or building.shelf.done():
                     building = self._building[modality] = self._begin(modality, shelf)
-            if shelf is not None and not self._is_soon(modality, building):
-                return shelf
             try:
-                building.shelf.result(None if shelf is None else max(0.0, deadline - time.monotonic()))
+                building.shelf.result(None if shelf is None else max(0.0, building.wait_until - time.monotonic()))
             except TimeoutError:
                 assert shelf is not None, "without one there is no limit"
                 return shelf
@@ -87,14 +85,16 @@ class Shelves:
     def _begin(self, modality: Modality, last: Shelf | None) -> Building:
         """Have a shelf built, after a rest where the last ones took more than their share."""
         now = time.monotonic()
-        begins_at = now if last is None else max(now, self._rested_at[modality] - CREDIT_S)
-        return Building(self._version(), begins_at, self._builders.submit(self._rebuild, modality, last, begins_at))
+        rest_s = 0.0 if last is None else max(0.0, self._rested_at[modality] - CREDIT_S - now)
+        soon = rest_s == 0 and self._spent_s[modality] <= PATIENCE_S
+        return Building(
+            self._version(),
+            now + PATIENCE_S if soon else now,
+            self._builders.submit(self._rebuild, modality, last, rest_s),
+        )
 
-    def _is_soon(self, modality: Modality, building: Building) -> bool:
-        return building.begins_at <= time.monotonic() and self._spent_s[modality] <= PATIENCE_S
-
-    def _rebuild(self, modality: Modality, last: Shelf | None, begins_at: float) -> Shelf:
-        if self._closing.wait(max(0.0, begins_at - time.monotonic())) and last is not None:
+    def _rebuild(self, modality: Modality, last: Shelf | None, rest_s: float) -> Shelf:
+        if self._closing.wait(rest_s) and last is not None:
             return last
         started = time.monotonic()
         try:

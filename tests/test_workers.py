@@ -44,6 +44,15 @@ def test_calls_are_made_in_processes_of_their_own(workers: Workers) -> None:
     assert len(workers.process_ids()) == 2
 
 
+def test_processes_are_as_nice_as_they_are_told_to_be() -> None:
+    """Relative to the process that they are forked from."""
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, niceness=3)
+    try:
+        assert workers.submit(os.nice, 0).result(MOST_WAIT_S) == os.nice(0) + 3
+    finally:
+        workers.close()
+
+
 def test_an_error_comes_back_as_it_is(workers: Workers) -> None:
     """Of its own type, with its message, and where it was raised as a note."""
     with pytest.raises(ValueError, match="invalid literal") as raised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -67,10 +68,20 @@ class Workers:
     """
 
     def __init__(
-        self, count: int, memory_bytes: int | None, name: str, preload: str, blame: Blame, renewed: bool = False
+        self,
+        count: int,
+        memory_bytes: int | None,
+        name: str,
+        preload: str,
+        blame: Blame,
+        renewed: bool = False,
+        niceness: int = 0,
     ) -> None:
-        """`preload` names the module whose functions will be run: it is imported once, and forked."""
-        self._renewed = renewed
+        """`preload` names the module whose functions will be run: it is imported once, and forked.
+
+        With `niceness` they leave the processor to what has less of it.
+        """
+        self._renewed, self._niceness = renewed, niceness
         self._calls: dict[int, int] = {}  # that a process has answered, by the place of its thread
         self._blame, self._name = blame, name
         self._context = multiprocessing.get_context("forkserver")
@@ -208,7 +219,9 @@ class Workers:
     def _start(self, place: int) -> None:
         ours, theirs = self._context.Pipe()
         for attempt in range(1, STARTS + 1):
-            process = self._context.Process(target=_work, args=(theirs, self._memory_bytes), daemon=True)
+            process = self._context.Process(
+                target=_work, args=(theirs, self._memory_bytes, self._niceness), daemon=True
+            )
             try:
                 process.start()
                 break
@@ -224,12 +237,14 @@ class Workers:
         self._calls[place] = 0
 
 
-def _work(connection: Connection, memory_bytes: int | None) -> None:
+def _work(connection: Connection, memory_bytes: int | None, niceness: int) -> None:
     """Be a worker: do what comes through the pipe until it ends."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to all of a terminal; the service ends its workers itself
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(niceness)
+    gc.freeze()  # what was imported before it was forked is never garbage
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     if memory_bytes is not None:
         _limit_memory(memory_bytes)
