@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from app.http import problems
 from app.http.access import Access
-from app.http.admission import QUESTIONS, UPLOADS, Admission, Gate
+from app.http.admission import QUESTIONS, UPLOADS, Admission
 from app.http.cors import Cors
+from app.http.gate import Gate
 from app.http.gauges import watch_library
 from app.http.headers import SecurityHeaders
 from app.http.key_limits import KeyLimits
@@ -54,6 +55,7 @@ MODULES = (
     error_codes,
     page,
 )
+PATIENCE_S = 0.25  # that a question waits for its turn where as many as may be are being answered
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 
@@ -83,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=TAGS,
         generate_unique_id_function=operation_id,
     )
-    questions, uploads = Gate(settings.most_questions), Gate(settings.most_uploads)
+    questions, uploads = Gate(settings.most_questions, PATIENCE_S), Gate(settings.most_uploads)
     gates = dict.fromkeys(QUESTIONS, questions) | dict.fromkeys(UPLOADS, uploads)
     app.add_middleware(
         Admission,

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
+import uvicorn
+from service_samples import until
 from starlette.types import Message, Receive, Scope, Send
 
-from app.http.admission import Admission, Gate
+from app.http.admission import Admission
+from app.http.gate import Gate
 from app.http.metrics import Metrics
 from model.errors import SlowBody, TooLarge
 
@@ -51,7 +57,7 @@ class Slow:
 
 
 def test_what_is_beyond_the_limit_is_refused_and_room_is_given_back() -> None:
-    """429 `busy` with Retry-After and a closed connection, its body unread; who leaves makes room, others pass by."""
+    """429 `busy` with Retry-After, the body unread; a connection stays whose body is short; who leaves makes room."""
 
     async def run() -> None:
         slow, gate, metrics = Slow(), Gate(2), Metrics()
@@ -60,17 +66,19 @@ def test_what_is_beyond_the_limit_is_refused_and_room_is_given_back() -> None:
         tasks = [asyncio.create_task(admission(request(), c.receive, c.send)) for c in inside]
         while slow.entered < 2:
             await asyncio.sleep(0)
-        refused = Client()
 
         async def unread() -> Message:
             raise AssertionError("the body was read")
 
-        await admission(request(), unread, refused.send)
-        assert refused.status == 429
-        assert int(refused.headers[b"retry-after"]) >= 1
-        assert refused.headers[b"connection"] == b"close"
-        assert b'"busy"' in refused.answered[1]["body"]
-        assert metrics.registry.get_sample_value("echolens_refused_total", {"reason": "busy"}) == 1
+        lengths = ((b"content-length", b"1048576"), (b"content-length", b"1048577"), (b"transfer-encoding", b"chunked"))
+        for length, connection in zip(lengths, (None, b"close", b"close"), strict=True):
+            refused = Client()
+            await admission(request() | {"headers": [length]}, unread, refused.send)
+            assert refused.status == 429
+            assert int(refused.headers[b"retry-after"]) >= 1
+            assert refused.headers.get(b"connection") == connection
+            assert b'"busy"' in refused.answered[1]["body"]
+        assert metrics.registry.get_sample_value("echolens_refused_total", {"reason": "busy"}) == 3
         slow.let.set()
         for other in (request("GET"), request("POST", "/jobs")):
             passing = Client()
@@ -83,6 +91,40 @@ def test_what_is_beyond_the_limit_is_refused_and_room_is_given_back() -> None:
         assert again.status == 200
 
     asyncio.run(run())
+
+
+def test_the_connection_of_a_refused_question_serves_the_next_one() -> None:
+    """Over a socket: what is left of the refused body is passed over, not taken for a request."""
+
+    async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"hi"})
+
+    config = uvicorn.Config(
+        Admission(hello, {"/retrieve": Gate(0)}, 10**9, 30.0, Metrics()), port=0, lifespan="off", log_level="warning"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        with closing(HTTPConnection("127.0.0.1", server.servers[0].sockets[0].getsockname()[1])) as connection:
+            socket = None
+            for method, path, body, status in (
+                ("POST", "/retrieve", b"POST / HTTP/1.1\r\n\r\n" * 40_000, 429),
+                ("GET", "/", None, 200),
+                ("POST", "/retrieve", b"a", 429),
+                ("GET", "/", None, 200),
+            ):
+                connection.request(method, path, body)
+                answer = connection.getresponse()
+                assert (answer.status, len(answer.read()) > 0) == (status, True)
+                assert socket in (None, connection.sock), "another connection was opened"
+                socket = connection.sock
+            assert socket is not None
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 def test_room_is_given_back_after_an_error() -> None:
@@ -149,15 +191,3 @@ def test_a_body_may_not_drip_nor_be_large_where_it_is_no_upload() -> None:
             await admission(request(path="/jobs"), pours, Client().send)
 
     asyncio.run(run())
-
-
-def test_the_wait_that_is_advised_follows_what_requests_take() -> None:
-    """At least a second, at most half a minute, in between about what a request inside takes."""
-    gate = Gate(1)
-    assert gate.wait_s == 1
-    for _ in range(100):
-        gate.left(4.2)
-    assert gate.wait_s == 5
-    for _ in range(100):
-        gate.left(1e4)
-    assert gate.wait_s == 30

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,8 @@ from app.line.scratch import use_scratch
 from app.server import create_app
 from app.settings import Settings
 from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
+
+SWITCH_S = 0.0005  # threads hand over ten times as often as by default: many here wait for a moment's work
 
 
 def _check_free(settings: Settings) -> None:
@@ -62,10 +66,14 @@ def _end(*_: object) -> None:
 
 
 def _run(settings: Settings) -> None:
+    app = create_app(settings)
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()  # what is imported is never garbage: without it a full collection stops everything for a quarter second
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
+        loop="asyncio",  # it accepts all that wait to be; uvloop one connection a turn, which makes a crowd wait
         timeout_graceful_shutdown=45,  # then what is still being sent is cut off, and jobs get their time to end
         log_config=None,  # ours: a line per request, without its query
         access_log=False,

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Mapping
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.gate import Gate
 from app.http.metrics import Metrics
 from app.http.problems import problem
 from model.errors import SlowBody, TooLarge
 
 QUESTIONS = ("/retrieve", "/retrieve/batch", "/localize", "/generate")
 UPLOADS = ("/videos",)
-MEMORY = 0.1  # weight of the latest request in the mean duration
-LONGEST_WAIT_S = 30
 SLOWEST_BYTES_PER_S = 8 * 1024
 LARGEST_PLAIN_BYTES = 1024**2  # of a body that is no upload
-
-
-class Gate:
-    """Let at most `most` requests in at once."""
-
-    def __init__(self, most: int) -> None:
-        self.most, self.inside = most, 0
-        self._mean_s = 0.0
-
-    def left(self, spent_s: float) -> None:
-        """Count a request out, which took so long."""
-        self.inside -= 1
-        self._mean_s += MEMORY * (spent_s - self._mean_s)
-
-    @property
-    def wait_s(self) -> int:
-        """Return after how many seconds it is worth asking again: about what a request inside takes."""
-        return min(LONGEST_WAIT_S, max(1, math.ceil(self._mean_s)))
 
 
 class Admission:
@@ -54,16 +35,15 @@ class Admission:
         gate = self._gates.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if gate is None:
             await self._app(scope, self._brisk(receive, min(LARGEST_PLAIN_BYTES, self._most_bytes)), send)
-        elif gate.inside >= gate.most:
+        elif not await gate.enter():
             self._metrics.count_refused("busy")
+            headers = {"Retry-After": str(gate.wait_s)} | ({} if _is_short(scope) else {"Connection": "close"})
             detail = (
                 f"{gate.inside} such requests are being answered already, at most {gate.most} expected at once: "
                 f"ask again in {gate.wait_s} s"
             )
-            answer = problem(429, "busy", detail, headers={"Retry-After": str(gate.wait_s), "Connection": "close"})
-            await answer(scope, receive, send)
+            await problem(429, "busy", detail, headers=headers)(scope, receive, send)
         else:
-            gate.inside += 1
             started = time.monotonic()
             try:
                 await self._app(scope, self._brisk(receive, self._most_bytes), send)
@@ -100,3 +80,9 @@ class Admission:
             return message
 
         return brisk
+
+
+def _is_short(scope: Scope) -> bool:
+    """Say whether a body is soon passed over, so that its connection can be kept for the next request."""
+    declared = Headers(scope=scope).get("content-length", "")
+    return declared.isdigit() and int(declared) <= LARGEST_PLAIN_BYTES

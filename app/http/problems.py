@@ -146,6 +146,8 @@ def _log(status: int, code: str, detail: str, error: BaseException | None) -> No
     if error is not None and error.__cause__ is not None:  # what another program said is for the log alone
         fields["cause"] = str(error.__cause__)
     level = logging.INFO if status < 500 else logging.WARNING if status == 503 else logging.ERROR
+    if status == 429:  # who is full has no time to write: the request's own line has the code
+        level = logging.DEBUG
     log.log(level, "%s: %s", code, detail, exc_info=error if status == 500 else None, extra=event("problem", **fields))
 
 
