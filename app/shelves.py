@@ -104,6 +104,8 @@ class Shelves:
                 self._built.pop(modality, None)  # what was there is there no longer
             raise
         with self._lock:
-            self._built[modality], self._spent_s[modality] = shelf, time.monotonic() - started
-            self._rested_at[modality] = max(started, self._rested_at[modality]) + self._spent_s[modality] / SHARE
+            self._built[modality] = shelf
+            if last is not None:  # the first takes longer than those that follow it
+                self._spent_s[modality] = time.monotonic() - started
+                self._rested_at[modality] = max(started, self._rested_at[modality]) + self._spent_s[modality] / SHARE
         return shelf
