@@ -95,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         metrics=counts,
     )
     counts.watch("echolens_questions", "Questions being answered", lambda: questions.inside)
+    counts.watch("echolens_questions_waiting", "Questions that wait for a place", lambda: questions.waiting)
     counts.watch("echolens_uploads", "Uploads being received", lambda: uploads.inside)
     key = settings.api_key.get_secret_value() if settings.api_key else None
     app.add_middleware(

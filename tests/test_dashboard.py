@@ -111,3 +111,16 @@ def test_files_name_each_other_rightly() -> None:
     provider = (MONITORING / "grafana-provisioning" / "dashboards" / "echolens.yml").read_text()
     (folder,) = re.findall(r"path: (\S+)", provider)
     assert any(target.startswith(f"{folder}/") and target.endswith(".json") for _, target in mounts)
+
+
+def test_the_documentation_names_every_series(client: TestClient) -> None:
+    """The table of docs/api.md has what a scrape has of ours, and nothing else; `library_*` stands for many."""
+    table = (ROOT / "docs" / "api.md").read_text().partition("| series (`echolens_...`)")[2].partition("\n\n")[0]
+    documented = {
+        f"echolens_{name}" for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    text = client.get("/metrics").text
+    scraped = set(re.findall(r"^# TYPE (echolens_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE))
+    ours = {name for name in scraped if not name.endswith("_created") and not name.startswith("echolens_library_")}
+    assert "`library_*`" in table
+    assert documented == ours

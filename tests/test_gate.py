@@ -27,13 +27,13 @@ def test_who_waits_gets_the_place_of_who_leaves() -> None:
 
         tasks = [asyncio.create_task(come(name)) for name in "abcd"]
         await settled()
-        assert (came, gate.inside) == (["a", "b"], 2)
+        assert (came, gate.inside, gate.waiting) == (["a", "b"], 2, 2)
         gate.left(0.1)
         await settled()
         assert (came, gate.inside) == (["a", "b", "d"], 2)
         gate.left(0.1)
         await asyncio.gather(*tasks)
-        assert (came, gate.inside) == (["a", "b", "d", "c"], 2)
+        assert (came, gate.inside, gate.waiting) == (["a", "b", "d", "c"], 2, 0)
         gate.left(0.1)
         gate.left(0.1)
         assert gate.inside == 0

@@ -24,12 +24,17 @@ class Gate:
         self._waiting: list[asyncio.Future[bool]] = []
         self._mean_s = 0.0
 
+    @property
+    def waiting(self) -> int:
+        """Return how many wait for a place."""
+        return len(self._waiting)
+
     async def enter(self) -> bool:
         """Count one more request in, soon, or say that it has to stay out."""
         if self.inside < self.most:
             self.inside += 1
             return True
-        if not self._patience_s or len(self._waiting) >= MOST_WAITING * self.most:
+        if not self._patience_s or self.waiting >= MOST_WAITING * self.most:
             return False
         loop = asyncio.get_running_loop()
         place: asyncio.Future[bool] = loop.create_future()
