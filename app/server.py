@@ -55,7 +55,7 @@ MODULES = (
     error_codes,
     page,
 )
-PATIENCE_S = 0.25  # that a question waits for its turn where as many as may be are being answered
+PATIENCE_S = 1.0  # that a question waits for a place: as long as it would be told to wait
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 
