@@ -55,7 +55,7 @@ MODULES = (
     error_codes,
     page,
 )
-PATIENCE_S = 1.0  # that a question waits for a place: as long as it would be told to wait
+PATIENCE_S = 3.0  # that a question waits for a place: a machine that others share may be slow for as long
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 
