@@ -7,7 +7,7 @@ import math
 
 MEMORY = 0.1  # weight of the latest request in the mean duration
 LONGEST_WAIT_S = 30
-MOST_WAITING = 8  # times as many as may be inside
+MOST_WAITING = 32  # times as many as may be inside
 
 
 class Gate:
