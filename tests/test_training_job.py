@@ -18,6 +18,7 @@ from service_samples import assert_answers, assert_problem, ended_job, film, ing
 from starlette.testclient import TestClient
 
 import app.jobs.training_process
+import app.line.cores
 from app.footage import corpus_of
 from app.improvement import adopt, learn
 from app.ingest import Source
@@ -382,8 +383,9 @@ def test_the_process_leaves_the_machine_to_the_service(monkeypatch: pytest.Monke
     said: list[object] = []
     process = app.jobs.training_process
     monkeypatch.setattr(process.os, "nice", said.append)
-    monkeypatch.setattr(process, "use_threads", said.append)
+    monkeypatch.setattr(app.line.cores.torch, "set_num_threads", said.append)
+    monkeypatch.setattr(app.line.cores, "threadpool_limits", said.append)
     monkeypatch.setattr(process.signal, "signal", lambda *given: said.append(given))
     monkeypatch.setattr(process.Path, "write_text", lambda *_: 0)
     process._be_modest(3)
-    assert said == [(signal.SIGINT, signal.SIG_IGN), 10, 3]
+    assert said == [(signal.SIGINT, signal.SIG_IGN), 10, 3, 3]

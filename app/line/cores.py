@@ -21,6 +21,6 @@ def spare_cores() -> int:
 
 
 def use_threads(count: int) -> None:
-    """Let PyTorch and BLAS compute with so many threads in this process; with one where calls run side by side."""
+    """Let PyTorch, BLAS and OpenMP compute with so many threads in this process; one where calls run side by side."""
     torch.set_num_threads(count)
-    threadpool_limits(count, user_api="blas")
+    threadpool_limits(count)
