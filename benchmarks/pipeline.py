@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from threadpoolctl import threadpool_limits
-
+from app.line.cores import use_threads
 from app.line.decoding import Place, decode_place, decode_query
 from app.line.encoding import Encoding, encode_many
 from app.line.timings import Timings
@@ -29,8 +27,7 @@ class Pipeline:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        torch.set_num_threads(1)
-        threadpool_limits(1, user_api="blas")
+        use_threads(1)
 
     def rate_hz(self, answer: Answer, queries: list[Query], batch: int, seconds: float) -> float:
         """Return answers per second over at least `seconds`; the files are written beforehand."""
