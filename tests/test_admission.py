@@ -100,10 +100,8 @@ def test_the_connection_of_a_refused_question_serves_the_next_one() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"hi"})
 
-    config = uvicorn.Config(
-        Admission(hello, {"/retrieve": Gate(0)}, 10**9, 30.0, Metrics()), port=0, lifespan="off", log_level="warning"
-    )
-    server = uvicorn.Server(config)
+    admission = Admission(hello, {"/retrieve": Gate(0)}, 10**9, 30.0, Metrics())
+    server = uvicorn.Server(uvicorn.Config(admission, port=0, lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
