@@ -81,7 +81,7 @@ def test_who_is_cancelled_keeps_no_place() -> None:
                 gate.left(0.1)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-            assert waiting.cancelled()
+            assert (waiting.cancelled(), gate.waiting) == (True, 0)
             if not let_in:
                 gate.left(0.1)
             assert gate.inside == 0

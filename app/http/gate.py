@@ -43,7 +43,9 @@ class Gate:
         try:
             return await place
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled() and place.result():
+            if place in self._waiting:
+                self._waiting.remove(place)
+            elif not place.cancelled() and place.result():
                 self._free()
             raise
         finally:
