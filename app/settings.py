@@ -18,6 +18,7 @@ from model.device import DeviceName
 from model.media import Limits
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MOST_BATCH = 64  # a form with more files is refused before they are read
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -43,7 +44,7 @@ class Settings(BaseSettings):
     ingest_decoders: int = Field(1, ge=1, description="processes that decode what is taken in")
     most_decoder_bytes: int = Field(MOST_BYTES, ge=64 * 1024**2, description="memory of one such process")
     most_ingest_s: float = Field(4 * 3600.0, gt=0, description="time spent decoding one file that is taken in")
-    most_batch: int = Field(64, ge=1, le=64, description="queries of one POST /retrieve/batch")
+    most_batch: int = Field(MOST_BATCH, ge=1, le=MOST_BATCH, description="queries of one POST /retrieve/batch")
     most_questions: int = Field(32, ge=1, description="answered at a time; then 429")
     most_uploads: int = Field(8, ge=1, description="received at a time; then 429")
     most_request_s: float = Field(120.0, gt=0, description="until a question has its answer; then 503")

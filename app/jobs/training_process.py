@@ -92,9 +92,8 @@ def work(connection: Connection, order: Order) -> None:
     try:
         connection.send(_train(order, connection.send))
     except EcholensError as error:
-        if not isinstance(
-            error, LibraryError
-        ):  # begun again it would fail again: not even the choice of videos is kept
+        if not isinstance(error, LibraryError):
+            # Begun again it would fail again: not even the choice of videos is kept.
             shutil.rmtree(order.place, ignore_errors=True)
         connection.send(Failed(error.code, str(error)))
     except Exception:

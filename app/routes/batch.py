@@ -18,10 +18,10 @@ from app.routes.asked import MULTIPART, Asked
 from app.schemas.batch import BatchAnswer, BatchItem
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
+from app.settings import MOST_BATCH
 from model.errors import EcholensError, QueryError
 
 MOST_HITS_IN_ALL = 10_000
-MOST_FILES = 64
 router = APIRouter(tags=["search"])
 
 
@@ -32,7 +32,7 @@ class AskedByMany(Asked):
     segment_ids: list[int] = Field([], description="seconds of the library as queries")
 
 
-@router.post("/retrieve/batch", form_limits={"max_files": MOST_FILES}, response_model=BatchAnswer)
+@router.post("/retrieve/batch", form_limits={"max_files": MOST_BATCH}, response_model=BatchAnswer)
 async def post_batch(
     service: Current,
     request: Request,
