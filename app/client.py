@@ -35,6 +35,7 @@ from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 __all__ = ["Client", "Problem"]
 
 Modality = Literal["audio", "visual"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Model = TypeVar("Model", bound=BaseModel)
 FIRST_POLL_S, MOST_POLL_S = 0.05, 1.0  # a short job is not waited for long, a long one not asked often
 ENDED = ("done", "failed", "cancelled")
@@ -225,9 +226,10 @@ class Client:
         """Order a training on the library."""
         return self._order({"kind": "train", "seed": seed, "recipe": recipe, "epochs": epochs}, idempotency_key)
 
-    def jobs(self) -> list[JobAnswer]:
-        """List all jobs, oldest first."""
-        answer = self._connection.send("GET", "/jobs")
+    def jobs(self, *, state: JobState | None = None, limit: int = 100, before: str | None = None) -> list[JobAnswer]:
+        """List up to `limit` jobs, latest first: those in a state, that came before the job `before`."""
+        asked = _given({"state": state, "limit": limit, "before": before})
+        answer = self._connection.send("GET", "/jobs", params=asked)
         return TypeAdapter(list[JobAnswer]).validate_json(answer.content, extra="ignore")
 
     def job(self, job_id: str) -> JobDetailAnswer:

@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 from app.line.decoding import decode_footage
 from app.previews import Previews, checked_original
 from app.session import Session
-from index.catalogue import Video
 from index.disk import writing
+from index.records import Video
 from model.corpus import Annotation, Corpus
 from model.errors import EmptyLibrary, LibraryError, MediaError, NotFound
 from model.features import Features

@@ -18,7 +18,8 @@ from app.footage import keep_features
 from app.line.decoding import Facts, decode_footage, inspect
 from app.previews import Previews
 from app.session import Session
-from index.catalogue import Failure, LatentBatch, Video
+from index.catalogue import LatentBatch
+from index.records import Failure, Video
 from model.corpus import Annotation
 from model.encoder import Encoder
 from model.errors import LibraryError, MediaError, NotAMedium, UntrainedLibrary

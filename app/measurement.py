@@ -9,7 +9,7 @@ import numpy as np
 
 from app.footage import all_videos, annotation_of
 from app.session import Session
-from index.catalogue import LatentTable, SegmentRow, Video
+from index.records import LatentTable, SegmentRow, Video
 from model.corpus import Timeline
 from model.encoder import Encoder
 from model.errors import LibraryBusy, NotFound, NothingLabelled

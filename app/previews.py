@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from index.catalogue import SegmentRow
 from index.disk import writing
 from index.library import Library
+from index.records import SegmentRow
 from model.errors import NotFound
 from model.media import hash_file
 from model.previews import encode_jpeg, encode_wav

@@ -17,8 +17,8 @@ from app.line.held import Held
 from app.line.timings import Timings
 from app.session import Session, rows_of
 from app.shelves import Shelf
-from index.catalogue import Video
 from index.gallery import SearchResult
+from index.records import Video
 from model.encoder import Encoder
 from model.errors import Mismatch, QueryError
 from model.latents import Latents

@@ -14,8 +14,8 @@ from app.default_model import copy_default_model
 from app.line.decoder import Decoder, Here
 from app.searching import Searching
 from app.shelves import Shelf, Shelves
-from index.catalogue import LatentTable
 from index.library import Library
+from index.records import LatentTable
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
 from model.errors import CheckpointError, EmptyLibrary, Mismatch, UntrainedLibrary

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from index.catalogue import LatentTable
 from index.gallery import Gallery
+from index.records import LatentTable
 from model.encoder import Encoder
 from model.errors import EcholensError
 from model.msvae import MODALITIES, Modality

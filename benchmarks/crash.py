@@ -32,8 +32,8 @@ from app.ingest import Source, ingest
 from app.session import Session
 from benchmarks.live_service import GONE, POLL_S, WAITING, Client, Refused, Service
 from benchmarks.short_clips import make_clips
-from index.catalogue import Video
 from index.library import Library
+from index.records import Video
 from model.errors import EcholensError, EmptyLibrary
 from model.media import FOOTAGE
 from model.msvae import MODALITIES
@@ -173,7 +173,7 @@ class Ledger:
 
     def take_over(self, library: Library) -> None:
         """Note what is there now: it settles what was not answered, and holds from here on."""
-        jobs = library.catalogue.jobs()
+        jobs = library.catalogue.queue.jobs()
         self.there = {video.file_name: video.label for video in library.catalogue.every_video()}
         self.pending = {job.job_id: job.payload["file_name"] for job in jobs if job.state in WAITING}
         self.jobs = {job.job_id for job in jobs}
@@ -265,7 +265,7 @@ def _judge_promises(library: Library, ledger: Ledger) -> Problems:
     """Compare what is there with what was acknowledged."""
     catalogue = library.catalogue
     names = Counter(video.file_name for video in catalogue.every_video())
-    jobs = {job.job_id: job for job in catalogue.jobs()}
+    jobs = {job.job_id: job for job in catalogue.queue.jobs()}
     for name in set(ledger.there) - set(names) - ledger.unsure:
         yield "lost", f"{name} was acknowledged, and is not there"
     for job_id, name in ledger.pending.items():

@@ -20,6 +20,7 @@ from typing import Any
 
 START_S = 120.0
 POLL_S = 0.02
+PAGE = 1000  # jobs of an answer
 GONE = (OSError, http.client.HTTPException)  # what a client sees of a service that was killed
 WAITING = ("queued", "running")
 
@@ -87,14 +88,24 @@ class Client:
         """PATCH a video's label."""
         self.ask("PATCH", f"/videos/{video_id}", json.dumps({"label": label}).encode())
 
+    def jobs(self, state: str | None = None) -> list[dict[str, Any]]:
+        """Return all jobs, or those in a state, the latest first."""
+        jobs: list[dict[str, Any]] = []
+        chosen = f"/jobs?limit={PAGE}" + (f"&state={state}" if state else "")
+        while True:
+            page = self.ask("GET", chosen + (f"&before={jobs[-1]['job_id']}" if jobs else ""))
+            jobs += page
+            if len(page) < PAGE:
+                return jobs
+
     def wait(self, seconds: float, *job_ids: str) -> list[dict[str, Any]]:
-        """Return the jobs once these, all for none, have ended. RuntimeError if they do not within `seconds`."""
+        """Return these jobs, all for none, once they have ended. RuntimeError if they do not within `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            jobs: list[dict[str, Any]] = self.ask("GET", "/jobs")
-            waiting = [job for job in jobs if job["state"] in WAITING and (not job_ids or job["job_id"] in job_ids)]
+            waiting = [job for state in WAITING for job in self.jobs(state)]
+            waiting = [job for job in waiting if not job_ids or job["job_id"] in job_ids]
             if not waiting:
-                return jobs
+                return [self.ask("GET", f"/jobs/{job_id}") for job_id in job_ids] or self.jobs()
             time.sleep(POLL_S)
         raise RuntimeError(f"{len(waiting)} jobs did not end within {seconds:.0f} s: {waiting[:3]}")
 

@@ -16,7 +16,7 @@ import torch
 from app.footage import all_videos
 from app.retrieval import Answer, Question, retrieve
 from app.session import Session
-from index.catalogue import Video
+from index.records import Video
 from model.errors import MediaError
 from model.media import Limits
 from model.msvae import Modality

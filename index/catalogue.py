@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import astuple
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
-from index.records import Failure, Job, JobMessage, JobState, LatentTable, Modality, SegmentRow, Stats, Video
+from index.records import Failure, LatentTable, Modality, SegmentRow, Stats, Video
 from index.rows import (
-    JOB,
     SEGMENT,
     STATS,
     VIDEO,
@@ -25,14 +21,9 @@ from index.rows import (
     holds_latents,
     holds_video,
     holds_videos,
-    job_of,
-    job_row,
     load_latents,
-    one_job,
     one_video,
-    put_job,
     put_latents,
-    put_message,
     segment_of,
     set_meta,
     version,
@@ -40,24 +31,10 @@ from index.rows import (
 )
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
-from index.store import Store
+from index.store import LARGEST_ID, Store
 from model.errors import LibraryError, Mismatch, NotFound
 from model.latents import Latents
 
-__all__ = [
-    "Catalogue",
-    "Failure",
-    "Job",
-    "JobMessage",
-    "JobState",
-    "LatentTable",
-    "Modality",
-    "SegmentRow",
-    "Stats",
-    "Video",
-]
-
-LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
 
 
@@ -320,51 +297,3 @@ class Catalogue:
         """Return what could not be ingested, oldest first."""
         with self._store.read() as c:
             return [Failure(*row) for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")]
-
-    # Jobs
-
-    def put_job(self, job: Job) -> None:
-        """Add a job, or replace the one with its id."""
-        with self._store.write() as c:
-            put_job(c, job)
-
-    def update_job(
-        self,
-        job_id: str,
-        *,
-        state: JobState | None = None,
-        progress: float | None = None,
-        result: dict[str, Any] | None = None,
-        payload: dict[str, Any] | None = None,
-        messages: Iterable[JobMessage] = (),
-    ) -> Job:
-        """Change what is given of a job, leave the rest, add messages, and return it; NotFound if there is none.
-
-        With a state other than `running` it is no longer about to be cancelled.
-        """
-        now = datetime.now(UTC).isoformat()
-        written = [None if value is None else json.dumps(value) for value in (result, payload)]
-        with self._store.write() as c:
-            one_job(c, job_id)
-            for message in messages:
-                put_message(c, job_id, message)
-            c.execute(
-                "UPDATE jobs SET updated_at = ?1, state = coalesce(?2, state), progress = coalesce(?3, progress), "
-                "result = coalesce(?4, result), payload = coalesce(?5, payload), "
-                "cancelling = cancelling AND coalesce(?2, 'running') = 'running' WHERE job_id = ?6",
-                (now, state, progress, *written, job_id),
-            )
-            return one_job(c, job_id)
-
-    def job(self, job_id: str) -> Job:
-        """Return a job; NotFound if there is none."""
-        with self._store.read() as c:
-            return one_job(c, job_id)
-
-    def jobs(self, state: JobState | None = None, limit: int | None = None, after: str | None = None) -> list[Job]:
-        """Return jobs, oldest first: those in a state, up to `limit`, behind the job `after`. NotFound."""
-        with self._store.read() as c:
-            position = 0 if after is None else job_row(c, after, "position")["position"]
-            query = f"SELECT {JOB} FROM jobs WHERE position > ? AND (? IS NULL OR state = ?) ORDER BY position LIMIT ?"
-            values = (position, state, state, -1 if limit is None else limit)
-            return [job_of(row) for row in c.execute(query, values)]

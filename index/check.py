@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from index.catalogue import Modality, Video
 from index.library import CATALOGUE, Library
 from index.migrations import newest, schema_version
+from index.records import Modality, Video
 from index.rows import FLOAT32, generation, meta
 from index.store import Store
 from model.errors import LibraryError
@@ -213,7 +213,7 @@ def check_orphans(library: Library) -> Iterator[Finding]:
         media.add(library.locate(video.path))
         ids.add(library.previews / video.video_id)
         contents.add(video.sha256)
-    waiting = [j.payload.get("path") for j in library.catalogue.jobs() if j.state in HOLDING]
+    waiting = [j.payload.get("path") for j in library.catalogue.queue.jobs() if j.state in HOLDING]
     media |= {library.locate(path) for path in waiting if path}
 
     def belongs(path: Path) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from index.records import IdempotencyToken, Job, JobMessage
-from index.rows import JOB, job_of, one_job, put_job
-from index.store import Store
+from index.records import IdempotencyToken, Job, JobMessage, JobState
+from index.rows import JOB, job_of, job_row, one_job, put_job, put_message
+from index.store import LARGEST_ID, Store
 from model.errors import IdempotencyKeyReused, JobEnded, QueueFull, TrainingRuns
 
 ALONE = "train"  # the kind of which one job at most may wait or run
@@ -40,6 +42,11 @@ class JobQueue:
                 c.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?)", row)
             return job, False
 
+    def put(self, job: Job) -> None:
+        """Add a job, or replace the one with its id."""
+        with self._store.write() as c:
+            put_job(c, job)
+
     def begin(self, kind: str) -> Job | None:
         """Let the oldest queued job of a kind run, and return it; None where none waits."""
         with self._store.write() as c:
@@ -49,6 +56,33 @@ class JobQueue:
                 (_now(), kind),
             ).fetchone()
             return None if row is None else job_of(row)
+
+    def update(
+        self,
+        job_id: str,
+        *,
+        state: JobState | None = None,
+        progress: float | None = None,
+        result: dict[str, Any] | None = None,
+        payload: dict[str, Any] | None = None,
+        messages: Iterable[JobMessage] = (),
+    ) -> Job:
+        """Change what is given of a job, leave the rest, add messages, and return it; NotFound if there is none.
+
+        With a state other than `running` it is no longer about to be cancelled.
+        """
+        written = [None if value is None else json.dumps(value) for value in (result, payload)]
+        with self._store.write() as c:
+            one_job(c, job_id)
+            for message in messages:
+                put_message(c, job_id, message)
+            c.execute(
+                "UPDATE jobs SET updated_at = ?1, state = coalesce(?2, state), progress = coalesce(?3, progress), "
+                "result = coalesce(?4, result), payload = coalesce(?5, payload), "
+                "cancelling = cancelling AND coalesce(?2, 'running') = 'running' WHERE job_id = ?6",
+                (_now(), state, progress, *written, job_id),
+            )
+            return one_job(c, job_id)
 
     def cancel(self, job_id: str) -> Job:
         """End a queued job as cancelled, note on a running one that it is to end; return it. NotFound, JobEnded."""
@@ -83,6 +117,19 @@ class JobQueue:
             c.execute(
                 "UPDATE jobs SET state = iif(cancelling, 'cancelled', 'queued'), cancelling = 0 WHERE state = 'running'"
             )
+
+    def job(self, job_id: str) -> Job:
+        """Return a job; NotFound if there is none."""
+        with self._store.read() as c:
+            return one_job(c, job_id)
+
+    def jobs(self, state: JobState | None = None, limit: int | None = None, before: str | None = None) -> list[Job]:
+        """Return jobs, latest first: those in a state, up to `limit`, that came before the job `before`. NotFound."""
+        with self._store.read() as c:
+            end = LARGEST_ID if before is None else job_row(c, before, "position")["position"]
+            chosen = "position < ? AND (? IS NULL OR state = ?) ORDER BY position DESC LIMIT ?"
+            values = (end, state, state, -1 if limit is None else limit)
+            return [job_of(row) for row in c.execute(f"SELECT {JOB} FROM jobs WHERE {chosen}", values)]
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs there are by state; a state without jobs is left out."""

@@ -13,6 +13,7 @@ from index.migrations import migrate, newest, schema_version
 from model.errors import LibraryBusy, LibraryError
 
 BUSY_TIMEOUT_S = 30.0
+LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 
 # The newest schema; `index/migrations.py` has the steps that lead older ones to it.
 # AUTOINCREMENT: the id of a deleted second is never given to another. `generation`: latents of a model

@@ -18,8 +18,8 @@ import pytest
 from latent_samples import clustered_latents
 
 import index.job_queue
-from index.catalogue import Catalogue, Failure, Job, LatentTable, Modality, Video
-from index.records import JobState
+from index.catalogue import Catalogue
+from index.records import Failure, Job, JobState, LatentTable, Modality, Video
 from index.store import Store
 from model.errors import LibraryBusy, LibraryError, Mismatch, NotFound
 from model.latents import Latents
@@ -131,7 +131,7 @@ CHANGES: list[Callable[[Catalogue], object]] = [
 REST: list[Callable[[Catalogue], object]] = [
     lambda c: c.add_video(video(1), SECONDS),
     lambda c: c.record_failure(Failure("/x", "damaged", "", "")),
-    lambda c: c.put_job(job(1)),
+    lambda c: c.queue.put(job(1)),
     lambda c: c.queue.take_up(),
     lambda c: c.latents("audio"),
 ]
@@ -246,7 +246,7 @@ def test_new_latents_are_swapped_in_at_once(catalogue: Catalogue) -> None:
             assert same(catalogue.latents("audio").latents, Latents.concatenate(old))
             assert catalogue.fingerprint == "old"
             assert catalogue.stats().audio_latents == 4
-            catalogue.put_job(job(n))
+            catalogue.queue.put(job(n))
             yield video(n).video_id, "audio", np.array([0, 2]), new[n]
 
     catalogue.replace_latents("new", batches())
@@ -318,18 +318,18 @@ def test_failures_are_kept_by_path(catalogue: Catalogue) -> None:
 
 def test_jobs_are_kept_and_requeued(catalogue: Catalogue) -> None:
     """A job comes back as put, keeps what an update does not name, and is queued anew once it was cut off."""
-    catalogue.put_job(job(1))
-    catalogue.put_job(job(2))
-    assert catalogue.job("job-1") == job(1)
-    running = catalogue.update_job("job-1", state="running", progress=0.5)
+    catalogue.queue.put(job(1))
+    catalogue.queue.put(job(2))
+    assert catalogue.queue.job("job-1") == job(1)
+    running = catalogue.queue.update("job-1", state="running", progress=0.5)
     assert (running.state, running.progress, running.payload) == ("running", 0.5, job(1).payload)
     assert running.updated_at > job(1).updated_at
-    assert catalogue.update_job("job-1", result={"videos": 3}).state == "running"
+    assert catalogue.queue.update("job-1", result={"videos": 3}).state == "running"
     catalogue.queue.take_up()
-    assert [(j.job_id, j.state) for j in catalogue.jobs()] == [("job-1", "queued"), ("job-2", "queued")]
-    assert catalogue.job("job-1").result == {"videos": 3}
+    assert [(j.job_id, j.state) for j in catalogue.queue.jobs()] == [("job-2", "queued"), ("job-1", "queued")]
+    assert catalogue.queue.job("job-1").result == {"videos": 3}
     with pytest.raises(NotFound, match="job-3"):
-        catalogue.update_job("job-3", progress=1.0)
+        catalogue.queue.update("job-3", progress=1.0)
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
@@ -465,14 +465,14 @@ def test_jobs_that_ended_long_ago_are_forgotten(catalogue: Catalogue, monkeypatc
     ]
     for number, (state, result) in enumerate(ends):
         catalogue.queue.accept(job(number), 100)
-        catalogue.update_job(f"job-{number}", state=state, result=result)
+        catalogue.queue.update(f"job-{number}", state=state, result=result)
     catalogue.queue.accept(job(8), 100)
-    assert len(catalogue.jobs()) == 8
+    assert len(catalogue.queue.jobs()) == 8
 
     monkeypatch.setattr(index.job_queue, "MOST_KEPT", 2)
     catalogue.queue.accept(job(9), 100)
-    assert len(catalogue.jobs()) == 9, "they ended today"
+    assert len(catalogue.queue.jobs()) == 9, "they ended today"
 
     monkeypatch.setattr(index.job_queue, "KEY_LIFE", timedelta(0))
     catalogue.queue.accept(job(10), 100)
-    assert [j.job_id for j in catalogue.jobs()] == [f"job-{number}" for number in (3, 4, 5, 8, 9, 10)]
+    assert [j.job_id for j in catalogue.queue.jobs()] == [f"job-{number}" for number in (10, 9, 8, 5, 4, 3)]

@@ -16,7 +16,7 @@ from app.ingest import Source, ingest
 from app.session import Session
 from benchmarks.crash import CPU, KINDS, Ledger, Round, judge, make_reference, plan_round, run
 from benchmarks.short_clips import make_clips
-from index.catalogue import Job
+from index.records import Job
 from model.media import FOOTAGE
 
 
@@ -88,7 +88,7 @@ def promise(state: str) -> Callable[[Path, Ledger], None]:
         job = Job("j", "ingest", "queued", {"path": "media/x", "file_name": max(ledger.expected)}, 0.0, {}, now, now)
         if state:
             with Session.open(library, CPU) as session:
-                session.library.catalogue.put_job(replace(job, state=state))  # type: ignore[arg-type]
+                session.library.catalogue.queue.put(replace(job, state=state))  # type: ignore[arg-type]
 
     return promising
 

@@ -265,10 +265,10 @@ def test_a_directory_that_was_killed_goes_on(own_library: Path, root: Path) -> N
     with serving_root(own_library, root) as client:
         job_id = ended_job(client, asked(client, root).json()["job_id"])["job_id"]
     with Library.open(own_library) as library:
-        job = library.catalogue.job(job_id)
+        job = library.catalogue.queue.job(job_id)
         half = job.payload | {"after": "clip-0.mp4"}
         counts = {"files": 4, "added": 1, "known": 0, "failed": 0}
-        library.catalogue.update_job(job_id, state="running", progress=0.25, result=counts, payload=half)
+        library.catalogue.queue.update(job_id, state="running", progress=0.25, result=counts, payload=half)
     with serving_root(own_library, root) as client:
         job_again = ended_job(client, job_id)
     assert job_again["result"] == {"files": 4, "added": 1, "known": 2, "failed": 1}

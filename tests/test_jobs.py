@@ -15,8 +15,9 @@ from service_samples import assert_answers, assert_problem, ended_job, film, job
 import app.jobs.ingest_job
 from app.ingest import Outcome, Source, ingest
 from app.session import Session
-from index.catalogue import Catalogue, Job, JobMessage
+from index.job_queue import JobQueue
 from index.library import Library
+from index.records import Job, JobMessage
 from model.errors import LibraryError, NotFound
 
 NOW = "2026-01-01T00:00:00+00:00"
@@ -27,7 +28,7 @@ def stored_job(library: Library, clip: Path, state: str, job_id: str = "j1") -> 
     path = library.media / f"upload-{job_id}"
     path.write_bytes(clip.read_bytes())
     payload = {"path": str(path), "file_name": "clip.mp4", "label": "owl", "event_start_s": None, "event_end_s": None}
-    library.catalogue.put_job(Job(job_id, "ingest", state, payload, 0.0, {}, NOW, NOW))  # type: ignore[arg-type]
+    library.catalogue.queue.put(Job(job_id, "ingest", state, payload, 0.0, {}, NOW, NOW))  # type: ignore[arg-type]
     return path
 
 
@@ -56,7 +57,7 @@ def test_a_job_that_was_cut_off_after_its_commit_keeps_its_file(own_library: Pat
     with serving(own_library) as client:
         video_id = ended_job(client, "j1")["result"]["video_id"]
     with Library.open(own_library) as library:
-        library.catalogue.update_job("j1", state="running")
+        library.catalogue.queue.update("j1", state="running")
     with serving(own_library) as client:
         job = ended_job(client, "j1")
         assert (job["state"], job["result"]["state"]) == ("done", "known")
@@ -65,13 +66,13 @@ def test_a_job_that_was_cut_off_after_its_commit_keeps_its_file(own_library: Pat
 
 
 def test_jobs_are_done_in_order_and_listed(own_library: Path, tmp_path: Path) -> None:
-    """Each upload is a job of its own; the list is that of their coming."""
+    """Each upload is a job of its own; the list begins with the latest."""
     clips = [film(tmp_path / f"{n}.mp4", n, 2, 1.0) for n in range(3)]
     with serving(own_library) as client:
         ids = [upload(client, clip).json()["job_id"] for clip in clips]
         jobs = [ended_job(client, job_id) for job_id in ids]
         assert [j["state"] for j in jobs] == ["done"] * 3
-        assert [j["job_id"] for j in client.get("/jobs").json()] == ids
+        assert [j["job_id"] for j in client.get("/jobs").json()] == ids[::-1]
         assert client.get("/videos").json()["total"] == 9
         names = [v["file_name"] for v in client.get("/videos").json()["videos"][6:]]
         assert names == [c.name for c in clips]
@@ -98,7 +99,7 @@ def test_a_service_that_stops_while_a_job_waits_leaves_it_queued(own_library: Pa
     with Library.open(own_library) as other:
         with other.writer(), serving(own_library) as client:
             job_id = upload(client, clip).json()["job_id"]
-        assert other.catalogue.job(job_id).state == "queued"
+        assert other.catalogue.queue.job(job_id).state == "queued"
     with serving(own_library) as client:
         assert ended_job(client, job_id)["state"] == "done"
 
@@ -150,7 +151,7 @@ def test_a_library_that_cannot_encode_fails_the_job(own_library: Path, tmp_path:
 def test_a_job_that_is_none_is_not_found(own_library: Path) -> None:
     """The catalogue raises NotFound by its id."""
     with Library.open(own_library) as library, pytest.raises(NotFound, match="no-such-job"):
-        library.catalogue.job("no-such-job")
+        library.catalogue.queue.job("no-such-job")
 
 
 def test_jobs_can_stop_at_once(own_library: Path) -> None:
@@ -166,16 +167,16 @@ def test_a_copy_s_job_whose_end_was_not_written_is_done_again(
     own_library: Path, footage: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upload that is known already keeps its file until its job has ended: done again, it says so once more."""
-    update = Catalogue.update_job
+    update = JobQueue.update
 
-    def cut_off(self: Catalogue, job_id: str, **change: object) -> object:
+    def cut_off(self: JobQueue, job_id: str, **change: object) -> object:
         if change.get("state") == "done":
             raise LibraryError("the disk is full just now")
         return update(self, job_id, **change)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched, Library.open(own_library) as library:
         path = stored_job(library, footage[0], "queued")
-        patched.setattr(Catalogue, "update_job", cut_off)
+        patched.setattr(JobQueue, "update", cut_off)
         with serving(own_library) as client:
             until(lambda: job_of(client, "j1")["state"] == "running")
         assert path.is_file()
@@ -225,7 +226,7 @@ def test_a_job_that_was_about_to_be_cancelled_is_not_taken_up(own_library: Path,
     with Library.open(own_library) as library:
         path = stored_job(library, footage[0], "running")
         library.catalogue.queue.cancel("j1")
-        assert library.catalogue.job("j1").cancelling
+        assert library.catalogue.queue.job("j1").cancelling
     with serving(own_library) as client:
         assert job_of(client, "j1")["state"] == "cancelled"
     assert not path.exists()
@@ -278,7 +279,7 @@ def test_the_queue_has_an_end(own_library: Path, tmp_path: Path) -> None:
 
 
 def test_jobs_are_listed_by_state_and_page(own_library: Path, footage: list[Path]) -> None:
-    """`state` chooses, `limit` and `after` page, and what makes no sense is refused."""
+    """The latest first; `state` chooses, `limit` and `before` page, and what makes no sense is refused."""
     with Library.open(own_library) as library:
         for number in range(5):
             stored_job(library, footage[0], "done" if number % 2 else "cancelled", f"j{number}")
@@ -287,12 +288,13 @@ def test_jobs_are_listed_by_state_and_page(own_library: Path, footage: list[Path
         def listed(**asked: object) -> list[str]:
             return [job["job_id"] for job in client.get("/jobs", params=asked).json()]  # type: ignore[arg-type]
 
-        assert listed() == ["j0", "j1", "j2", "j3", "j4"]
-        assert listed(state="done") == ["j1", "j3"]
-        assert (listed(limit=2), listed(limit=2, after="j1"), listed(after="j4")) == (["j0", "j1"], ["j2", "j3"], [])
+        assert listed() == ["j4", "j3", "j2", "j1", "j0"]
+        assert listed(state="done") == ["j3", "j1"]
+        assert listed(limit=2) == ["j4", "j3"]
+        assert (listed(limit=2, before="j3"), listed(before="j0")) == (["j2", "j1"], [])
         for wrong in ({"state": "lost"}, {"limit": 0}, {"limit": 1001}):
             assert_problem(client.get("/jobs", params=wrong), 422, "invalid_request")  # type: ignore[arg-type]
-        assert_problem(client.get("/jobs", params={"after": "none"}), 404, "not_found", "none")
+        assert_problem(client.get("/jobs", params={"before": "none"}), 404, "not_found", "none")
 
 
 def test_uploads_that_nobody_names_are_removed_at_the_start(own_library: Path, footage: list[Path]) -> None:
@@ -316,9 +318,9 @@ def test_messages_are_bounded_and_errors_are_counted(own_library: Path) -> None:
     """1000 errors and 1000 notes are kept, every error is counted."""
     with Library.open(own_library) as library:
         catalogue = library.catalogue
-        catalogue.put_job(Job("j", "ingest", "running", {}, 0.0, {}, NOW, NOW))
+        catalogue.queue.put(Job("j", "ingest", "running", {}, 0.0, {}, NOW, NOW))
         met = [JobMessage(f"{n}.mp4", code, "x") for n in range(1001) for code in ("damaged", None)]
-        assert catalogue.update_job("j", messages=met).error_count == 1001
+        assert catalogue.queue.update("j", messages=met).error_count == 1001
         kept = catalogue.queue.messages("j")
         assert [sum((m.code is None) == noted for m in kept) for noted in (True, False)] == [1000, 1000]
         assert kept[0] == JobMessage("0.mp4", "damaged", "x")

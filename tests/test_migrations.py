@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from library_samples import VIDEO_ID, first_release
 
-from index.catalogue import Catalogue, Failure
+from index.catalogue import Catalogue
 from index.migrations import STEPS, newest
+from index.records import Failure
 from index.store import Store
 from model.errors import LibraryError
 

@@ -36,7 +36,7 @@ def test_whole_files_are_taken(own_library: Path, seeds: list[Seed]) -> None:
         for seed in seeds:
             reply = send(client, Request(0, "/videos", {}, {"file": (seed.name, seed.content)}, ""))
             assert reply.status == 202, (seed.name, reply.body)
-            job = ended_job(client, client.get("/jobs").json()[-1]["job_id"])
+            job = ended_job(client, client.get("/jobs").json()[0]["job_id"])
             assert job["state"] == "done", (seed.name, job)
 
 

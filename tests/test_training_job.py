@@ -24,8 +24,8 @@ from app.improvement import adopt, learn
 from app.ingest import Source
 from app.jobs.training_process import Order, _corpus, _learn, _Runs, _Steps
 from app.session import Session
-from index.catalogue import Job
 from index.library import Library
+from index.records import Job
 from model.errors import LibraryBusy
 from model.recipe import DEFAULT
 from model.training import count_runs
@@ -88,7 +88,7 @@ def left_behind(library: Path, state: str, payload: dict[str, Any]) -> None:
     """Leave behind what a service that was killed leaves: a training job, j."""
     now = "2026-01-01T00:00:00+00:00"
     with Library.open(library) as opened:
-        opened.catalogue.put_job(Job("j", "train", state, payload, 0.0, {}, now, now))  # type: ignore[arg-type]
+        opened.catalogue.queue.put(Job("j", "train", state, payload, 0.0, {}, now, now))  # type: ignore[arg-type]
 
 
 def order(library: Path, place: Path, epochs: int = 2) -> Order:
@@ -198,7 +198,7 @@ def test_a_service_that_stops_takes_its_training_up_again(own_library: Path, tmp
         assert pid is not None
     assert is_gone(pid)
     with Library.open(own_library) as library:
-        left = library.catalogue.job(job_id)
+        left = library.catalogue.queue.job(job_id)
     assert (left.state, left.progress > 0) == ("queued", True)
     epochs = epochs_of(own_library, job_id)
     assert epochs >= 1

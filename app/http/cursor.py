@@ -8,8 +8,8 @@ import json
 from dataclasses import astuple, dataclass
 from hashlib import sha256
 
-from index.catalogue import LARGEST_ID
 from index.paging import Choice, Page, Trail
+from index.store import LARGEST_ID
 from model.errors import LibraryBusy, QueryError
 
 

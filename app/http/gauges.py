@@ -8,8 +8,7 @@ from typing import get_args
 
 from app.http.metrics import Metrics
 from app.session import Session
-from index.catalogue import Stats
-from index.records import JobState
+from index.records import JobState, Stats
 
 NO_MODEL = "none"
 

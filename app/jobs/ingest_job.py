@@ -13,7 +13,7 @@ from app.jobs.ingest_roots import IngestRoots, Listing
 from app.jobs.lane import Ended, Running
 from app.labels import read_labels
 from app.session import Session
-from index.catalogue import Job, JobMessage
+from index.records import Job, JobMessage
 from model.corpus import Annotation
 from model.errors import LibraryBusy, NotAllowed, QueryError, WorkerFailure
 from model.media import FOOTAGE

@@ -32,7 +32,7 @@ class Jobs:
         writer_wanted = threading.Event()
         self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted)
         self._training = TrainingWork(session, settings.training_threads, writer_wanted)
-        self._lanes = {work.kind: Lane(self._library.catalogue, work) for work in (self._ingest, self._training)}
+        self._lanes = {work.kind: Lane(self._queue, work) for work in (self._ingest, self._training)}
 
     def start(self) -> None:
         """Take up what a stopped process left, remove what nobody needs of it, then wait for more."""
@@ -89,7 +89,7 @@ class Jobs:
 
     def cancel(self, job_id: str) -> Job:
         """End a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""
-        kind = self._library.catalogue.job(job_id).kind
+        kind = self._queue.job(job_id).kind
         return self._lane(kind).cancel(job_id)
 
     def retry(self, job_id: str) -> Job:
@@ -97,7 +97,7 @@ class Jobs:
 
         Raises NotFound, JobEnded, NotRetryable where its upload is gone, and what `JobQueue.accept` raises.
         """
-        job = self._library.catalogue.job(job_id)
+        job = self._queue.job(job_id)
         reference = job.payload.get("path")
         if job.state == "failed" and reference is not None and not self._library.locate(reference).is_file():
             raise NotRetryable(
@@ -129,7 +129,7 @@ class Jobs:
 def _sweep(library: Library, training_places: Path) -> None:
     """Remove uploads that no job and no video names, and what ended training jobs learnt: a kill left them."""
     uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
-    holding = [job for job in library.catalogue.jobs() if job.state in HOLDING]  # after what is there was listed
+    holding = [job for job in library.catalogue.queue.jobs() if job.state in HOLDING]  # after what is there was listed
     waiting = {library.locate(job.payload["path"]) for job in holding if "path" in job.payload}
     for path in uploads:
         if path not in waiting and not library.catalogue.names_file(library.reference(path)):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 from app.http.logs import event
-from index.catalogue import Catalogue, Job, JobMessage
+from index.job_queue import JobQueue
+from index.records import Job, JobMessage
 from model.errors import EcholensError, LibraryError
 
 log = logging.getLogger("echolens")
@@ -30,9 +31,9 @@ class Ended:
 class Running:
     """What the work on a job knows of its lane: whether it is to end, and where it says how far it is."""
 
-    def __init__(self, catalogue: Catalogue, job: Job) -> None:
+    def __init__(self, queue: JobQueue, job: Job) -> None:
         self.job, self.result, self.cancelled = job, job.result, False
-        self._catalogue = catalogue
+        self._queue = queue
         self._interrupted = threading.Event()
         self._began_s = self._reported_s = time.monotonic()
         self._progress = job.progress
@@ -59,9 +60,7 @@ class Running:
         messages: Iterable[JobMessage] = (),
     ) -> None:
         """Write down how far the job is. Raises LibraryError, as on a full disk."""
-        self._catalogue.update_job(
-            self.job.job_id, progress=progress, result=result, payload=payload, messages=messages
-        )
+        self._queue.update(self.job.job_id, progress=progress, result=result, payload=payload, messages=messages)
         self.result = self.result if result is None else result
         if progress is not None:
             self._progress, self._reported_s = progress, time.monotonic()
@@ -92,8 +91,8 @@ class Work(Protocol):
 class Lane:
     """Do the queued jobs of one kind, one after the other, until stopped."""
 
-    def __init__(self, catalogue: Catalogue, work: Work) -> None:
-        self._catalogue, self._work = catalogue, work
+    def __init__(self, queue: JobQueue, work: Work) -> None:
+        self._queue, self._work = queue, work
         self._running: Running | None = None
         self._lock = threading.Lock()  # what begins, ends and cancels a job: none is begun unseen
         self._stopping, self._woken = threading.Event(), threading.Event()
@@ -126,7 +125,7 @@ class Lane:
     def cancel(self, job_id: str) -> Job:
         """Cancel a job of this kind: a queued one at once, a running one soon. Raises NotFound, JobEnded."""
         with self._lock:
-            job = self._catalogue.queue.cancel(job_id)
+            job = self._queue.cancel(job_id)
             if self._running is not None and self._running.job.job_id == job_id:
                 self._running.interrupt(cancelled=True)
         if job.state == "cancelled":
@@ -154,8 +153,8 @@ class Lane:
 
     def _begin(self) -> Running | None:
         with self._lock:
-            job = None if self._stopping.is_set() else self._catalogue.queue.begin(self._work.kind)
-            self._running = None if job is None else Running(self._catalogue, job)
+            job = None if self._stopping.is_set() else self._queue.begin(self._work.kind)
+            self._running = None if job is None else Running(self._queue, job)
             return self._running
 
     def _do(self, running: Running) -> None:
@@ -186,9 +185,9 @@ class Lane:
         job_id = running.job.job_id
         with self._lock:
             if ended is None:
-                job = self._catalogue.update_job(job_id, state="cancelled" if running.cancelled else "queued")
+                job = self._queue.update(job_id, state="cancelled" if running.cancelled else "queued")
             else:
-                job = self._catalogue.update_job(
+                job = self._queue.update(
                     job_id,
                     state=ended.state,
                     progress=1.0 if ended.state == "done" else None,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from app.jobs.lane import Ended, Running
 from app.jobs.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
 from app.session import Session
-from index.catalogue import Job, JobMessage
+from index.records import Job, JobMessage
 from model.errors import LibraryError, TrainingError
 
 log = logging.getLogger("echolens")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Response
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, TrainOrder
 from app.service import Current, Service
-from index.catalogue import Job, JobState
+from index.records import Job, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -35,18 +35,18 @@ def post_job(
 def get_jobs(
     service: Current,
     state: JobState | None = None,
-    limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
-    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: str | None = None,
 ) -> list[JobAnswer]:
-    """List jobs, oldest first; all of them, or up to `limit` that follow the job `after`."""
-    jobs = service.session.library.catalogue.jobs(state, limit, after)
+    """List jobs, latest first; up to `limit`, those that came before the job `before`."""
+    jobs = service.session.library.catalogue.queue.jobs(state, limit, before)
     return [JobAnswer.of(job, service.jobs.time_left_s(job.job_id)) for job in jobs]
 
 
 @router.get("/{job_id}", response_model=JobDetailAnswer)
 def get_job(service: Current, job_id: str) -> JobDetailAnswer:
     """Describe a job."""
-    return _detail(service, service.session.library.catalogue.job(job_id))
+    return _detail(service, service.session.library.catalogue.queue.job(job_id))
 
 
 @router.delete("/{job_id}", response_model=JobDetailAnswer)

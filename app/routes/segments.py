@@ -11,7 +11,7 @@ from app.http.openapi import UNCHANGED, binary
 from app.line.decoding import decode_preview
 from app.previews import Make, Previews
 from app.service import Current, Service
-from index.catalogue import SegmentRow
+from index.records import SegmentRow
 
 router = APIRouter(prefix="/segments", tags=["library"])
 FRAME, SOUND = binary("image/jpeg") | UNCHANGED, binary("audio/wav") | UNCHANGED

@@ -9,8 +9,8 @@ from pydantic import Field
 from app.schemas.answering import Answering
 
 if TYPE_CHECKING:
-    from index.catalogue import SegmentRow, Video
     from index.paging import Page
+    from index.records import SegmentRow, Video
 
 
 class SegmentAnswer(Answering):

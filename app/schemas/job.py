@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.schemas.answering import Answering
 
 if TYPE_CHECKING:
-    from index.catalogue import Job, JobMessage
+    from index.records import Job, JobMessage
 
 
 class _Order(BaseModel):
