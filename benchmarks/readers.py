@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,22 +28,19 @@ from app.line.timings import Timings
 from app.retrieval import Question as Asking
 from app.retrieval import read_query
 from app.session import Session
+from benchmarks.history import Answer, History, Question
 from benchmarks.live_service import GONE, Client, Refused, Service
 from benchmarks.short_clips import make_clips
-from index.brute_force import BruteForceGallery
-from index.catalogue import Catalogue, LatentTable
-from model.distance import ScoreWeights
+from index.catalogue import Catalogue
 from model.latents import Latents
 from model.media import Limits
-from model.msvae import MODALITIES, Modality
+from model.msvae import MODALITIES
 
 CPU = torch.device("cpu")
-ROUNDING = 1e-5  # of a latent that was encoded alone, against one of a batch
 LABELS = ("bell", "drum", "rain")
 KS = (1, 5, 20, 200)
 JOB_S = 60.0
 SHOWN = 10  # problems in a report
-Item = tuple[int, float, str, str | None]  # segment id, distance, video id, label
 
 
 def main() -> None:
@@ -84,7 +79,7 @@ def run(
             answers, errors = ask_meanwhile(clients, writer, queries, seconds, seed)
     finally:
         service.stop()
-    torn = list(judge(answers, writer, queries, weights))
+    torn = list(writer.history.torn_among(answers, [query.latents for query in queries], weights))
     spent_ms = [answer.spent_ms for answer in answers] or [0.0]
     return {
         "seconds": seconds,
@@ -93,7 +88,7 @@ def run(
         "answers": len(answers),
         "paths": dict(Counter(answer.path for answer in answers)),
         "writes": dict(sorted(writer.writes.items())),
-        "versions_written": len(writer.states),
+        "versions_written": len(writer.history.versions),
         "versions_seen": len({answer.version for answer in answers}),
         "p50_ms": float(np.percentile(spent_ms, 50)),
         "p99_ms": float(np.percentile(spent_ms, 99)),
@@ -113,35 +108,6 @@ class Query:
     fields: dict[str, Any]
     file: tuple[str, bytes] | None
     latents: Latents
-
-
-@dataclass(frozen=True)
-class Question:
-    """Ask with the query of a number; `label` filters, `by_video` groups."""
-
-    query: int
-    target: Modality
-    k: int
-    label: str | None
-    by_video: bool
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Return it as fields of a form, without the query."""
-        fields = {"target": self.target, "k": self.k, "group_by": "video" if self.by_video else "segment"}
-        return fields | ({} if self.label is None else {"label": self.label})
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Hold what was answered, of which version, and how long it took."""
-
-    question: Question
-    version: int
-    gallery_size: int
-    path: str
-    hits: tuple[Item, ...]
-    spent_ms: float
 
 
 def make_queries(session: Session, files: list[Path]) -> list[Query]:
@@ -217,55 +183,27 @@ def _read(
             errors.append(f"{question}: {error!r}")
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """Hold what one version of the catalogue has of one modality: ids ascending, each with its video and label."""
-
-    ids: np.ndarray
-    videos: np.ndarray
-    labels: np.ndarray
-
-
 @dataclass
 class Writer:
-    """Change a library over HTTP, one change after the other, and log what each version of its catalogue holds.
-
-    `states` is by version and modality. `latents` by modality and segment id: they never change here, which is checked.
-    """
+    """Change a library over HTTP, one change after the other, and note what each version of its catalogue holds."""
 
     client: Client
     catalogue: Catalogue
     files: list[Path]
     rng: np.random.Generator
-    states: dict[int, dict[Modality, State]] = field(default_factory=dict)
+    history: History = field(default_factory=History)
     writes: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
-    latents: dict[tuple[Modality, int], Latents] = field(default_factory=dict)
 
     def write(self, stop: Event) -> None:
         """Ingest, label and delete until `stop`; an error ends it."""
         try:
-            self.log()
+            self.history.note(self.catalogue)
             while not stop.is_set():
                 self._change()
-                self.log()
+                self.history.note(self.catalogue)
         except (RuntimeError, *GONE) as error:
             self.errors.append(f"the writer: {error!r}")
-
-    def log(self) -> None:
-        """Note what the catalogue holds now."""
-        tables = {modality: self.catalogue.latents(modality) for modality in MODALITIES}
-        (version,) = {table.catalogue_version for table in tables.values()}  # nobody else writes
-        self.states[version] = {m: State(t.ids, t.video_ids, t.labels) for m, t in tables.items()}
-        for modality, table in tables.items():
-            self._keep(modality, table)
-
-    def _keep(self, modality: Modality, table: LatentTable) -> None:
-        for row, segment_id in enumerate(table.ids.tolist()):
-            here = table.latents[[row]]
-            kept = self.latents.setdefault((modality, segment_id), here)
-            if not all(np.array_equal(getattr(kept, name), value) for name, value in vars(here).items()):
-                raise RuntimeError(f"the {modality} latents of segment {segment_id} have changed")
 
     def _change(self) -> None:
         ids = {video.file_name: video.video_id for video in self.catalogue.every_video()}
@@ -279,90 +217,10 @@ class Writer:
             self.writes["delete"] += 1
         else:
             job_id = self.client.upload(file)
-            (job,) = [job for job in self.client.wait(JOB_S, job_id) if job["job_id"] == job_id]
+            (job,) = self.client.wait(JOB_S, job_id)
             if job["state"] != "done":
                 raise RuntimeError(f"the ingest of {file.name} failed: {job}")
             self.writes["ingest"] += 1
-
-
-# Which answers are torn
-
-
-def judge(answers: list[Answer], writer: Writer, queries: list[Query], weights: ScoreWeights) -> Iterator[str]:
-    """Yield the answers that are not what a search of everything finds in the version that they name."""
-    galleries: dict[tuple[int, Modality], BruteForceGallery] = {}
-    for answer in sorted(answers, key=lambda answer: answer.version):
-        key = answer.version, answer.question.target
-        if answer.version not in writer.states:
-            yield f"{answer.question}: version {answer.version} is none that was written"
-            continue
-        if key not in galleries:
-            galleries = {key: gallery_of(writer, *key, weights)} | {
-                k: g for k, g in galleries.items() if k[0] == key[0]
-            }
-        gallery, state = galleries[key], writer.states[answer.version][answer.question.target]
-        ranked = ranking(gallery, state, answer.question, queries[answer.question.query].latents)
-        expected = expected_hits(ranked, answer.question)
-        if answer.gallery_size != len(gallery) or not are_right(answer, expected, ranked):
-            odd = [(there, due) for there, due in zip(answer.hits, expected, strict=False) if there != due]
-            yield (
-                f"{answer.question}: version {answer.version}, {len(answer.hits)} hits of {answer.gallery_size} given, "
-                f"{len(expected)} of {len(gallery)} expected; (given, expected) differ in {odd[:2]}"
-            )
-
-
-def are_right(answer: Answer, expected: Sequence[Item], ranked: Sequence[Item]) -> bool:
-    """Say whether an answer is the expected one but for what encoding in another batch rounds.
-
-    Items that are as near as that may change places: each hit is an item as it is, once, at its place's distance.
-    """
-    items = {item[0]: item for item in ranked}
-    once = {hit[2] if answer.question.by_video else hit[0] for hit in answer.hits}
-    return (
-        len(answer.hits) == len(expected) == len(once)
-        and all(hit[0] in items and is_alike(hit, items[hit[0]]) for hit in answer.hits)
-        and all(is_near(hit[1], due[1]) for hit, due in zip(answer.hits, expected, strict=True))
-    )
-
-
-def is_alike(given: Item, expected: Item) -> bool:
-    """Say whether two hits are the same but for rounding."""
-    return (given[0], *given[2:]) == (expected[0], *expected[2:]) and is_near(given[1], expected[1])
-
-
-def is_near(given: float, expected: float) -> bool:
-    """Say whether two distances are the same but for rounding."""
-    return math.isclose(given, expected, rel_tol=ROUNDING, abs_tol=ROUNDING)
-
-
-def gallery_of(writer: Writer, version: int, modality: Modality, weights: ScoreWeights) -> BruteForceGallery:
-    """Return a gallery of what a version holds; Writer.log has noted it."""
-    ids = writer.states[version][modality].ids
-    rows = [writer.latents[modality, segment_id] for segment_id in ids.tolist()]
-    return BruteForceGallery(ids, Latents.concatenate(rows), weights)
-
-
-def ranking(gallery: BruteForceGallery, state: State, question: Question, query: Latents) -> list[Item]:
-    """Return all that a question allows, nearest first."""
-    allowed = None if question.label is None else state.labels == question.label
-    if allowed is not None and not allowed.any():
-        return []
-    found = gallery.search(query, len(gallery), allowed)
-    rows = np.searchsorted(state.ids, found.ids)
-    return [
-        (int(found.ids[i]), float(found.distance[i]), str(state.videos[row]), str(state.labels[row]) or None)
-        for i, row in enumerate(rows)
-    ]
-
-
-def expected_hits(ranked: Sequence[Item], question: Question) -> list[Item]:
-    """Return the answer to a question: the first k, of each video the first where it asks for videos."""
-    if question.by_video:
-        first: dict[str, Item] = {}
-        for item in ranked:
-            first.setdefault(item[2], item)
-        ranked = list(first.values())
-    return list(ranked[: question.k])
 
 
 if __name__ == "__main__":

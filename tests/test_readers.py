@@ -8,20 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.readers import (
-    Answer,
-    Item,
-    Query,
-    Question,
-    State,
-    Writer,
-    are_right,
-    expected_hits,
-    gallery_of,
-    judge,
-    ranking,
-    run,
-)
+from benchmarks.history import Answer, History, Item, Question, State, are_right, expected_hits, ranking
+from benchmarks.readers import run
 from model.distance import ScoreWeights, distances
 from model.latents import Latents
 from model.msvae import MODALITIES
@@ -50,33 +38,32 @@ QUERY = some_latents(1, 1)
 
 
 @pytest.fixture
-def writer() -> Writer:
+def history() -> History:
     """Version 1 holds four seconds of two videos; in version 2 one of these has a label, in 3 the other is gone."""
     ids, videos, latents = np.arange(1, 5), np.array(["a", "a", "b", "b"]), some_latents(0, 4)
-    made = Writer(None, None, [], np.random.default_rng(0))  # type: ignore[arg-type]
+    made = History(latents={(m, i): latents[[i - 1]] for m in MODALITIES for i in ids.tolist()})
     for version, label, count in ((1, "", 4), (2, "rain", 4), (3, "rain", 2)):
         labels = np.array([label, label, "", ""])
-        made.states[version] = {m: State(ids[:count], videos[:count], labels[:count]) for m in MODALITIES}
-    made.latents = {(m, i): latents[[i - 1]] for m in MODALITIES for i in ids.tolist()}
+        made.versions[version] = {m: State(ids[:count], videos[:count], labels[:count]) for m in MODALITIES}
     return made
 
 
-def right_answer(writer: Writer, version: int, question: Question) -> Answer:
-    gallery = gallery_of(writer, version, question.target, WEIGHTS)
-    ranked = ranking(gallery, writer.states[version][question.target], question, QUERY)
+def right_answer(history: History, version: int, question: Question) -> Answer:
+    gallery = history.gallery(version, question.target, WEIGHTS)
+    ranked = ranking(gallery, history.versions[version][question.target], question, QUERY)
     hits = tuple(expected_hits(ranked, question))
     return Answer(question, version, len(gallery), "exhaustive", hits, 1.0)
 
 
-def verdict(writer: Writer, *answers: Answer) -> list[str]:
-    return list(judge(list(answers), writer, [Query({}, None, QUERY)], WEIGHTS))
+def verdict(history: History, *answers: Answer) -> list[str]:
+    return list(history.torn_among(answers, [QUERY], WEIGHTS))
 
 
-def test_the_judge_expects_what_the_distance_says(writer: Writer) -> None:
+def test_the_judge_expects_what_the_distance_says(history: History) -> None:
     """The nearest first, those of a label alone, a video once."""
-    latents = Latents.concatenate([writer.latents["audio", i] for i in range(1, 5)])
+    latents = Latents.concatenate([history.latents["audio", i] for i in range(1, 5)])
     by_distance = np.argsort(distances(QUERY, latents, WEIGHTS).total[0], kind="stable") + 1
-    plain, grouped, labelled, _ = (right_answer(writer, 2, question) for question in QUESTIONS)
+    plain, grouped, labelled, _ = (right_answer(history, 2, question) for question in QUESTIONS)
     assert [hit[0] for hit in plain.hits] == by_distance[:3].tolist()
     assert {hit[2] for hit in grouped.hits} == {"a", "b"}
     assert grouped.hits[0] == plain.hits[0]
@@ -84,13 +71,13 @@ def test_the_judge_expects_what_the_distance_says(writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_the_judge_finds_torn_answers(writer: Writer, question: Question) -> None:
+def test_the_judge_finds_torn_answers(history: History, question: Question) -> None:
     """What one version holds passes under its name alone, and with no distance, label, hit or size changed.
 
     What another batch rounds is no change.
     """
-    versions = [right_answer(writer, version, question) for version in (1, 2, 3)]
-    assert verdict(writer, *versions) == []
+    versions = [right_answer(history, version, question) for version in (1, 2, 3)]
+    assert verdict(history, *versions) == []
     right = versions[1]
     (item, distance, video, label), *others = right.hits
     torn = [
@@ -104,9 +91,9 @@ def test_the_judge_finds_torn_answers(writer: Writer, question: Question) -> Non
         replace(right, hits=((item, distance, "c", label), *others)),
     ]
     rounded = replace(right, hits=((item, float(np.nextafter(np.float32(distance), 9)), video, label), *others))
-    assert verdict(writer, rounded) == []
+    assert verdict(history, rounded) == []
     for answer in torn:
-        assert len(verdict(writer, answer)) == 1, answer
+        assert len(verdict(history, answer)) == 1, answer
 
 
 def test_the_judge_lets_items_change_places_that_are_as_near_as_rounding() -> None:
