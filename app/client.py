@@ -226,11 +226,17 @@ class Client:
         """Order a training on the library."""
         return self._order({"kind": "train", "seed": seed, "recipe": recipe, "epochs": epochs}, idempotency_key)
 
-    def jobs(self, *, state: JobState | None = None, limit: int = 100, before: str | None = None) -> list[JobAnswer]:
-        """List up to `limit` jobs, latest first: those in a state, that came before the job `before`."""
-        asked = _given({"state": state, "limit": limit, "before": before})
-        answer = self._connection.send("GET", "/jobs", params=asked)
-        return TypeAdapter(list[JobAnswer]).validate_json(answer.content, extra="ignore")
+    def jobs(self, *, state: JobState | None = None, limit: int = 100) -> Iterator[JobAnswer]:
+        """Yield jobs, all or those in a state, the latest first, `limit` to a page."""
+        before = None
+        while True:
+            asked = _given({"state": state, "limit": limit, "before": before})
+            answer = self._connection.send("GET", "/jobs", params=asked)
+            page = TypeAdapter(list[JobAnswer]).validate_json(answer.content, extra="ignore")
+            yield from page
+            if len(page) < limit:
+                return
+            before = page[-1].job_id
 
     def job(self, job_id: str) -> JobDetailAnswer:
         """Describe a job."""

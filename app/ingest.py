@@ -98,7 +98,7 @@ def ingest(
     outcomes = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
         encoder = _encoder(session)  # under the lock: no other model can be swapped in meanwhile
-        for source, future in _ahead(pool, session, sources, limits):
+        for source, future in _ahead(pool, session, sources, limits, decoders):
             outcomes.append(_finish(session, encoder, source, future))
             done(outcomes[-1])
     return outcomes
@@ -113,14 +113,14 @@ def _encoder(session: Session) -> Encoder | None:
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, session: Session, sources: Iterable[Source], limits: Limits
+    pool: ThreadPoolExecutor, session: Session, sources: Iterable[Source], limits: Limits, most: int
 ) -> Iterator[tuple[Source, Future[_Decoded | Video]]]:
-    """Decode some files ahead of the one that is written: never more than five in all."""
+    """Decode up to `most` files ahead of the one that is written."""
     waiting: deque[tuple[Source, Future[_Decoded | Video]]] = deque()
     try:
         for source in sources:
             waiting.append((source, pool.submit(_decode, session, source, limits)))
-            if len(waiting) > MOST_THREADS:
+            if len(waiting) > most:
                 yield waiting.popleft()
         while waiting:
             yield waiting.popleft()
@@ -198,7 +198,8 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
         decoded = future.result()
     except MediaError as error:
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
-        catalogue.record_failure(Failure(_printable(source.path), error.code, detail, _now()))
+        if not source.uploaded:  # of an upload the job says it, and its file goes
+            catalogue.record_failure(Failure(_printable(source.path), error.code, detail, _now()))
         return Outcome(source.path, "failed", None, error.code, detail)
     if isinstance(decoded, Video):
         return _known(session, source, decoded)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from app.session import Session
+from app.turns import Turns
 from index.records import LatentTable
 from model.errors import EmptyLibrary, FigureError, LibraryBusy
 from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters, project
@@ -33,6 +33,9 @@ class MapBusy(LibraryBusy):
 
     code = "map_busy"
     retry_after_s = 30.0  # about what the largest map takes
+
+    def __init__(self) -> None:
+        super().__init__(f"a map is being computed and {MOST_WAITING} more are asked for: ask again in a minute")
 
 
 @dataclass(frozen=True)
@@ -80,22 +83,16 @@ class LatentMaps:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._computing = threading.Lock()
-        self._places = threading.BoundedSemaphore(1 + MOST_WAITING)
+        self._turns = Turns(MOST_WAITING, MapBusy)
         self._last: LatentMap | None = None
 
     def current(self, view: View) -> LatentMap:
         """Return the map of the library as it is; EmptyLibrary, Unmappable, MapBusy, LibraryBusy."""
-        if not self._places.acquire(blocking=False):
-            raise MapBusy(f"a map is being computed and {MOST_WAITING} more are asked for: ask again in a minute")
-        try:
-            with self._computing:
-                last, version = self._last, self._session.library.catalogue.catalogue_version
-                if last is None or (last.view, last.version) != (view, version):
-                    self._last = last = draw(_tables(self._session, view.modality), view)
-                return last
-        finally:
-            self._places.release()
+        with self._turns.take():
+            last, version = self._last, self._session.library.catalogue.catalogue_version
+            if last is None or (last.view, last.version) != (view, version):
+                self._last = last = draw(_tables(self._session, view.modality), view)
+            return last
 
 
 def draw(tables: dict[Modality, LatentTable], view: View) -> LatentMap:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.footage import all_videos, annotation_of
 from app.session import Session
+from app.turns import Turns
 from index.records import LatentTable, SegmentRow, Video
 from model.corpus import Timeline
 from model.encoder import Encoder
@@ -21,6 +21,17 @@ from model.scorers import LatentScorer, RandomScorer
 GALLERIES = 20
 TRIES = 3  # to read the library while others write to it
 MOST_VIDEOS = 400  # a random part of a larger library is measured
+MOST_WAITING = 4  # requests beside the one that measures
+
+
+class MeasureBusy(LibraryBusy):
+    """The library is being measured, and others wait for their figures."""
+
+    code = "measure_busy"
+    retry_after_s = 10.0
+
+    def __init__(self) -> None:
+        super().__init__(f"the library is being measured and {MOST_WAITING} more wait for it: ask again in a moment")
 
 
 @dataclass(frozen=True)
@@ -43,12 +54,12 @@ class Measure:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._lock = threading.Lock()
+        self._turns = Turns(MOST_WAITING, MeasureBusy)
         self._last: Measurement | None = None
 
     def current(self, seed: int = 0) -> Measurement:
-        """Return the figures of the library as it is. Raises NothingLabelled, LibraryError."""
-        with self._lock:
+        """Return the figures of the library as it is. NothingLabelled, MeasureBusy, LibraryError."""
+        with self._turns.take():
             version = self._session.library.catalogue.catalogue_version
             if self._last is None or (self._last.catalogue_version, self._last.seed) != (version, seed):
                 self._last = measure(self._session, seed)

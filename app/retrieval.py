@@ -165,13 +165,12 @@ def stored_query(session: Session, encoder: Encoder, question: Question) -> Quer
     assert segment_id is not None, "checked before"
     segment = session.library.catalogue.segment(segment_id)
     modality: Modality = question.query_modality or ("audio" if segment.heard else "visual")
-    table = session.library.catalogue.latents_of(segment.video_id, modality)  # it may be newer than what is searched
+    table = session.library.catalogue.latent_of(segment_id, modality)  # it may be newer than what is searched
     if table.fingerprint != encoder.fingerprint:
         raise Mismatch("the library was encoded anew just now; ask again")
-    rows = np.flatnonzero(table.ids == segment_id)
-    if not len(rows):
+    if not len(table.ids):
         raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
-    return Query(modality, table.latents[rows])
+    return Query(modality, table.latents)
 
 
 def search_many(searches: Sequence[Search]) -> list[SearchResult]:

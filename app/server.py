@@ -55,7 +55,7 @@ MODULES = (
     error_codes,
     page,
 )
-PATIENCE_S = 3.0  # that a question waits for a place: a machine that others share may be slow for as long
+PATIENCE_S = 10.0  # that a question waits for a place: what comes in a stall of seconds takes as many to be answered
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 

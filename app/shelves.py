@@ -30,10 +30,10 @@ class Shelf:
 
 @dataclass(frozen=True, eq=False)
 class Building:
-    """A shelf that is being built of a catalogue version or a later one; readers wait for it until `wait_until`."""
+    """A shelf that is being built of a catalogue version or a later one; readers wait for it until `wait_until_s`."""
 
     version: int
-    wait_until: float
+    wait_until_s: float
     shelf: Future[Shelf]
 
 
@@ -49,7 +49,7 @@ class Shelves:
         self._built: dict[Modality, Shelf] = {}
         self._building: dict[Modality, Building] = {}
         self._spent_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # on the last building
-        self._rested_at: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when no rest will be owed any more
+        self._rested_at_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when no rest will be owed any more
         self._closing = threading.Event()
         self._builders = ThreadPoolExecutor(len(MODALITIES), "shelf")
 
@@ -74,7 +74,7 @@ class Shelves:
                 if building is None or building.shelf.done():
                     building = self._building[modality] = self._begin(modality, shelf)
             try:
-                building.shelf.result(None if shelf is None else max(0.0, building.wait_until - time.monotonic()))
+                building.shelf.result(None if shelf is None else max(0.0, building.wait_until_s - time.monotonic()))
             except TimeoutError:
                 assert shelf is not None, "without one there is no limit"
                 return shelf
@@ -85,7 +85,7 @@ class Shelves:
     def _begin(self, modality: Modality, last: Shelf | None) -> Building:
         """Have a shelf built, after a rest where the last ones took more than their share."""
         now = time.monotonic()
-        rest_s = 0.0 if last is None else max(0.0, self._rested_at[modality] - CREDIT_S - now)
+        rest_s = 0.0 if last is None else max(0.0, self._rested_at_s[modality] - CREDIT_S - now)
         soon = rest_s == 0 and self._spent_s[modality] <= PATIENCE_S
         return Building(
             self._version(),
@@ -102,10 +102,11 @@ class Shelves:
         except BaseException:
             with self._lock:
                 self._built.pop(modality, None)  # what was there is there no longer
+                self._building.pop(modality, None)  # the error would hold what was there until the next building
             raise
         with self._lock:
             self._built[modality] = shelf
             if last is not None:  # the first takes longer than those that follow it
-                self._spent_s[modality] = time.monotonic() - started
-                self._rested_at[modality] = max(started, self._rested_at[modality]) + self._spent_s[modality] / SHARE
+                spent_s = self._spent_s[modality] = time.monotonic() - started
+                self._rested_at_s[modality] = max(started, self._rested_at_s[modality]) + spent_s / SHARE
         return shelf

@@ -2,10 +2,10 @@
 
     python -m benchmarks.certificate [--galleries 250] [--searches 100000] [--seed 0] [--json OUT]
 
-Galleries of 1 to 3,000 items, of every kind of KINDS, with random score weights, and in a third of them a budget;
-masks, k, members, neighbours and strangers as queries, in batches. A certified answer must equal the oracle's ids and
-distances bit by bit, ties included; `false` counts those that do not. Where no budget ends a search, it must be
-certified: `certified_share_without_budget` is 1.
+Galleries of 1 to 3,000 items, of every kind of KINDS, with random score weights, in a third of them a budget, and in
+half of them the directions of other items; masks, k, members, neighbours and strangers as queries, in batches. A
+certified answer must equal the oracle's ids and distances bit by bit, ties included; `false` counts those that do not.
+Where no budget ends a search, it must be certified: `certified_share_without_budget` is 1.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from index.gallery import SearchResult
 from model.distance import ScoreWeights
 from model.latents import Latents
 
-LATENT, PAIR = 8, 24
+LATENT = 8
+PAIRS = (24, 100)  # fewer and more numbers than the prefilter has directions
 LARGEST = 3000
 BATCH = 16
 KINDS = (
@@ -88,10 +89,15 @@ def search(galleries: int, searches: int, seed: int) -> dict[str, Any]:
 
 def _search_one(random: np.random.Generator, kind: str, searches: int, count: Count) -> None:
     items = int(random.integers(1, LARGEST))
-    latents, weights = draw(kind, items, random), WEIGHTS[random.integers(len(WEIGHTS))]
+    pair, weights = int(random.choice(PAIRS)), WEIGHTS[random.integers(len(WEIGHTS))]
+    latents = draw(kind, items, pair, random)
     ids = random.permutation(3 * items)[:items].astype(np.int64)
     budget = int(random.integers(1, 300)) if random.random() < 1 / 3 else None
-    gallery = CertifiedGallery(ids, latents, weights, budget=budget)
+    before = None
+    if random.random() < 1 / 2:
+        others = draw(KINDS[random.integers(len(KINDS))], items, pair, random)
+        before = CertifiedGallery(ids, others, weights)
+    gallery = CertifiedGallery(ids, latents, weights, budget=budget, before=before)
     oracle = BruteForceGallery.build(ids, latents, weights)
     done = 0
     while done < searches:
@@ -108,15 +114,15 @@ def _search_one(random: np.random.Generator, kind: str, searches: int, count: Co
         done += len(queries)
 
 
-def draw(kind: str, items: int, random: np.random.Generator) -> Latents:
-    """Draw latents of a kind."""
+def draw(kind: str, items: int, pair: int, random: np.random.Generator) -> Latents:
+    """Draw latents of a kind, whose pairs have so many numbers."""
     if kind == "lattice":  # ties everywhere
-        mu, sigma, generated = (1.0 * random.integers(2, size=(items, d)) for d in (LATENT, LATENT, PAIR))
+        mu, sigma, generated = (1.0 * random.integers(2, size=(items, d)) for d in (LATENT, LATENT, pair))
     else:
         centres = 2 * np.random.default_rng(2).standard_normal((5, LATENT))
         mu = centres[random.integers(5, size=items)] + 0.5 * random.standard_normal((items, LATENT))
         sigma = np.exp(0.3 * random.standard_normal((items, LATENT)) - 1)
-        generated = np.tanh(mu @ np.random.default_rng(1).standard_normal((LATENT, PAIR)))
+        generated = np.tanh(mu @ np.random.default_rng(1).standard_normal((LATENT, pair)))
     scale, offset = np.ones((items, 1)), 0.0
     if kind == "huge":
         scale = scale * 1e37
@@ -141,7 +147,8 @@ def _queries(items: Latents, kind: str, count: int, random: np.random.Generator)
     asked = random.integers(3)
     if asked == 0:
         return items[random.integers(0, len(items), count)]
-    return draw(kind if asked == 1 else KINDS[random.integers(len(KINDS))], count, random)
+    other = kind if asked == 1 else KINDS[random.integers(len(KINDS))]
+    return draw(other, count, items.generated.shape[1], random)
 
 
 def _mask(items: int, random: np.random.Generator) -> Bool[np.ndarray, "n"] | None:

@@ -303,7 +303,7 @@ class Sender:
                 lines = client.exchange("GET", "/metrics").body.decode().splitlines()
         except GONE:
             return []
-        return [line for line in lines if line.startswith("echolens_decode")]
+        return [line for line in lines if line.startswith("echolens_workers")]
 
 
 def memory_growth(memory: list[dict[str, float]]) -> float | None:

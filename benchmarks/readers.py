@@ -29,7 +29,7 @@ from app.retrieval import Question as Asking
 from app.retrieval import read_query
 from app.session import Session
 from benchmarks.history import Answer, History, Question
-from benchmarks.live_service import GONE, Client, Refused, Service
+from benchmarks.live_service import Client, Service
 from benchmarks.short_clips import make_clips
 from index.catalogue import Catalogue
 from model.latents import Latents
@@ -179,7 +179,7 @@ def _read(
         )
         try:
             answers.append(ask(client, queries[question.query], question))
-        except (Refused, *GONE) as error:
+        except Exception as error:
             errors.append(f"{question}: {error!r}")
 
 
@@ -202,7 +202,7 @@ class Writer:
             while not stop.is_set():
                 self._change()
                 self.history.note(self.catalogue)
-        except (RuntimeError, *GONE) as error:
+        except Exception as error:
             self.errors.append(f"the writer: {error!r}")
 
     def _change(self) -> None:

@@ -275,6 +275,11 @@ class Catalogue:
             one_video(c, video_id)
             return load_latents(c, modality, "AND segments.video_id = ?", (video_id,))
 
+    def latent_of(self, segment_id: int, modality: Modality) -> LatentTable:
+        """Return one segment's item of a modality, none if there is no such segment or it has none."""
+        with self._store.read() as c:
+            return load_latents(c, modality, "AND segments.segment_id = ?", (segment_id,))
+
     def stats(self) -> Stats:
         """Count what there is."""
         with self._store.read() as c:
@@ -292,6 +297,11 @@ class Catalogue:
         """Remember why a file could not be ingested, in place of an older failure of its path."""
         with self._store.write() as c:
             c.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", astuple(failure))
+
+    def count_failures(self) -> int:
+        """Return how many files could not be ingested."""
+        with self._store.glance() as c:
+            return int(c.execute("SELECT count(*) FROM failures").fetchone()[0])
 
     def failures(self) -> list[Failure]:
         """Return what could not be ingested, oldest first."""

@@ -54,10 +54,10 @@ class CertifiedGallery(Gallery):
             raise ValueError(f"a budget of {budget} items given, at least 1 or None expected")
         self.budget = budget
         self.directions: Directions
-        if before is not None and before.directions.suit(len(ids), weights):
+        if before is not None and before.directions.suit(ids, weights):
             self.directions = before.directions
         else:
-            self.directions = Directions.fit(latents, weights)
+            self.directions = Directions.fit(ids, latents, weights)
         self._prefilter = self.directions.prefilter
         widths = self._prefilter.widths
         self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(widths))

@@ -14,12 +14,13 @@ import numpy as np
 
 from index.library import CATALOGUE, Library
 from index.migrations import newest, schema_version
-from index.records import Modality, Video
+from index.records import JobState, Modality, Video
 from index.rows import FLOAT32, generation, meta
 from index.store import Store
 from model.errors import LibraryError
 
-HOLDING = ("queued", "running", "failed")  # states of jobs that need their upload, or may once more
+# States of jobs that need their upload, or may once more.
+HOLDING: tuple[JobState, ...] = ("queued", "running", "failed")
 NAMED = 3  # of many, a sentence names the first
 MASKS: dict[Modality, str] = {"audio": "heard", "visual": "seen"}
 
@@ -213,7 +214,7 @@ def check_orphans(library: Library) -> Iterator[Finding]:
         media.add(library.locate(video.path))
         ids.add(library.previews / video.video_id)
         contents.add(video.sha256)
-    waiting = [j.payload.get("path") for j in library.catalogue.queue.jobs() if j.state in HOLDING]
+    waiting = [job.payload.get("path") for state in HOLDING for job in library.catalogue.queue.jobs(state)]
     media |= {library.locate(path) for path in waiting if path}
 
     def belongs(path: Path) -> bool:

@@ -26,6 +26,11 @@ class Contraction:
         centre = sample.mean(axis=0)
         return cls(centre, principal_directions(sample - centre, components))
 
+    @classmethod
+    def fit_centred(cls, sample: Float64[np.ndarray, "n long"], components: int) -> Contraction:
+        """Take 0 as the centre of vectors that have been centred: short ones are as long, as `Rounding` expects."""
+        return cls(np.zeros(sample.shape[1]), principal_directions(sample, components))
+
     @property
     def width(self) -> int:
         """Return how many numbers a short vector has."""

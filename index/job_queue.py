@@ -16,6 +16,7 @@ from model.errors import IdempotencyKeyReused, JobEnded, QueueFull, TrainingRuns
 ALONE = "train"  # the kind of which one job at most may wait or run
 KEY_LIFE = timedelta(hours=24)
 MOST_KEPT = 10_000  # of the latest jobs; older ones are forgotten, but not within KEY_LIFE of their end
+FORGET_EVERY = 1000  # jobs, since it looks at all older ones
 
 
 class JobQueue:
@@ -35,8 +36,8 @@ class JobQueue:
             if token is not None and (before := _asked_before(c, token)) is not None:
                 return before, True
             _check_room(c, job.kind, most_queued)
-            _forget_oldest(c)
             put_job(c, job)
+            _forget_oldest(c)
             if token is not None:
                 row = (token.key, token.sha256, job.job_id, _now())
                 c.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?)", row)
@@ -123,13 +124,13 @@ class JobQueue:
         with self._store.read() as c:
             return one_job(c, job_id)
 
-    def jobs(self, state: JobState | None = None, limit: int | None = None, before: str | None = None) -> list[Job]:
+    def jobs(self, state: JobState | None = None, limit: int = -1, before: str | None = None) -> list[Job]:
         """Return jobs, latest first: those in a state, up to `limit`, that came before the job `before`. NotFound."""
         with self._store.read() as c:
             end = LARGEST_ID if before is None else job_row(c, before, "position")["position"]
-            chosen = "position < ? AND (? IS NULL OR state = ?) ORDER BY position DESC LIMIT ?"
-            values = (end, state, state, -1 if limit is None else limit)
-            return [job_of(row) for row in c.execute(f"SELECT {JOB} FROM jobs WHERE {chosen}", values)]
+            chosen = "position < :end" if state is None else "position < :end AND state = :state"
+            query = f"SELECT {JOB} FROM jobs WHERE {chosen} ORDER BY position DESC LIMIT :limit"
+            return [job_of(row) for row in c.execute(query, {"end": end, "state": state, "limit": limit})]
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs there are by state; a state without jobs is left out."""
@@ -159,11 +160,13 @@ def _asked_before(c: sqlite3.Connection, token: IdempotencyToken) -> Job | None:
 
 def _forget_oldest(c: sqlite3.Connection) -> None:
     """Forget jobs that ended long ago, but not a failed one that can be tried again: its upload is kept for that."""
-    c.execute(
-        "DELETE FROM jobs WHERE position <= (SELECT max(position) FROM jobs) - ? AND updated_at < ? AND "
-        "(state IN ('done', 'cancelled') OR (state = 'failed' AND json_extract(result, '$.state') = 'failed'))",
-        (MOST_KEPT, (datetime.now(UTC) - KEY_LIFE).isoformat()),
-    )
+    latest = c.execute("SELECT max(position) FROM jobs").fetchone()[0]
+    if latest % FORGET_EVERY == 0:
+        c.execute(
+            "DELETE FROM jobs WHERE position <= ? AND updated_at < ? AND "
+            "(state IN ('done', 'cancelled') OR (state = 'failed' AND json_extract(result, '$.state') = 'failed'))",
+            (latest - MOST_KEPT, (datetime.now(UTC) - KEY_LIFE).isoformat()),
+        )
 
 
 def _check_room(c: sqlite3.Connection, kind: str, most_queued: int) -> None:

@@ -21,6 +21,10 @@ STEPS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE idempotency_keys (key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, "
         "job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE, at TEXT NOT NULL)",
     ),
+    4: (
+        "CREATE INDEX keys_of_job ON idempotency_keys (job_id)",
+        "CREATE INDEX keys_by_age ON idempotency_keys (at)",
+    ),
 }
 
 

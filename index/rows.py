@@ -168,7 +168,7 @@ def put_latents(
     )
 
 
-def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[str, ...]) -> LatentTable:
+def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[object, ...]) -> LatentTable:
     """Read a modality's items that meet a condition in SQL, straight into arrays of their final size."""
     chosen = (
         "FROM latents JOIN segments USING (segment_id) JOIN videos USING (video_id) "

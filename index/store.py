@@ -88,6 +88,8 @@ CREATE TABLE idempotency_keys (
     job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE,
     at TEXT NOT NULL
 );
+CREATE INDEX keys_of_job ON idempotency_keys (job_id);
+CREATE INDEX keys_by_age ON idempotency_keys (at);
 INSERT INTO meta VALUES
     ('catalogue_version', '0'), ('generation', '0'), ('frontend', NULL), ('fingerprint', NULL);
 """

@@ -105,8 +105,8 @@ def questions(draw: st.DrawFn, most: int = 300) -> Question:
     return n, seed, k, draw(st.sampled_from(WEIGHTS)), allowed, ids
 
 
-def real_latents(kind: str, n: int, seed: int) -> Latents:
-    base = clustered_latents(n, seed=seed)
+def real_latents(kind: str, n: int, seed: int, pair: int = 24) -> Latents:
+    base = clustered_latents(n, pair=pair, seed=seed)
     random = np.random.default_rng(seed)
     ones = np.ones((n, 1), np.float32)
     scale, offset = {

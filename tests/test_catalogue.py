@@ -106,6 +106,10 @@ def test_latents_are_ordered_by_segment_over_videos(catalogue: Catalogue) -> Non
     assert same(alone.latents, batches[3][1])
     assert alone.ids.tolist() == table.ids[table.video_ids == video(3).video_id].tolist()
     assert table.catalogue_version == catalogue.catalogue_version
+    one = catalogue.latent_of(int(table.ids[4]), "visual")
+    assert (one.ids.tolist(), one.catalogue_version) == ([table.ids[4]], table.catalogue_version)
+    assert same(one.latents, table.latents[[4]])
+    assert len(catalogue.latent_of(10**6, "visual").ids) == 0
 
 
 def test_the_same_content_is_added_once(catalogue: Catalogue) -> None:
@@ -470,6 +474,7 @@ def test_jobs_that_ended_long_ago_are_forgotten(catalogue: Catalogue, monkeypatc
     assert len(catalogue.queue.jobs()) == 8
 
     monkeypatch.setattr(index.job_queue, "MOST_KEPT", 2)
+    monkeypatch.setattr(index.job_queue, "FORGET_EVERY", 1)
     catalogue.queue.accept(job(9), 100)
     assert len(catalogue.queue.jobs()) == 9, "they ended today"
 

@@ -28,7 +28,7 @@ def test_it_needs_neither_torch_nor_the_service() -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_a_library_from_the_first_upload_to_a_search(tmp_path: Path) -> None:
+def test_a_library_from_the_first_upload_to_a_search(footage: list[Path], tmp_path: Path) -> None:
     """Footage goes in, is found, is labelled, is played, and goes."""
     clip = film(tmp_path / "clip.mp4", 0, 0, 3.0)
     with serving(tmp_path / "library") as http:
@@ -50,9 +50,11 @@ def test_a_library_from_the_first_upload_to_a_search(tmp_path: Path) -> None:
         assert client.annotate(video.video_id, "blue", 0.0, 2.0).event_end_s == 2.0
         assert [v.label for v in client.videos(label="blue", q="CLIP")] == ["blue"]
         assert client.job(job.job_id).state == "done"
-        assert [j.job_id for j in client.jobs(state="done", limit=1)] == [job.job_id]
+        latest = client.wait_for(client.upload(footage[1]))
+        assert [j.job_id for j in client.jobs(state="done", limit=1)] == [latest.job_id, job.job_id]
+        assert list(client.jobs(state="failed")) == []
         client.delete(video.video_id)
-        assert list(client.videos()) == []
+        assert [v.file_name for v in client.videos()] == [footage[1].name]
 
 
 def test_every_question_has_its_answer(client: TestClient, footage: list[Path], tmp_path: Path) -> None:

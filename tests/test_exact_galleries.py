@@ -16,6 +16,7 @@ from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
 from index.gallery import Gallery
 from model.distance import ScoreWeights
+from model.latents import Latents
 
 every_exact_gallery = pytest.mark.parametrize("gallery_type", EXACT)
 
@@ -103,18 +104,24 @@ def test_certified_means_equal_to_the_oracle_bit_by_bit(
     kind=st.sampled_from(KINDS),
     kind_before=st.sampled_from(KINDS),
     count_before=st.floats(0.5, 2.0),
+    pair=st.sampled_from([24, 100]),
 )
 def test_directions_of_other_items_serve_as_well(
     kind: str,
     kind_before: str,
     count_before: float,
+    pair: int,
     question: Question,
 ) -> None:
-    """Whatever the gallery before this one was fitted to, an answer is certified and equals brute force bit by bit."""
+    """Whatever the gallery before this one was fitted to, an answer is certified and equals brute force bit by bit.
+
+    A pair of 100 numbers is more than the prefilter's directions span: what they leave out counts, too.
+    """
     n, seed, k, weights, allowed, ids = question
-    items, query = real_latents(kind, n, seed), real_latents(kind, n, seed + 1)[[0]]
-    others = real_latents(kind_before, min(2 * n, max(ceil(n / 2), round(count_before * n))), seed + 2)
-    before = CertifiedGallery(np.arange(len(others)), others, weights)
+    items, query = real_latents(kind, n, seed, pair), real_latents(kind, n, seed + 1, pair)[[0]]
+    others = real_latents(kind_before, min(2 * n, max(ceil(n / 2), round(count_before * n))), seed + 2, pair)
+    ids_before = np.concatenate([ids, ids + 3 * n])[: len(others)]
+    before = CertifiedGallery(ids_before, others, weights)
     gallery = CertifiedGallery(ids, items, weights, before=before)
     assert gallery.directions is before.directions
     result = gallery.search(query, k, allowed)
@@ -122,13 +129,36 @@ def test_directions_of_other_items_serve_as_well(
     assert pairs(result) == pairs(BruteForceGallery.build(ids, items, weights).search(query, k, allowed))
 
 
+def test_directions_that_are_far_from_new_items_prove_no_less() -> None:
+    """Fitted to opposite pairs, whose remainder is large, they serve items that are next to nothing beside it."""
+    base, tiny = (real_latents(kind, 100, 0, pair=100) for kind in ("plain", "tiny"))
+    opposite = Latents.concatenate([base, Latents(-base.mu, base.sigma, -base.generated)])
+    weights, queries = ScoreWeights(0.0, 1.0), real_latents("tiny", 10, 1, pair=100)
+    before = CertifiedGallery(np.arange(200), opposite, weights)
+    gallery = CertifiedGallery(np.arange(100), tiny, weights, before=before)
+    assert gallery.directions is before.directions
+    oracle = BruteForceGallery(np.arange(100), tiny, weights)
+    for row in range(len(queries)):
+        result = gallery.search(queries[[row]], 3)
+        assert result.certified
+        assert pairs(result) == pairs(oracle.search(queries[[row]], 3))
+
+
 def test_directions_are_fitted_anew_where_they_no_longer_suit() -> None:
-    """Where the items have more than doubled or halved, or the weights are others."""
+    """Where less than half of the items then and now are the same, or the weights are others."""
     before = CertifiedGallery(np.arange(100), clustered_latents(100), PAPER)
     other = ScoreWeights(PAPER.latent + 1, PAPER.generated)
-    cases = ((50, PAPER, True), (200, PAPER, True), (49, PAPER, False), (201, PAPER, False), (100, other, False))
-    for n, weights, kept in cases:
-        gallery = CertifiedGallery(np.arange(n), clustered_latents(n), weights, before=before)
+    cases = (
+        (np.arange(50), PAPER, True),
+        (np.arange(49), PAPER, False),
+        (np.arange(200), PAPER, True),
+        (np.arange(201), PAPER, False),
+        (np.arange(50, 150), PAPER, True),
+        (np.arange(51, 151), PAPER, False),
+        (np.arange(100), other, False),
+    )
+    for ids, weights, kept in cases:
+        gallery = CertifiedGallery(ids, clustered_latents(len(ids)), weights, before=before)
         assert (gallery.directions is before.directions) == kept
 
 

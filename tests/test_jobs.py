@@ -292,7 +292,7 @@ def test_jobs_are_listed_by_state_and_page(own_library: Path, footage: list[Path
         assert listed(state="done") == ["j3", "j1"]
         assert listed(limit=2) == ["j4", "j3"]
         assert (listed(limit=2, before="j3"), listed(before="j0")) == (["j2", "j1"], [])
-        for wrong in ({"state": "lost"}, {"limit": 0}, {"limit": 1001}):
+        for wrong in ({"state": "lost"}, {"limit": 0}, {"limit": 1001}, {"after": "j1"}):
             assert_problem(client.get("/jobs", params=wrong), 422, "invalid_request")  # type: ignore[arg-type]
         assert_problem(client.get("/jobs", params={"before": "none"}), 404, "not_found", "none")
 

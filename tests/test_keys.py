@@ -314,6 +314,17 @@ def test_over_its_limit_a_key_is_told_when_to_come_back(own_library: Path) -> No
         assert client.get("/health/live").status_code == 200
 
 
+def test_a_refused_connection_is_not_kept_for_a_large_body(own_library: Path) -> None:
+    """What is refused before its body is read ends the connection, unless the rest is soon passed over."""
+    keys.create(own_library, "some", "read")
+    with serving(own_library) as client:
+        for size, kept in ((0, True), (1000, True), (2 * 1024**2, False)):
+            answer = client.post("/retrieve", content=bytes(size))
+            assert_problem(answer, 401, "unauthorized")
+            assert (answer.headers.get("connection") != "close") == kept
+        assert client.get("/jobs").headers.get("connection") != "close"
+
+
 def test_a_request_counts_until_its_answer_has_ended(tmp_path: Path) -> None:
     """One at a time: a second one is refused while the first lasts, not after it ended, by an error too."""
     _, secret = keys.create(tmp_path, "one at a time", "admin", most_in_flight=1)

@@ -20,6 +20,7 @@ from app.http.metrics import METHODS, OTHER_METHOD, REFUSALS, STAGES, Metrics
 from app.http.problems import every_code
 from app.http.requests import Requests
 from index.library import Library
+from index.records import Failure
 
 
 @pytest.fixture
@@ -100,6 +101,14 @@ def test_the_library_and_the_model_are_told(own_library: Path) -> None:
     model = {"fingerprint": str(stats.fingerprint), "front_end": "raw", "device": device}
     assert value(after, "echolens_model_info", **model) == 1
     assert value(after, "process_resident_memory_bytes") > 1e6
+
+
+def test_failed_files_are_counted_as_they_fail(own_library: Path) -> None:
+    """A failure changes no answer, and so not the catalogue's version; an upload's is told by its job."""
+    with serving(own_library) as client, Library.open(own_library, create=False) as library:
+        assert value(scrape(client), "echolens_library_failures") == 0
+        library.catalogue.record_failure(Failure("/a.mp4", "damaged", "cut short", "2026-01-01"))
+        assert value(scrape(client), "echolens_library_failures") == 1
 
 
 def test_what_is_observed_is_written() -> None:

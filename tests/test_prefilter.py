@@ -95,7 +95,7 @@ def test_what_the_sieve_holds_back_is_further_away(seed: int, spread: float, dis
     """
     rounding, p, query = _spread(seed, spread, distance, width)
     norm, cut = float(rounding.norms(query)[0]), width // 2
-    contractions = tuple(Contraction.fit(block, 15) for block in (p[:, :cut], p[:, cut:]))
+    contractions = tuple(Contraction.fit_centred(block, 15) for block in (p[:, :cut], p[:, cut:]))
     sieve = Sieve(len(p), contractions, rounding)
     sieve.fill(0, [p[:20, :cut], p[:20, cut:]])
     sieve.fill(20, [p[20:, :cut], p[20:, cut:]])

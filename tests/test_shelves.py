@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -100,12 +102,15 @@ def test_what_is_built_of_an_older_version_is_not_taken_for_the_latest(library: 
 
 
 def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, shelves: Shelves) -> None:
-    """The old shelf does not outlive its items."""
+    """The old shelf does not outlive its items, not even in the error."""
     assert version(shelves) == 1
+    old = weakref.ref(shelves.get("audio").gallery)
     library.version, library.empty = 2, True
     for _ in range(2):
         with pytest.raises(EmptyLibrary):
             version(shelves)
+    gc.collect()
+    assert old() is None
     library.version, library.empty = 3, False
     assert version(shelves) == 3
 

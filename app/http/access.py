@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.http.admission import unless_short
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
 from app.http.keys import Key
@@ -68,6 +69,7 @@ class Access:
             scope.setdefault("state", {})["key_id"] = key.key_id  # for the log: the id, never the key
             refusal = self._over(key)
         if refusal is not None:
+            refusal.headers.update(unless_short(headers))
             await refusal(scope, receive, send)
             return
         try:

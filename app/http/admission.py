@@ -37,7 +37,7 @@ class Admission:
             await self._app(scope, self._brisk(receive, min(LARGEST_PLAIN_BYTES, self._most_bytes)), send)
         elif not await gate.enter():
             self._metrics.count_refused("busy")
-            headers = {"Retry-After": str(gate.wait_s)} | ({} if _is_short(scope) else {"Connection": "close"})
+            headers = {"Retry-After": str(gate.wait_s)} | unless_short(Headers(scope=scope))
             detail = (
                 f"{gate.inside} such requests are being answered already, at most {gate.most} expected at once: "
                 f"ask again in {gate.wait_s} s"
@@ -82,7 +82,8 @@ class Admission:
         return brisk
 
 
-def _is_short(scope: Scope) -> bool:
-    """Say whether a body is soon passed over, so that its connection can be kept for the next request."""
-    declared = Headers(scope=scope).get("content-length", "")
-    return declared.isdigit() and int(declared) <= LARGEST_PLAIN_BYTES
+def unless_short(headers: Headers) -> dict[str, str]:
+    """Return what ends a refused request's connection, nothing where its body is soon passed over for the next one."""
+    declared = "" if "transfer-encoding" in headers else headers.get("content-length", "0")
+    is_short = declared.isdigit() and int(declared) <= LARGEST_PLAIN_BYTES
+    return {} if is_short else {"Connection": "close"}

@@ -113,6 +113,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     "library": ("The library or its index cannot serve.", "Do what the detail says; the log holds the cause."),
     "not_ready": ("A part of the service does not work; the detail names it.", "See to that part; see the log."),
     "unmappable": ("Too few items to draw a map of, or all alike.", "Add footage."),
+    "measure_busy": ("The library is being measured, and others wait.", "Ask again as `Retry-After` says."),
     "map_busy": ("Another map is being drawn, and others wait.", "Ask again as `Retry-After` says."),
     # Jobs and commands
     "queue_full": ("As many jobs wait as may.", "Send it again as `Retry-After` says."),

@@ -19,7 +19,7 @@ def watch_library(metrics: Metrics, session: Session, version: str) -> None:
     for name, help_text, read in (
         ("videos", "Videos in the library", lambda: stats().videos),
         ("seconds", "Seconds of footage in the library", lambda: stats().segments),
-        ("failures", "Files that could not be ingested", lambda: stats().failed),
+        ("failures", "Files that could not be ingested", catalogue.count_failures),
         ("catalogue_version", "Counts the changes of the catalogue", lambda: catalogue.catalogue_version),
         ("disk_free_bytes", "Free space where the library lies", lambda: shutil.disk_usage(session.library.media).free),
     ):

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
@@ -45,7 +46,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; everything beyond ASCII is escaped."""
         line: dict[str, Any] = {
-            "time": _time_of(record).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", record.name),
             "message": record.getMessage()[:MOST_CHARACTERS],
@@ -66,7 +67,8 @@ class TextLines(logging.Formatter):
         message = record.getMessage()[:MOST_CHARACTERS]
         request_id = _request_id()
         tail = "" if request_id is None else f" [{request_id}]"
-        lines = [f"{_time_of(record).astimezone():%Y-%m-%d %H:%M:%S} {record.levelname} {message}{tail}"]
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        lines = [f"{at} {record.levelname} {message}{tail}"]
         if record.exc_info:
             lines += [f"    {line}" for line in self.formatException(record.exc_info).split("\n")]
         return "\n".join(UNPRINTABLE.sub(_escaped, line) for line in lines)
@@ -75,10 +77,6 @@ class TextLines(logging.Formatter):
 def _is_news(record: logging.LogRecord) -> bool:
     """Drop the server's copy of what `Requests` has logged already, with the request's id."""
     return not (record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI application"))
-
-
-def _time_of(record: logging.LogRecord) -> datetime:
-    return datetime.fromtimestamp(record.created, UTC)
 
 
 def _request_id() -> str | None:

@@ -14,7 +14,8 @@ from prometheus_client.registry import Collector
 log = logging.getLogger("echolens")
 
 STAGES = ("wait", "decode", "features", "encode", "search", "rerank", "generate")
-REFUSALS = ("busy", "key_limit", "queue_full", "map_busy", "deadline", "gone")  # gone: the client hung up
+# Why a request was not taken on, or not to its end; gone: the client hung up.
+REFUSALS = ("busy", "key_limit", "queue_full", "map_busy", "measure_busy", "deadline", "gone")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OTHER_METHOD = "other"  # what clients make up is one series
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")

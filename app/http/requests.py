@@ -22,7 +22,7 @@ from model.errors import EcholensError
 
 log = logging.getLogger("echolens")
 PROBLEM = "application/problem+json"
-REFUSING = ("queue_full", "map_busy", "deadline")  # others are counted where they are refused
+REFUSING = ("queue_full", "map_busy", "measure_busy", "deadline")  # others are counted where they are refused
 
 
 class Templates:

@@ -129,7 +129,8 @@ class Jobs:
 def _sweep(library: Library, training_places: Path) -> None:
     """Remove uploads that no job and no video names, and what ended training jobs learnt: a kill left them."""
     uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
-    holding = [job for job in library.catalogue.queue.jobs() if job.state in HOLDING]  # after what is there was listed
+    # After what is there was listed: what comes meanwhile is not judged.
+    holding = [job for state in HOLDING for job in library.catalogue.queue.jobs(state)]
     waiting = {library.locate(job.payload["path"]) for job in holding if "path" in job.payload}
     for path in uploads:
         if path not in waiting and not library.catalogue.names_file(library.reference(path)):

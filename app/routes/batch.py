@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 
 from app.batch_retrieval import retrieve_batch
+from app.http.answers import written
 from app.http.problems import problem_of
 from app.http.uploads import query_file
 from app.retrieval import Answer, Question
@@ -37,7 +39,7 @@ async def post_batch(
     service: Current,
     request: Request,
     asked: Annotated[AskedByMany, Form(media_type=MULTIPART)],
-) -> BatchAnswer:
+) -> Response:
     """Retrieve for several queries alike; each gets its answer or its own problem, and none fails another."""
     question, files, segment_ids = asked.question(service.settings), asked.files, asked.segment_ids
     most, given = service.settings.most_batch, len(files) + len(segment_ids)
@@ -52,8 +54,12 @@ async def post_batch(
         questions = [replace(question, file=path) for path in paths]
         questions += [replace(question, segment_id=segment_id) for segment_id in segment_ids]
         outcomes = await service.attend(request, retrieve_batch(service.line, questions))
-    items = await asyncio.to_thread(lambda: list(map(_item, questions, outcomes)))
-    return BatchAnswer(items=items, failed=sum(item.problem is not None for item in items))
+    return await asyncio.to_thread(_written, questions, outcomes)
+
+
+def _written(questions: Sequence[Question], outcomes: Sequence[Answer | EcholensError]) -> Response:
+    items = list(map(_item, questions, outcomes))
+    return written(BatchAnswer(items=items, failed=sum(item.problem is not None for item in items)))
 
 
 def _item(question: Question, outcome: Answer | EcholensError) -> BatchItem:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 
+from app.http.answers import written
 from app.http.cursor import Cursor
 from app.http.etags import ORIGINAL, tag, unchanged
 from app.http.headers import ORIGINAL_POLICY, POLICY, is_playable
@@ -69,7 +70,7 @@ def _inspected(service: Service, path: Path) -> Facts:
 
 
 @router.get("", response_model=VideosAnswer)
-def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> VideosAnswer:
+def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Response:
     """List videos in the order they were added, page by page."""
     choice = Choice(asked.label, asked.q)
     cursor = Cursor.read(asked.cursor, choice) if asked.cursor is not None else None
@@ -80,14 +81,14 @@ def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Vide
     following = None
     if page.following is not None:
         following = str(Cursor(page.catalogue_version, page.following, choice))
-    return VideosAnswer.of(page, following)
+    return written(VideosAnswer.of(page, following))
 
 
 @router.get("/{video_id}", response_model=VideoDetailAnswer)
-def get_video(service: Current, video_id: str) -> VideoDetailAnswer:
+def get_video(service: Current, video_id: str) -> Response:
     """Describe a video and its seconds."""
     catalogue = service.session.library.catalogue
-    return VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id))
+    return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id)))
 
 
 @router.patch("/{video_id}", response_model=VideoAnswer)

@@ -44,7 +44,7 @@ async def get_ready(service: Current) -> HealthAnswer:
         ) from error
     return HealthAnswer(
         status="ready",
-        fingerprint=session.encoder.fingerprint,
+        fingerprint=session.library.catalogue.fingerprint,
         catalogue_version=session.library.catalogue.catalogue_version,
         device=str(session.device),
         canary_ms=round(spent_ms, 3),

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
 
+from app.http.answers import written
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
-from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, TrainOrder
+from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, JobsQuery, TrainOrder
 from app.service import Current, Service
-from index.records import Job, JobState
+from index.records import Job
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -32,15 +33,10 @@ def post_job(
 
 
 @router.get("", response_model=list[JobAnswer])
-def get_jobs(
-    service: Current,
-    state: JobState | None = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: str | None = None,
-) -> list[JobAnswer]:
+def get_jobs(service: Current, asked: Annotated[JobsQuery, Query()]) -> Response:
     """List jobs, latest first; up to `limit`, those that came before the job `before`."""
-    jobs = service.session.library.catalogue.queue.jobs(state, limit, before)
-    return [JobAnswer.of(job, service.jobs.time_left_s(job.job_id)) for job in jobs]
+    jobs = service.session.library.catalogue.queue.jobs(asked.state, asked.limit, asked.before)
+    return written([JobAnswer.of(job, service.jobs.time_left_s(job.job_id)) for job in jobs])
 
 
 @router.get("/{job_id}", response_model=JobDetailAnswer)

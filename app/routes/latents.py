@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
+from app.http.answers import written
 from app.latent_map import FEWEST, View
 from app.schemas.latent_map import LatentMapAnswer
 from app.service import Current
@@ -23,6 +24,6 @@ def get_map(
     ] = "both",
     points: Annotated[int, Query(ge=FEWEST, le=MOST_POINTS, description="a larger library gives a sample")] = 2000,
     seed: Annotated[int, Query(ge=0, le=LARGEST_SEED)] = 0,
-) -> LatentMapAnswer:
+) -> Response:
     """Map the library's latents on a plane (t-SNE), with clusters (DBSCAN); seconds on first asking, then kept."""
-    return LatentMapAnswer.of(service.maps.current(View(modality, points, seed)))
+    return written(LatentMapAnswer.of(service.maps.current(View(modality, points, seed))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from dataclasses import replace
@@ -10,12 +11,15 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 
+from app.http.answers import written
 from app.http.uploads import query_file
+from app.retrieval import Answer
 from app.routes.asked import MULTIPART, Asked
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
 
 router = APIRouter(tags=["search"])
+MANY = 100  # hits: to write down a thousand takes 37 ms, which is done beside the event loop
 CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s", "distance", "label")
 
 
@@ -36,15 +40,21 @@ async def post_retrieve(
     service: Current,
     request: Request,
     asked: Annotated[AskedByOne, Form(media_type=MULTIPART)],
-) -> RetrieveAnswer | Response:
+) -> Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
     question = asked.question(service.settings)
     async with query_file(asked.file, service.scratch) as file:
         question = replace(question, file=file, segment_id=asked.segment_id)
-        answer = RetrieveAnswer.of(await service.attend(request, service.line.retrieve(question)))
-    if "text/csv" in request.headers.get("accept", ""):
-        return Response(_csv(answer), media_type="text/csv")
-    return answer
+        answer = await service.attend(request, service.line.retrieve(question))
+    as_csv = "text/csv" in request.headers.get("accept", "")
+    if len(answer.hits) > MANY:
+        return await asyncio.to_thread(_written, answer, as_csv)
+    return _written(answer, as_csv)
+
+
+def _written(answer: Answer, as_csv: bool) -> Response:
+    shown = RetrieveAnswer.of(answer)
+    return Response(_csv(shown), media_type="text/csv") if as_csv else written(shown)
 
 
 def _csv(answer: RetrieveAnswer) -> str:

@@ -35,6 +35,14 @@ class TrainOrder(_Order):
     epochs: int | None = Field(None, strict=True, ge=1, le=1000, description="other than the recipe's")
 
 
+class JobsQuery(Answering):
+    """The parameters of GET /jobs."""
+
+    state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None
+    limit: int = Field(100, ge=1, le=1000)
+    before: str | None = Field(None, description="the id of the last job of the page before")
+
+
 class JobErrorAnswer(Answering):
     """Why a file of a job could not be taken in."""
 
