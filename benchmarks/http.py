@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from app.demonstration import make_demonstration
+from app.server import PATIENCE_S
 from app.session import Session
 from benchmarks.live_service import Service, end_tidily
 from benchmarks.load import Body, Load, Met, Retry, run_load
@@ -42,6 +43,7 @@ LARGEST_BATCH = 64  # that the floor is given at once; the service's own largest
 SATURATING = (1, 2, 4, 8, 16, 32, 64)
 NEAR_BEST = 0.95
 TOO_MANY = 10
+CROWD_S = PATIENCE_S + 2  # of a crowd before it is measured: by then some have waited in vain
 
 
 def main() -> None:
@@ -205,10 +207,10 @@ def _median(values: list[Any]) -> float | None:
 def overload(port: int, sound: Workload, seconds: float, rounds: int) -> dict[str, Any]:
     """Find how many clients saturate the service, and send ten times as many, of two kinds."""
 
-    def measure(clients: int, retry: Retry = "never") -> dict[str, Any]:
+    def measure(clients: int, retry: Retry = "never", warm_up_s: float = 1.0) -> dict[str, Any]:
         met = []
         for number in range(rounds):
-            load = Load(port, sound.path, sound.bodies, clients, seconds, retry=retry, seed=number)
+            load = Load(port, sound.path, sound.bodies, clients, seconds, warm_up_s, retry, seed=number)
             met.append(run_load(load))
         return summary(met)
 
@@ -216,7 +218,7 @@ def overload(port: int, sound: Workload, seconds: float, rounds: int) -> dict[st
     best = max(seen["rate_hz"] for seen in sweep.values())
     enough = min(clients for clients, seen in sweep.items() if seen["rate_hz"] >= NEAR_BEST * best)
     kinds: dict[str, Retry] = {"honour_retry_after": "honour", "again_after_100_ms": "again"}
-    too_many = {name: measure(TOO_MANY * enough, retry) for name, retry in kinds.items()}
+    too_many = {name: measure(TOO_MANY * enough, retry, CROWD_S) for name, retry in kinds.items()}
     for seen in too_many.values():
         at_saturation = sweep[enough]["p99_ms"]
         seen["p99_ratio"] = seen["p99_ms"] / at_saturation if seen["p99_ms"] and at_saturation else None

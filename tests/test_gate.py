@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
+import app.http.gate
 from app.http.gate import MOST_WAITING, Gate
 
 LONG_S = 30.0
@@ -37,6 +40,36 @@ def test_who_waits_gets_the_place_of_who_leaves() -> None:
         gate.left(0.1)
         gate.left(0.1)
         assert gate.inside == 0
+
+    asyncio.run(run())
+
+
+def test_the_last_places_are_kept_for_who_has_just_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has waited for long is let in while a quarter of the places is free, the longest first; others at once."""
+
+    async def run() -> None:
+        gate, came = Gate(4, LONG_S), []
+
+        async def come(name: str) -> None:
+            assert await gate.enter()
+            came.append(name)
+
+        tasks = [asyncio.create_task(come(name)) for name in "123456"]
+        await settled()
+        monkeypatch.setattr(app.http.gate, "FRESH_S", -1.0)  # 5 and 6 have waited for long now
+        gate.left(0.1)
+        await settled()
+        assert (came, gate.inside, gate.waiting) == (list("1234"), 3, 2)
+        await come("7")
+        assert (gate.inside, gate.waiting) == (4, 2)
+        gate.left(0.1)
+        gate.left(0.1)
+        await settled()
+        assert (came, gate.inside, gate.waiting) == (list("123475"), 3, 1)
+        monkeypatch.setattr(app.http.gate, "FRESH_S", LONG_S)
+        gate.left(0.1)
+        await asyncio.gather(*tasks)
+        assert (came, gate.inside, gate.waiting) == (list("1234756"), 3, 0)
 
     asyncio.run(run())
 
