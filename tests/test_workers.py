@@ -108,6 +108,21 @@ def test_a_process_is_renewed_after_many_calls(monkeypatch: pytest.MonkeyPatch) 
             workers.close()
 
 
+def test_a_process_that_keeps_much_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a large call leaves behind goes with its process; one that gives back what it took stays."""
+    monkeypatch.setattr(app.line.workers, "MOST_KEPT_BYTES", 32 * 1024**2)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, renewed=True)
+    try:
+        first = workers.submit(os.getpid).result(MOST_WAIT_S)
+        assert workers.submit(len, bytes(1024)).result(MOST_WAIT_S) == 1024
+        assert workers.submit(os.getpid).result(MOST_WAIT_S) == first
+        workers.submit(exec, "import os; os.kept = bytearray(b'a') * 2**26").result(MOST_WAIT_S)
+        assert workers.submit(os.getpid).result(MOST_WAIT_S) != first
+        assert workers.replaced == 0
+    finally:
+        workers.close()
+
+
 def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Path) -> None:
     """A cancelled call is never made; an urgent one comes before those that wait."""
     workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)

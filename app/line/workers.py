@@ -30,6 +30,7 @@ PARENT_CHECK_S = 1.0
 END_S = 5.0
 STARTS, BETWEEN_STARTS_S = 5, 0.2  # what forks them may just have been killed, and takes a moment to be noticed
 MOST_CALLS = 500  # after which a process is renewed where asked for: decoders of damaged files may leak
+MOST_KEPT_BYTES = 256 * 1024**2  # more than it began with; one that keeps more after a call is renewed, too
 GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
 
 
@@ -53,6 +54,12 @@ class _Task:
 class _Worker:
     process: BaseProcess
     connection: Connection
+    began_bytes: int
+
+    @property
+    def keeps_much(self) -> bool:
+        """Say whether it holds much more memory than it began with."""
+        return _private_bytes(self.process) > self.began_bytes + MOST_KEPT_BYTES
 
     def end(self) -> None:
         self.process.kill()
@@ -209,9 +216,11 @@ class Workers:
         self._start(place)
 
     def _renew(self, place: int) -> None:
-        """Let another process take the place of one that has answered many calls."""
+        """Let another process take the place of one that has answered many calls, or keeps what a large one took."""
         self._calls[place] = self._calls.get(place, 0) + 1
-        if self._renewed and self._calls[place] >= MOST_CALLS and place in self._workers and not self._closing:
+        if not self._renewed or self._closing or place not in self._workers:
+            return
+        if self._calls[place] >= MOST_CALLS or self._workers[place].keeps_much:
             self._workers.pop(place).end()
             with suppress(WorkerFailure):
                 self._start(place)
@@ -233,7 +242,7 @@ class Workers:
                     ) from error
                 time.sleep(BETWEEN_STARTS_S)
         theirs.close()  # so that the pipe ends with the process
-        self._workers[place] = _Worker(process, ours)
+        self._workers[place] = _Worker(process, ours, _private_bytes(process))
         self._calls[place] = 0
 
 
@@ -278,11 +287,24 @@ def _offer_to_the_kernel() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
+def _private_bytes(process: BaseProcess) -> int:
+    """Return what a process holds of its own; 0 where the system does not tell."""
+    return _status_bytes(Path(f"/proc/{process.pid}/status"), "RssAnon") or 0
+
+
+def _status_bytes(status: Path, name: str) -> int | None:
+    """Return a line of a process's status that is in KiB; None where there is none."""
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+
+
 def _limit_memory(more_bytes: int) -> None:
     """Let this process's data grow by so much; where the system does not tell its size there is no limit."""
-    status = Path("/proc/self/status")
-    if not status.exists():
+    held_bytes = _status_bytes(Path("/proc/self/status"), "VmData")
+    if held_bytes is None:
         return
-    data_kib = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmData"))
-    most = data_kib * 1024 + more_bytes
+    most = held_bytes + more_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
