@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -308,8 +310,13 @@ def test_uploads_that_nobody_names_are_removed_at_the_start(own_library: Path, f
         stray = library.media / "upload-stray"
         stray.write_bytes(b"x")
         ended = stored_job(library, footage[0], "cancelled", "cancelled")
+        halves = [next(library.cache.glob("features/*/*.npz")).with_suffix(f".{age_s}.partial") for age_s in (0, 60)]
+        for half, age_s in zip(halves, (0, 60), strict=True):
+            half.write_bytes(b"x")
+            os.utime(half, (time.time() - age_s, time.time() - age_s))
         with library.writer(), serving(own_library):
             assert set(library.media.iterdir()) == {*kept, owned, other}
+        assert [half.exists() for half in halves] == [True, False], "one may be being written by another process"
         assert not stray.exists()
         assert not ended.exists()
 

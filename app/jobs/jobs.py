@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from index.library import Library
 from index.records import IdempotencyToken, Job
 from model.corpus import Annotation
 from model.errors import NotFound, NotRetryable
+
+STALE_S = 5.0  # since something was written to a file that another process may be writing
 
 
 class Jobs:
@@ -127,7 +130,10 @@ class Jobs:
 
 
 def _sweep(library: Library, training_places: Path) -> None:
-    """Remove uploads that no job and no video names, and what ended training jobs learnt: a kill left them."""
+    """Remove uploads that no job and no video names, half-written features and what ended trainings learnt.
+
+    A kill left them.
+    """
     uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
     # After what is there was listed: what comes meanwhile is not judged.
     holding = [job for state in HOLDING for job in library.catalogue.queue.jobs(state)]
@@ -135,6 +141,10 @@ def _sweep(library: Library, training_places: Path) -> None:
     for path in uploads:
         if path not in waiting and not library.catalogue.names_file(library.reference(path)):
             path.unlink(missing_ok=True)
+    for path in library.cache.glob("features/*/*.partial"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
     ids = {job.job_id for job in holding}
     for place in places:
         if place.name not in ids:
