@@ -112,7 +112,7 @@ class ApproximateGallery(Gallery):
         Among the allowed ones of n items an index looks n / count times as far: count <= scan * m * n / count.
         """
         m = _candidates(k)
-        return count**2 <= self.scan * m * len(self) or m > self.most
+        return count <= m or count**2 <= self.scan * m * len(self) or m > self.most
 
     def _rescore(self, query: Latents, k: int, rows: Int64[np.ndarray, "m"]) -> SearchResult:
         started = time.perf_counter()

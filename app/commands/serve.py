@@ -21,6 +21,7 @@ from app.settings import Settings
 from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
 
 SWITCH_S = 0.0005  # threads hand over ten times as often as by default: many here wait for a moment's work
+GARBAGE = 10_000  # objects that come and stay before some are looked through: a question makes hundreds
 
 
 def _check_free(settings: Settings) -> None:
@@ -70,6 +71,7 @@ def _run(settings: Settings) -> None:
     app.openapi()  # takes a fifth of a second: now, rather than between two questions
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()  # what is imported is never garbage: without it a full collection stops everything for a quarter second
+    gc.set_threshold(GARBAGE)
     uvicorn.run(
         app,
         host=settings.host,

@@ -38,6 +38,7 @@ def configure_logs(form: LogFormat, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it quotes bytes of a malformed body
     logging.captureWarnings(True)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
 
 
 class JsonLines(logging.Formatter):
