@@ -27,7 +27,7 @@ from app.schemas.batch import BatchAnswer
 from app.schemas.footage import VideoAnswer, VideoDetailAnswer, VideosAnswer
 from app.schemas.generation import GenerateAnswer
 from app.schemas.health import HealthAnswer
-from app.schemas.job import JobAnswer, JobDetailAnswer
+from app.schemas.job import JobAnswer, JobDetailAnswer, JobState
 from app.schemas.latent_map import LatentMapAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
@@ -35,7 +35,6 @@ from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 __all__ = ["Client", "Problem"]
 
 Modality = Literal["audio", "visual"]
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Model = TypeVar("Model", bound=BaseModel)
 FIRST_POLL_S, MOST_POLL_S = 0.05, 1.0  # a short job is not waited for long, a long one not asked often
 ENDED = ("done", "failed", "cancelled")

@@ -13,6 +13,11 @@ from app.http.gate import MOST_WAITING, Gate
 LONG_S = 30.0
 
 
+async def come(gate: Gate, came: list[str], name: str) -> None:
+    assert await gate.enter()
+    came.append(name)
+
+
 async def settled() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
@@ -22,13 +27,9 @@ def test_who_waits_gets_the_place_of_who_leaves() -> None:
     """A place goes from hand to hand: never more are inside than may be, and the latest is the next."""
 
     async def run() -> None:
-        gate, came = Gate(2, LONG_S), []
+        gate, came = Gate(2, LONG_S), list[str]()
 
-        async def come(name: str) -> None:
-            assert await gate.enter()
-            came.append(name)
-
-        tasks = [asyncio.create_task(come(name)) for name in "abcd"]
+        tasks = [asyncio.create_task(come(gate, came, name)) for name in "abcd"]
         await settled()
         assert (came, gate.inside, gate.waiting) == (["a", "b"], 2, 2)
         gate.left(0.1)
@@ -48,19 +49,15 @@ def test_the_last_places_are_kept_for_who_has_just_come(monkeypatch: pytest.Monk
     """Who has waited for long is let in while a quarter of the places is free, the longest first; others at once."""
 
     async def run() -> None:
-        gate, came = Gate(4, LONG_S), []
+        gate, came = Gate(4, LONG_S), list[str]()
 
-        async def come(name: str) -> None:
-            assert await gate.enter()
-            came.append(name)
-
-        tasks = [asyncio.create_task(come(name)) for name in "123456"]
+        tasks = [asyncio.create_task(come(gate, came, name)) for name in "123456"]
         await settled()
         monkeypatch.setattr(app.http.gate, "FRESH_S", -1.0)  # 5 and 6 have waited for long now
         gate.left(0.1)
         await settled()
         assert (came, gate.inside, gate.waiting) == (list("1234"), 3, 2)
-        await come("7")
+        await come(gate, came, "7")
         assert (gate.inside, gate.waiting) == (4, 2)
         gate.left(0.1)
         gate.left(0.1)

@@ -11,6 +11,8 @@ from app.schemas.answering import Answering
 if TYPE_CHECKING:
     from index.records import Job, JobMessage
 
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
 
 class _Order(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +40,7 @@ class TrainOrder(_Order):
 class JobsQuery(Answering):
     """The parameters of GET /jobs."""
 
-    state: Literal["queued", "running", "done", "failed", "cancelled"] | None = None
+    state: JobState | None = None
     limit: int = Field(100, ge=1, le=1000)
     before: str | None = Field(None, description="the id of the last job of the page before")
 
