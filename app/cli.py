@@ -56,7 +56,7 @@ def main() -> None:
     try:
         command_line()()
     except EcholensError as error:
-        from app.terminal import fail
+        from app.commands.terminal import fail
 
         raise SystemExit(fail(error).exit_code) from None
 

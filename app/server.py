@@ -13,30 +13,20 @@ from app.http.access import Access
 from app.http.admission import QUESTIONS, UPLOADS, Admission
 from app.http.cors import Cors
 from app.http.gate import Gate
-from app.http.gauges import watch_library
 from app.http.headers import SecurityHeaders
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
-from app.http.metrics import Metrics
 from app.http.openapi import PROBLEMS, TAGS, Described, operation_id
-from app.http.requests import Requests
-from app.routes import (
-    batch,
-    footage,
-    generate,
-    health,
-    jobs,
-    latents,
-    localize,
-    measure,
-    metrics,
-    page,
-    retrieve,
-    segments,
-)
+from app.http.request_log import Requests
+from app.routes import batch, generate, health, jobs, localize, metrics, page, retrieve, segments
 from app.routes import errors as error_codes
+from app.routes import latent_map as latents
+from app.routes import measurement as measure
+from app.routes import videos as footage
 from app.service import running
 from app.settings import Settings
+from app.telemetry.gauges import watch_library
+from app.telemetry.metrics import Metrics
 from model.errors import EcholensError
 
 log = logging.getLogger("echolens")

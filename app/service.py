@@ -13,22 +13,22 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
-from app.http.attention import attended
-from app.http.metrics import Metrics
+from app.http.cancellation import attended
 from app.jobs.jobs import Jobs
-from app.latent_map import LatentMaps
-from app.line.cores import use_threads
-from app.line.decoder import BLAME, Elsewhere
-from app.line.engine import BLAME as ENGINE_BLAME
-from app.line.engine import ENGINE, Served
-from app.line.line import Line
-from app.line.scratch import scratch
-from app.line.workers import Workers
-from app.measurement import Measure
-from app.session import Session
+from app.library.latent_map import LatentMaps
+from app.library.measurement import Measure
+from app.library.session import Session
+from app.processes.cores import use_threads
+from app.processes.decoder import BLAME, Elsewhere
+from app.processes.scratch import scratch
+from app.processes.workers import Workers
+from app.queries.engine import BLAME as ENGINE_BLAME
+from app.queries.engine import ENGINE, Served
+from app.queries.pipeline import Line
 from app.settings import Settings
-from model.device import choose_device
+from app.telemetry.metrics import Metrics
 from model.errors import EcholensError
+from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
 T = TypeVar("T")

@@ -9,13 +9,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.http import keys
-from app.http.logs import LogFormat
-from app.line.cores import spare_cores
-from app.line.decoder import MOST_BYTES
-from app.searching import Searching
+from app.library.index_settings import Searching
+from app.processes.cores import spare_cores
+from app.processes.decoder import MOST_BYTES
+from app.telemetry.logs import LogFormat
 from index.gallery_choice import GalleryChoice
-from model.device import DeviceName
-from model.media import Limits
+from model.media.medium import Limits
+from model.network.device import DeviceName
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_BATCH = 64  # a form with more files is refused before they are read

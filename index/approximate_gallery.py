@@ -18,8 +18,8 @@ from index.index_cache import IndexCache
 from index.prefilter import Prefilter
 from index.rounding import LARGEST_QUERY_NORM, Rounding
 from index.scores import score
-from model.distance import ScoreWeights
-from model.latents import Latents
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 
 CANDIDATES = 256  # proposed for an answer, at least
 CANDIDATES_PER_HIT = 16

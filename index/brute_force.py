@@ -10,7 +10,7 @@ from jaxtyping import Bool
 
 from index.gallery import Gallery, SearchResult
 from index.scores import score
-from model.latents import Latents
+from model.data.latents import Latents
 
 
 @final

@@ -12,7 +12,7 @@ from jaxtyping import Int
 
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
-from index.records import Failure, LatentTable, Modality, SegmentRow, Stats, Video
+from index.records import Failure, LatentTable, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
     STATS,
@@ -32,8 +32,9 @@ from index.rows import (
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
 from index.store import LARGEST_ID, Store
+from model.data.latents import Latents
 from model.errors import LibraryError, Mismatch, NotFound
-from model.latents import Latents
+from model.modality import Modality
 
 LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
 

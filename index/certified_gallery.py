@@ -17,8 +17,8 @@ from index.prefilter import BLOCK_ROWS
 from index.rounding import LARGEST_QUERY_NORM, Rounding
 from index.scores import Scores, score
 from index.sieve import Sieve
-from model.distance import ScoreWeights
-from model.latents import Latents
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 
 FEW = 64  # so many items are scored at once rather than filtered
 MOST_AT_ONCE = 1024

@@ -14,10 +14,11 @@ import numpy as np
 
 from index.library import CATALOGUE, Library
 from index.migrations import newest, schema_version
-from index.records import JobState, Modality, Video
+from index.records import JobState, Video
 from index.rows import FLOAT32, generation, meta
 from index.store import Store
 from model.errors import LibraryError
+from model.modality import Modality
 
 # States of jobs that need their upload, or may once more.
 HOLDING: tuple[JobState, ...] = ("queued", "running", "failed")

@@ -9,8 +9,8 @@ from jaxtyping import Int64
 
 from index.contraction import Contraction
 from index.prefilter import BLOCK_ROWS, Prefilter
-from model.distance import ScoreWeights
-from model.latents import Latents
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 
 COMPONENTS = 23  # of each block of p in the sieve
 LEAST_SHARED = 0.5  # of the items then and of those now; with fewer in common they are fitted anew

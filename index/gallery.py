@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from model.distance import ScoreWeights
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 from model.errors import EmptyLibrary, QueryError
-from model.latents import Latents
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ from index.hnsw_gallery import HnswGallery
 from index.index_cache import IndexCache
 from index.ivf_gallery import IvfGallery
 from index.milvus_gallery import MilvusGallery, MilvusPlace
-from model.distance import ScoreWeights
-from model.latents import Latents
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 
 GalleryChoice = Literal["auto", "certified", "hnsw", "ivf", "milvus"]
 CERTIFIED_UP_TO = 3_000_000  # items: beyond, the scan that a proof begins with takes a good part of a second

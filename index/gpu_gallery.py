@@ -11,9 +11,9 @@ from index.approximate_gallery import SCAN, ApproximateGallery, enough, only_all
 from index.faiss_index import MOST_ON_GPU, GpuIndex, flat, gpus, ivf
 from index.index_cache import IndexCache
 from index.ivf_gallery import lists_to_search
-from model.distance import ScoreWeights
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 from model.errors import LibraryError
-from model.latents import Latents
 
 
 @final

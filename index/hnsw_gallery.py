@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float32, Int64
 from index.approximate_gallery import SCAN, ApproximateGallery, count_of, only_allowed
 from index.faiss_index import hnsw, nearest
 from index.index_cache import IndexCache
-from model.distance import ScoreWeights
-from model.latents import Latents
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 
 WIDER = 2  # nodes kept in view for each candidate
 

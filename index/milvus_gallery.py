@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from index.approximate_gallery import SCAN, ApproximateGallery, enough, only_allowed
-from model.distance import ScoreWeights
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 from model.errors import LibraryError
-from model.latents import Latents
 
 T = TypeVar("T")
 ROWS_PER_INSERT = 2000  # of p: about 1.5 MB, where Milvus takes 64 MB at most

@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from index.contraction import Contraction
-from model.distance import ScoreWeights
-from model.latents import Latents
+from model.data.distance import ScoreWeights
+from model.data.latents import Latents
 
 COMPONENTS = 64
 SAMPLE_ROWS = 1024

@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from model.latents import Latents
+from model.data.latents import Latents
 
-Modality = Literal["audio", "visual"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from index.records import Job, JobMessage, LatentTable, Modality, SegmentRow, Video
+from index.records import Job, JobMessage, LatentTable, SegmentRow, Video
+from model.data.latents import Latents
 from model.errors import Mismatch, NotFound
-from model.latents import Latents
+from model.modality import Modality
 
 VIDEO = (
     "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at, "

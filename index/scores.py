@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from model.distance import ScoreWeights, distances
-from model.latents import Latents
+from model.data.distance import ScoreWeights, distances
+from model.data.latents import Latents
 
 BLOCK_NUMBERS = 1 << 18  # numbers scored at a time: 2 MiB in float64, about what a core's cache holds
 

@@ -59,7 +59,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("module", ["model.latents", "model.distance", "model.errors", "index"])
+@pytest.mark.parametrize("module", ["model.data.latents", "model.data.distance", "model.errors", "index"])
 def test_the_numpy_part_needs_no_torch(module: str) -> None:
     """Latents, their distance and everything in `index` import without torch or librosa."""
     names = [name for name in modules() if name == module or name.startswith(f"{module}.")]

@@ -12,12 +12,12 @@ import torch
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, film
 
-from app.footage import all_videos, corpus_of
-from app.line.decoding import decode_query
-from app.session import Session
-from model.features import Features
-from model.media import Limits
-from model.msvae import Modality
+from app.library.features import all_videos, corpus_of
+from app.library.session import Session
+from app.media.decoding import decode_query
+from model.data.features import Features
+from model.media.medium import Limits
+from model.modality import Modality
 
 
 def write_media(directory: Path) -> None:

@@ -8,13 +8,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from app.markdown import table
-from app.terminal import DeviceOption, out, progress
-from model.archive import load_archive
+from app.commands.markdown import table
+from app.commands.terminal import DeviceOption, out, progress
+from model.baselines.comparison import PROTOCOLS, Contest, Protocol, compare, comparison_json
+from model.baselines.published_protocol import BUGS, Bug
 from model.baselines.registry import systems_named
-from model.benchmark import PROTOCOLS, Contest, Protocol, compare, comparison_json
-from model.device import choose_device
-from model.published_protocol import BUGS, Bug
+from model.data.archive import load_archive
+from model.network.device import choose_device
 
 RETRIEVAL = ("AA", "AV", "VA", "VV")
 PLACES = (("plain", "A2V"), ("plain", "V2A"), ("rolled", "A2V"), ("rolled", "V2A"))

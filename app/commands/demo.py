@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.demonstration import CLIPS, FIRST_SEED, make_demonstration
-from app.ingest import Outcome
-from app.terminal import (
+from app.commands.terminal import (
     LIBRARY_DEFAULT,
     DeviceOption,
     JsonOption,
@@ -19,6 +17,8 @@ from app.terminal import (
     print_json,
     progress,
 )
+from app.library.demonstration import CLIPS, FIRST_SEED, make_demonstration
+from app.library.ingest import Outcome
 
 
 def demo(

@@ -9,10 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from app.album import show_album
-from app.commands.train import archive_model
-from app.footage import corpus_of
-from app.terminal import (
+from app.commands.figures_page import show_album
+from app.commands.terminal import (
     LIBRARY_DEFAULT,
     DeviceOption,
     JsonOption,
@@ -23,15 +21,17 @@ from app.terminal import (
     print_json,
     progress,
 )
-from model.archive import load_archive
+from app.commands.train import archive_model
+from app.library.features import corpus_of
 from model.baselines.blind import blind_rules
-from model.checkpoint import Checkpoint
-from model.corpus import Corpus
-from model.device import DeviceName, choose_device
+from model.data.archive import load_archive
+from model.data.corpus import Corpus
 from model.errors import Mismatch
-from model.evaluation import Interval, Report, evaluate
 from model.figures.subject import Subject
-from model.scorers import Correlation, LatentScorer, RandomScorer, Scorer, untrained
+from model.judging.evaluation import Interval, Report, evaluate
+from model.judging.scorers import Correlation, LatentScorer, RandomScorer, Scorer, untrained
+from model.network.checkpoint import Checkpoint
+from model.network.device import DeviceName, choose_device
 
 
 def evaluate_command(

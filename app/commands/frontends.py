@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
+from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
 from index.library import Library
 from model.errors import FrontEndError
 from model.frontends.registry import NAMES

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from app.generation import imagine
-from app.retrieval import Question
-from app.terminal import LIBRARY_DEFAULT, DeviceOption, LibraryOption, opened, out
+from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, LibraryOption, opened, out
+from app.queries.generation import imagine
+from app.queries.retrieval import Question
 from index.disk import writing
-from model.media import Limits
+from model.media.medium import Limits
 
 
 def generate_command(

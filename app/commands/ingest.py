@@ -9,9 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.ingest import Outcome, Source, find_files, ingest
-from app.labels import read_labels
-from app.terminal import (
+from app.commands.terminal import (
     LIBRARY_DEFAULT,
     MEDIUM,
     PARTLY,
@@ -24,8 +22,10 @@ from app.terminal import (
     print_json,
     progress,
 )
+from app.library.ingest import Outcome, Source, find_files, ingest
+from app.library.labels import read_labels
 from model.errors import QueryError
-from model.media import FOOTAGE
+from model.media.medium import FOOTAGE
 
 
 def ingest_command(

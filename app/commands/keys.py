@@ -9,9 +9,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
 from app.http import keys
 from app.http.keys import Key, KeyScope
-from app.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
 from index.library import KEYS
 
 app = typer.Typer(help="Say who may use the service of a library.", no_args_is_help=True)

@@ -9,9 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.check import check
-from app.reencoding import reencode
-from app.terminal import (
+from app.commands.terminal import (
     LIBRARY_DEFAULT,
     PARTLY,
     UNSOUND,
@@ -23,6 +21,8 @@ from app.terminal import (
     print_json,
     progress,
 )
+from app.library.check import check
+from app.library.reencoding import reencode
 from index import snapshot
 from index.check import is_sound
 from index.library import Library

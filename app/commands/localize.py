@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from app.line.decoding import Direction, Place
-from app.localization import localize
+from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from app.media.decoding import Direction, Place
+from app.queries.localization import localize
 from app.schemas.search import LocalizeAnswer
-from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
-from model.media import Limits
+from model.media.medium import Limits
 
 BAR = 40
 FIRM = 1.5  # times chance, under which an answer is called open

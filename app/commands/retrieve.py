@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from app.retrieval import Question, retrieve
+from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from app.queries.retrieval import Question, retrieve
 from app.schemas.search import RetrieveAnswer
-from app.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
-from model.media import Limits
+from model.media.medium import Limits
 
 
 def retrieve_command(

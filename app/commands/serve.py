@@ -14,11 +14,11 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 
-from app.http.logs import configure_logs
-from app.line.scratch import use_scratch
+from app.commands.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
+from app.processes.scratch import use_scratch
 from app.server import create_app
 from app.settings import Settings
-from app.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
+from app.telemetry.logs import configure_logs
 
 SWITCH_S = 0.0005  # threads hand over ten times as often as by default: many here wait for a moment's work
 GARBAGE = 10_000  # objects that come and stay before some are looked through: a question makes hundreds

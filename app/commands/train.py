@@ -10,9 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.footage import corpus_of
-from app.improvement import adopt, learn, report_of
-from app.terminal import (
+from app.commands.terminal import (
     LIBRARY_DEFAULT,
     DeviceOption,
     JsonOption,
@@ -24,11 +22,13 @@ from app.terminal import (
     print_json,
     progress,
 )
-from model.archive import load_archive
-from model.device import DeviceName, choose_device
-from model.recipe import Recipe, recipe_named
-from model.run import Epoch
-from model.training import Trained, train
+from app.library.adoption import adopt, learn, report_of
+from app.library.features import corpus_of
+from model.data.archive import load_archive
+from model.network.device import DeviceName, choose_device
+from model.training.plan import Trained, train
+from model.training.recipe import Recipe, recipe_named
+from model.training.run import Epoch
 
 FEW_HELD_OUT = 8
 

@@ -1,1 +1,1 @@
-"""What stands around every request and answer: who may ask, how much, and how it is told and counted."""
+"""Around every request and answer: who may ask, how much at once, and what an error looks like."""

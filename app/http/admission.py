@@ -10,8 +10,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.gate import Gate
-from app.http.metrics import Metrics
 from app.http.problems import problem
+from app.telemetry.metrics import Metrics
 from model.errors import SlowBody, TooLarge
 
 QUESTIONS = ("/retrieve", "/retrieve/batch", "/localize", "/generate")

@@ -15,9 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.http.exchange import current_request_id, note_problem
-from app.http.logs import event
 from app.schemas.problem import ProblemAnswer
+from app.telemetry.exchange import current_request_id, note_problem
+from app.telemetry.logs import event
 from index.disk import refused
 from model import errors
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fastapi import UploadFile
 
-from app.line.held import Held
+from app.media.upload import Held
 from index.disk import flush, writing
 from model.errors import LibraryError, QueryError
 

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.ingest import Outcome, Source, ingest
 from app.jobs.ingest_roots import IngestRoots, Listing
 from app.jobs.lane import Ended, Running
-from app.labels import read_labels
-from app.session import Session
+from app.library.ingest import Outcome, Source, ingest
+from app.library.labels import read_labels
+from app.library.session import Session
 from index.records import Job, JobMessage
-from model.corpus import Annotation
+from model.data.corpus import Annotation
 from model.errors import LibraryBusy, NotAllowed, QueryError, WorkerFailure
-from model.media import FOOTAGE
+from model.media.medium import FOOTAGE
 
 BUSY_RETRY_S = 2.0
 GIVE_WAY_S = 0.2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.ingest import find_files
+from app.library.ingest import find_files
 from model.errors import NotAllowed, QueryError
 
 

@@ -14,13 +14,13 @@ from typing import Any
 from app.jobs.ingest_job import IngestWork, directory_payload, upload_payload
 from app.jobs.lane import Lane
 from app.jobs.training_job import TrainingWork, training_payload
-from app.labels import read_labels
-from app.session import Session
+from app.library.labels import read_labels
+from app.library.session import Session
 from app.settings import Settings
 from index.check import HOLDING
 from index.library import Library
 from index.records import IdempotencyToken, Job
-from model.corpus import Annotation
+from model.data.corpus import Annotation
 from model.errors import NotFound, NotRetryable
 
 STALE_S = 5.0  # since something was written to a file that another process may be writing

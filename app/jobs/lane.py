@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from app.http.logs import event
+from app.telemetry.logs import event
 from index.job_queue import JobQueue
 from index.records import Job, JobMessage
 from model.errors import EcholensError, LibraryError

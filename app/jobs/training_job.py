@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from app.jobs.lane import Ended, Running
 from app.jobs.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
-from app.session import Session
+from app.library.session import Session
 from index.records import Job, JobMessage
 from model.errors import LibraryError, TrainingError
 

@@ -19,16 +19,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from app.footage import corpus_of
-from app.improvement import Adoption, adopt, learn, report_of
-from app.line.cores import use_threads
-from app.session import Session
+from app.library.adoption import Adoption, adopt, learn, report_of
+from app.library.features import corpus_of
+from app.library.session import Session
+from app.processes.cores import use_threads
 from index.disk import flush, refused, writing
-from model.corpus import Corpus
+from model.data.corpus import Corpus
 from model.errors import EcholensError, LibraryBusy, LibraryError, TrainingError
-from model.recipe import Recipe, recipe_named
-from model.run import Epoch
-from model.training import Trained, count_runs
+from model.training.plan import Trained, count_runs
+from model.training.recipe import Recipe, recipe_named
+from model.training.run import Epoch
 
 NICENESS = 10
 OOM_SCORE = 500  # of 1000: where memory ends, the kernel is to take this process, not the service

@@ -11,12 +11,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 
-from app.batch_retrieval import retrieve_batch
 from app.http.answers import written
 from app.http.problems import problem_of
 from app.http.uploads import query_file
-from app.retrieval import Answer, Question
-from app.routes.asked import MULTIPART, Asked
+from app.queries.batch_retrieval import retrieve_batch
+from app.queries.retrieval import Answer, Question
+from app.routes.query_form import MULTIPART, Asked
 from app.schemas.batch import BatchAnswer, BatchItem
 from app.schemas.search import RetrieveAnswer
 from app.service import Current

@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from app.http.openapi import binary
 from app.http.uploads import query_file
-from app.retrieval import Question
+from app.queries.retrieval import Question
 from app.schemas.generation import GenerateAnswer
 from app.service import Current
 from model.errors import NotAcceptable

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from app.http.uploads import query_file
-from app.line.decoding import Direction, Place
+from app.media.decoding import Direction, Place
 from app.schemas.search import LocalizeAnswer
 from app.service import Current
 

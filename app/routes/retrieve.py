@@ -13,8 +13,8 @@ from pydantic import Field
 
 from app.http.answers import written
 from app.http.uploads import query_file
-from app.retrieval import Answer
-from app.routes.asked import MULTIPART, Asked
+from app.queries.retrieval import Answer
+from app.routes.query_form import MULTIPART, Asked
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
 

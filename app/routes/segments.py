@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from app.http.etags import PREVIEW, tag, unchanged
 from app.http.openapi import UNCHANGED, binary
-from app.line.decoding import decode_preview
-from app.previews import Make, Previews
+from app.media.decoding import decode_preview
+from app.media.previews import Make, Previews
 from app.service import Current, Service
 from index.records import SegmentRow
 

@@ -12,7 +12,7 @@ from app.schemas.answering import Answering
 from app.schemas.search import QueryAnswer
 
 if TYPE_CHECKING:
-    from app.generation import Imagined
+    from app.queries.generation import Imagined
 
 
 class FeaturesAnswer(Answering):

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.schemas.answering import Answering
 
 if TYPE_CHECKING:
-    from app.latent_map import LatentMap
+    from app.library.latent_map import LatentMap
 
 
 class PointAnswer(Answering):

@@ -9,8 +9,8 @@ from pydantic import Field
 from app.schemas.answering import Answering
 
 if TYPE_CHECKING:
-    from app.measurement import Measurement
-    from model.evaluation import Interval, Report
+    from app.library.measurement import Measurement
+    from model.judging.evaluation import Interval, Report
 
 
 class IntervalAnswer(Answering):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from app.schemas.answering import Answering
 
 if TYPE_CHECKING:
-    from app.localization import Found
-    from app.retrieval import Answer, Hit
+    from app.queries.localization import Found
+    from app.queries.retrieval import Answer, Hit
 
 
 class Parts(Answering):

@@ -17,10 +17,10 @@ from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.supervision import check_labels, labelled_seconds, localization_figure, retrieval_figure
 from model.baselines.system import Fitted, System
 from model.baselines.towers import UnitTowers, batch_of
-from model.corpus import Corpus, Timeline
-from model.localizers import ScoreLocalizer
-from model.normalization import Normalization
-from model.scorers import EmbeddingScorer
+from model.data.corpus import Corpus, Timeline
+from model.judging.localizers import ScoreLocalizer
+from model.judging.scorers import EmbeddingScorer
+from model.network.normalization import Normalization
 
 WIDTHS = (128, 64)
 DROPOUT = 0.1

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
 from model.baselines.towers import UnitTowers, batch_of, correspondence, figure_on, paired_seconds
-from model.corpus import Corpus
-from model.normalization import Normalization
-from model.scorers import EmbeddingScorer
+from model.data.corpus import Corpus
+from model.judging.scorers import EmbeddingScorer
+from model.network.normalization import Normalization
 
 WIDTHS = (128,)
 DROPOUT = 0.2  # of the features

@@ -25,10 +25,10 @@ from model.baselines.supervision import (
 )
 from model.baselines.system import Fitted, System
 from model.baselines.towers import Towers, batch_of
-from model.corpus import Corpus
-from model.localizers import ScoreLocalizer
-from model.msvae import MODALITIES, Modality
-from model.normalization import Normalization
+from model.data.corpus import Corpus
+from model.judging.localizers import ScoreLocalizer
+from model.modality import MODALITIES, Modality
+from model.network.normalization import Normalization
 
 OUTPUTS, FACTORS = 256, 4  # each output is the sum of so many products of factors
 LENGTH = 16.0  # of the fused vector

@@ -28,12 +28,12 @@ from model.baselines.supervision import (
     targets_of,
 )
 from model.baselines.system import Fitted, System
-from model.corpus import UNLABELLED, Corpus
+from model.data.corpus import UNLABELLED, Corpus
 from model.errors import TrainingError
-from model.localization import window_distances
-from model.localizers import Localizer
-from model.msvae import MODALITIES, Modality
-from model.normalization import Normalization
+from model.judging.localizers import Localizer
+from model.judging.windows import window_distances
+from model.modality import MODALITIES, Modality
+from model.network.normalization import Normalization
 
 HIDDEN = 128
 DROPOUT = 0.3

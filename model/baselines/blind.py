@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float64, Int64
 
 from model.baselines.system import Fitted, System
-from model.corpus import Corpus, Timeline
-from model.evaluation import Interval, clips_of, measure
-from model.localizers import Localizer
-from model.msvae import Modality
-from model.scorers import RandomScorer
+from model.data.corpus import Corpus, Timeline
+from model.judging.evaluation import Interval, clips_of, measure
+from model.judging.localizers import Localizer
+from model.judging.scorers import RandomScorer
+from model.modality import Modality
 
 Preference = Callable[[int, int], Float64[np.ndarray, "windows"]]  # (windows, length) -> distances
 

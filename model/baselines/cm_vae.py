@@ -18,15 +18,16 @@ from torch import Tensor, nn
 from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
 from model.baselines.towers import batch_of, paired_seconds
-from model.checkpoint import Checkpoint
-from model.corpus import Corpus
-from model.distance import ScoreWeights
-from model.encoder import Encoder
-from model.msvae import MODALITIES, MSVAE, Architecture
-from model.normalization import Normalization
-from model.scorers import LatentScorer
-from model.terms import kl_divergence
-from model.validation import SHARES, encode_pairs, validate, validate_shares, weights_of
+from model.data.corpus import Corpus
+from model.data.distance import ScoreWeights
+from model.judging.scorers import LatentScorer
+from model.modality import MODALITIES
+from model.network.checkpoint import Checkpoint
+from model.network.encoder import Encoder
+from model.network.msvae import MSVAE, Architecture
+from model.network.normalization import Normalization
+from model.training.terms import kl_divergence
+from model.training.validation import SHARES, encode_pairs, validate, validate_shares, weights_of
 
 LATENT = 64
 HIDDEN = 256

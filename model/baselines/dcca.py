@@ -15,10 +15,10 @@ from torch import Tensor
 from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
 from model.baselines.towers import Towers, batch_of, figure_on, paired_seconds
-from model.corpus import Corpus
-from model.correlation import correlate
-from model.normalization import Normalization
-from model.scorers import Correlation, EmbeddingScorer
+from model.data.corpus import Corpus
+from model.judging.scorers import Correlation, EmbeddingScorer
+from model.network.correlation import correlate
+from model.network.normalization import Normalization
 
 WIDTHS = (512, 64)
 DROPOUT = 0.2

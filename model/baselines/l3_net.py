@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
 from model.baselines.towers import Towers, batch_of, correspondence, figure_on, paired_seconds
-from model.corpus import Corpus
-from model.msvae import MODALITIES, Modality
-from model.normalization import Normalization
-from model.scorers import EmbeddingScorer, Scorer
+from model.data.corpus import Corpus
+from model.judging.scorers import EmbeddingScorer, Scorer
+from model.modality import MODALITIES, Modality
+from model.network.normalization import Normalization
 
 WIDTHS = (512,)
 FUSED = 128

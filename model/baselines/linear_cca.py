@@ -9,8 +9,8 @@ import torch
 
 from model.baselines.system import Fitted, System
 from model.baselines.towers import paired_seconds
-from model.corpus import Corpus
-from model.scorers import Correlation
+from model.data.corpus import Corpus
+from model.judging.scorers import Correlation
 
 
 class LinearCca(System):

@@ -8,16 +8,16 @@ import torch
 
 from model.baselines.fitting import parameters_of
 from model.baselines.system import Fitted, System
-from model.checkpoint import Checkpoint
-from model.context import ContextLocalizer, fit_weights
-from model.corpus import Corpus
-from model.msvae import MSVAE
-from model.normalization import Normalization
-from model.objective import Objective
-from model.recipe import DEFAULT, Recipe
-from model.run import architecture_of
-from model.scorers import Correlation, LatentScorer
-from model.training import train
+from model.data.corpus import Corpus
+from model.judging.context import ContextLocalizer, fit_weights
+from model.judging.scorers import Correlation, LatentScorer
+from model.network.checkpoint import Checkpoint
+from model.network.msvae import MSVAE
+from model.network.normalization import Normalization
+from model.training.objective import Objective
+from model.training.plan import train
+from model.training.recipe import DEFAULT, Recipe
+from model.training.run import architecture_of
 
 ARCHIVE = ("archive", "archive")
 

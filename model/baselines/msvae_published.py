@@ -13,14 +13,15 @@ from jaxtyping import Int64
 
 from model.baselines.fitting import parameters_of
 from model.baselines.system import Fitted, System
-from model.checkpoint import Checkpoint
-from model.corpus import Corpus
+from model.data.corpus import Corpus
 from model.errors import TrainingError
-from model.msvae import MODALITIES, MSVAE, Architecture
-from model.normalization import Normalization
-from model.objective import direction_loss
-from model.recipe import PUBLISHED, Recipe
-from model.scorers import LatentScorer
+from model.judging.scorers import LatentScorer
+from model.modality import MODALITIES
+from model.network.checkpoint import Checkpoint
+from model.network.msvae import MSVAE, Architecture
+from model.network.normalization import Normalization
+from model.training.objective import direction_loss
+from model.training.recipe import PUBLISHED, Recipe
 
 
 class MsvaePublished(System):

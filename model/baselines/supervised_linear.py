@@ -25,10 +25,10 @@ from model.baselines.supervision import (
     targets_of,
 )
 from model.baselines.system import Fitted, System
-from model.corpus import Corpus
-from model.localizers import ScoreLocalizer
-from model.msvae import MODALITIES, Modality
-from model.normalization import Normalization
+from model.data.corpus import Corpus
+from model.judging.localizers import ScoreLocalizer
+from model.modality import MODALITIES, Modality
+from model.network.normalization import Normalization
 
 RIDGES = (0.01, 0.03, 0.1, 0.3)  # in units of the features' mean variance
 TEMPERATURES = (0.05, 0.1, 0.2)  # of the scores, which are near 0 and 1

@@ -12,12 +12,12 @@ from scipy.special import log_softmax, softmax
 
 from model.baselines.blind import PositionLocalizer
 from model.baselines.system import ScorerOf
-from model.corpus import UNLABELLED, Corpus, Timeline
+from model.data.corpus import UNLABELLED, Corpus, Timeline
 from model.errors import NothingLabelled, TrainingError
-from model.evaluation import eligible_seconds, measure
-from model.localizers import Localizer, ScoreLocalizer
-from model.msvae import MODALITIES, Modality
-from model.scorers import EmbeddingScorer, Scorer
+from model.judging.evaluation import eligible_seconds, measure
+from model.judging.localizers import Localizer, ScoreLocalizer
+from model.judging.scorers import EmbeddingScorer, Scorer
+from model.modality import MODALITIES, Modality
 
 Scores = dict[Modality, Float[np.ndarray, "_ _"]]  # a score per second and class, for each modality alone
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from model.corpus import Corpus
-from model.localizers import Localizer, ScoreLocalizer
-from model.scorers import Scorer
+from model.data.corpus import Corpus
+from model.judging.localizers import Localizer, ScoreLocalizer
+from model.judging.scorers import Scorer
 
 ScorerOf = Callable[[Corpus], Scorer]
 LocalizerOf = Callable[[Corpus], Localizer]

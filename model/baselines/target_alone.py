@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float64, Int64
 
 from model.baselines.system import Fitted, System
-from model.corpus import Corpus
-from model.evaluation import measure
-from model.localizers import Localizer
-from model.msvae import Modality
+from model.data.corpus import Corpus
+from model.judging.evaluation import measure
+from model.judging.localizers import Localizer
+from model.modality import Modality
 
 # (features of the clip's seconds, length of the window) -> a distance per circular window
 TargetRule = Callable[[Float64[np.ndarray, "t d"], int], Float64[np.ndarray, "t"]]

@@ -12,12 +12,12 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from model.baselines.system import ScorerOf
-from model.corpus import Corpus
+from model.data.corpus import Corpus
 from model.errors import TrainingError
-from model.msvae import MODALITIES, Modality
-from model.normalization import Normalization
-from model.scorers import EmbeddingScorer
-from model.validation import MOST_SECONDS, own_video_mrr
+from model.judging.scorers import EmbeddingScorer
+from model.modality import MODALITIES, Modality
+from model.network.normalization import Normalization
+from model.training.validation import MOST_SECONDS, own_video_mrr
 
 BATCH = 1024
 

@@ -85,7 +85,7 @@ def _held_out(axes: Axes, values: list[float], best: int, validation: dict[str, 
 
 
 def _words(term: str, published: bool) -> tuple[str, str]:
-    """Return the title and the unit of a term, as model/objective.py computes it."""
+    """Return the title and the unit of a term, as model/training/objective.py computes it."""
     nats = "nats" if published else "nats per latent unit"
     known = {
         "reconstruction": ("Reconstruction", "squared error (no unit)"),

@@ -15,13 +15,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator
 
-from model.corpus import Corpus
+from model.data.corpus import Corpus
 from model.errors import FigureError
-from model.evaluation import CROSSINGS, Clip, clips_of, window_overlaps
 from model.figures.canvas import COLOURS, sheet, short
 from model.figures.subject import Subject
-from model.localizers import ScoreLocalizer
-from model.scorers import LatentScorer, Scorer
+from model.judging.evaluation import CROSSINGS, Clip, clips_of, window_overlaps
+from model.judging.localizers import ScoreLocalizer
+from model.judging.scorers import LatentScorer, Scorer
 
 EXAMPLES = 6
 COLUMNS = 3

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from model.checkpoint import Checkpoint
-from model.corpus import UNLABELLED, Corpus
-from model.encoder import Encoder
+from model.data.corpus import UNLABELLED, Corpus
+from model.data.draws import draw_seconds
 from model.errors import FigureError, NothingLabelled
-from model.evaluation import eligible_seconds
-from model.validation import draw_seconds
+from model.judging.evaluation import eligible_seconds
+from model.network.checkpoint import Checkpoint
+from model.network.encoder import Encoder
 
 FEWEST_POINTS = 8  # under this there is no neighbourhood to map
 MOST_POINTS = 2000  # three maps of so many take a minute

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from model.features import Features
-from model.segments import Segment
+from model.data.features import Features
+from model.media.segments import Segment
 
 
 class FrontEnd(ABC):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from model.frontends.frontend import FrontEnd
 from model.frontends.inversion import Inversion
-from model.segments import SAMPLE_RATE_HZ
+from model.media.segments import SAMPLE_RATE_HZ
 
 MELS = 64
 SPECTRA = 32  # spectra a second

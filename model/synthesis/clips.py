@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from model.errors import QueryError
-from model.segments import SAMPLE_RATE_HZ
+from model.media.segments import SAMPLE_RATE_HZ
 from model.synthesis.ambience import draw_ambience, draw_disturbance
 from model.synthesis.animals import ANIMALS
 from model.synthesis.canvas import Canvas, hsv

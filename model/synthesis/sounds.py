@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.signal import butter, sosfilt
 
-from model.segments import SAMPLE_RATE_HZ
+from model.media.segments import SAMPLE_RATE_HZ
 from model.synthesis.canvas import Number
 from model.synthesis.cause import Track
 

@@ -1,0 +1,115 @@
+"""A library takes a new model only if it is better on held-out videos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from app.library.reencoding import swap_in
+from app.library.session import Session
+from index.disk import writing
+from model.data.corpus import Corpus
+from model.errors import LibraryError
+from model.network.encoder import Encoder
+from model.training.plan import Trained, train
+from model.training.recipe import Recipe
+from model.training.run import Epoch
+from model.training.validation import Validation, encode_pairs, mean_validation, validate
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Say whether a new model was taken, and why: held-out MRR of the own video, and chance, of both models.
+
+    `basis`: the serving model's figures are from the same held-out videos, or, where it was trained on some
+    of them, from its own training's held-out videos; None where no model served.
+    """
+
+    adopted: bool
+    new: Validation
+    serving: Validation | None
+    basis: Literal["same held-out videos", "its own held-out videos"] | None
+
+
+def learn(
+    session: Session,
+    corpus: Corpus,
+    recipe: Recipe,
+    seed: int,
+    state_path: Path | None = None,
+    each_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Trained:
+    """Train on a library's features; with `state_path` a run that was stopped goes on. Raises TrainingError."""
+    front_end = (session.front_end.name, session.front_end.identity)
+    return train(corpus, recipe, front_end, seed, session.device, None, state_path, each_epoch)
+
+
+def report_of(trained: Trained) -> dict[str, Any]:
+    """Return what a training run tells of itself."""
+    training = trained.checkpoint.training
+    told = {name: training[name] for name in ("videos", "pairs", "epochs", "validation", "posterior")}
+    return {"fingerprint": trained.checkpoint.fingerprint} | told
+
+
+def adopt(
+    session: Session, trained: Trained, step: Callable[[], None] = lambda: None, verdict_path: Path | None = None
+) -> Adoption:
+    """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
+
+    All latents are written anew beside the old ones and exchanged in one transaction. With `verdict_path` the
+    judgement is kept there: asked once more after it was cut off behind the exchange, this tells what was done.
+    Raises LibraryBusy, or LibraryError where it cannot be written; the checkpoint stays, for `echolens library
+    reencode`.
+    """
+    with session.library.writer():
+        kept = _kept_verdict(session, trained, verdict_path)
+        if kept is not None:
+            return kept
+        adoption = _judge(session, trained)
+        if adoption.adopted:
+            encoder = Encoder(trained.checkpoint, session.device)
+            place = session.library.checkpoints / encoder.fingerprint
+            with writing(place):
+                encoder.checkpoint.save(place)
+                if verdict_path is not None:
+                    verdict_path.write_text(json.dumps(asdict(adoption)))
+            swap_in(session, encoder, leave_out=True, step=step)
+    return adoption
+
+
+def _kept_verdict(session: Session, trained: Trained, path: Path | None) -> Adoption | None:
+    """Return the judgement by which this very model was swapped in, if it was."""
+    if path is None or session.library.catalogue.fingerprint != trained.checkpoint.fingerprint:
+        return None
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):  # there is none: it serves for another reason
+        return None
+    kept |= {name: None if kept[name] is None else Validation(**kept[name]) for name in ("new", "serving")}
+    return Adoption(**kept)
+
+
+def _judge(session: Session, trained: Trained) -> Adoption:
+    serving, basis = _serving(session, trained)
+    new = trained.validation
+    adopted = serving is None or new.mrr / new.chance > serving.mrr / serving.chance
+    return Adoption(adopted, new, serving, basis)
+
+
+def _serving(
+    session: Session, trained: Trained
+) -> tuple[Validation | None, Literal["same held-out videos", "its own held-out videos"] | None]:
+    """Return the serving model's figures; None where none serves, or its checkpoint cannot be used."""
+    try:
+        encoder = session.encoder
+    except LibraryError:
+        return None, None
+    checkpoint = encoder.checkpoint
+    seen = set(checkpoint.training.get("trained_on", ()))
+    if not seen.isdisjoint(v for part in trained.held_out for v in part.video_ids):
+        return Validation(**checkpoint.training["validation"]), "its own held-out videos"
+    found = [validate(encode_pairs(encoder, part), checkpoint.weights) for part in trained.held_out]
+    return mean_validation(found), "same held-out videos"

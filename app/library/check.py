@@ -1,0 +1,66 @@
+"""Is a library sound? The catalogue and the files, and beside them what the model and the front-end need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import BadZipFile
+
+import torch
+
+from app.library.session import Session
+from index.check import Finding, check_catalogue, check_media, check_orphans, named
+from index.library import Library
+from model.data.features import Features
+from model.errors import FrontEndError, Mismatch, UntrainedLibrary
+from model.frontends.registry import make_front_end
+
+
+def check(directory: Path, media: bool, step: Callable[[], None] = lambda: None) -> list[Finding]:
+    """Return what is wrong with a library, without changing it; `media` reads every original and hashes it.
+
+    Raises LibraryError where there is no library, or one of a newer release.
+    """
+    with Library.inspect(directory) as library:
+        findings = list(check_catalogue(library.directory))
+        if not any(finding.code in ("damaged", "old_schema") for finding in findings):
+            findings += [
+                *_check_model(library),
+                *_check_cache(library),
+                *check_media(library, media, step),
+                *check_orphans(library),
+            ]
+    return findings
+
+
+def _check_model(library: Library) -> Iterator[Finding]:
+    """Load the front-end and the checkpoint as serving does."""
+    name = library.catalogue.frontend
+    if name is None:
+        return
+    try:
+        _ = Session(library, make_front_end(name, library.frontends), torch.device("cpu")).encoder
+    except FrontEndError as error:
+        yield Finding("front_end", "fault", f"The front-end cannot be used: {error}.", (name,))
+    except Mismatch as error:
+        yield Finding(
+            "checkpoint", "fault", f"The model cannot be used: {error}.", (str(library.catalogue.fingerprint),)
+        )
+    except UntrainedLibrary as error:
+        yield Finding("untrained", "remark", f"Nothing can be searched: {error}.")
+
+
+def _check_cache(library: Library) -> Iterator[Finding]:
+    unreadable = []
+    for path in sorted(library.cache.glob("features/*/*.npz")):
+        try:
+            Features.load(path)
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
+            unreadable.append(str(path.relative_to(library.directory)))
+    if unreadable:
+        yield Finding(
+            "unreadable_features",
+            "remark",
+            f"Features cannot be read: {named(unreadable)}. They are made again from the originals when needed.",
+            tuple(unreadable),
+        )

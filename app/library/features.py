@@ -1,0 +1,84 @@
+"""The features of a library's footage: kept as they were computed at ingest, made again where they are gone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from zipfile import BadZipFile
+
+from app.library.session import Session
+from app.media.decoding import decode_footage
+from app.media.previews import Previews, checked_original
+from index.disk import writing
+from index.records import Video
+from model.data.corpus import Annotation, Corpus
+from model.data.features import Features
+from model.errors import EmptyLibrary, LibraryError, MediaError, NotFound
+from model.media.medium import FOOTAGE
+
+log = logging.getLogger("echolens")
+
+
+def features_of(session: Session, video: Video) -> Features:
+    """Return the features of a video of the library, from the cache or from its file.
+
+    Raises NotFound if both are gone, or the file has other content than the one that was ingested; LibraryError where
+    they cannot be kept.
+    """
+    cached = session.library.features_path(video.sha256, session.front_end.identity)
+    try:
+        return Features.load(cached)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):  # absent, or cut off by a power failure
+        original, previews = (
+            checked_original(session.library, video.video_id),
+            Previews(session.library, video.video_id),
+        )
+        made = session.footage_decoder.submit(decode_footage, original, FOOTAGE, previews.directory).result()
+        keep_features(made, cached)
+    return Features.load(cached)
+
+
+def keep_features(features: Features, path: Path) -> None:
+    """Write features to their place in the cache, whole or not at all. Raises LibraryError, as on a full disk."""
+    try:
+        with writing(path):
+            features.save(path)
+    except LibraryError:
+        for partial in path.parent.glob(f"{path.stem}.*.partial"):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def all_videos(session: Session) -> Iterator[Video]:
+    """Yield the library's videos in the order they were added."""
+    yield from session.library.catalogue.every_video()
+
+
+def annotation_of(video: Video) -> Annotation:
+    """Return a video's label and event."""
+    return Annotation(video.video_id, video.label, video.event_start_s, video.event_end_s)
+
+
+def all_features(session: Session, among: frozenset[str] | None = None) -> Iterator[tuple[Video, Features]]:
+    """Yield each video with its features; one whose features and file are both gone is left out, with a warning."""
+    for video in all_videos(session):
+        if among is not None and video.video_id not in among:
+            continue
+        try:
+            yield video, features_of(session, video)
+        except (NotFound, MediaError) as error:
+            log.warning("%s is left out: %s", video.file_name, error)
+
+
+def corpus_of(
+    session: Session, progress: Callable[[int], None] = lambda _: None, among: frozenset[str] | None = None
+) -> Corpus:
+    """Return all features of a library, or of the videos `among` these ids. Raises EmptyLibrary."""
+    videos: list[tuple[Annotation, Features]] = []
+    for video, features in all_features(session, among):
+        videos.append((annotation_of(video), features))
+        progress(len(videos))
+    if not videos:
+        raise EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")
+    return Corpus.assemble(videos)

@@ -1,0 +1,112 @@
+"""What is searched: for each modality the newest gallery that is built. A new one is built aside, readers go on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from index.gallery import Gallery
+from index.records import LatentTable
+from model.errors import EcholensError
+from model.modality import MODALITIES, Modality
+from model.network.encoder import Encoder
+
+PATIENCE_S = 0.25  # that readers wait to see the latest change
+SHARE = 0.25  # of the time that building takes at most, of each modality, while the library changes all the time
+CREDIT_S = 1.0  # of rest that may still be owed when a building begins: a single change is built at once
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """One modality's items, the gallery over them and the model that encoded them, of one catalogue version."""
+
+    table: LatentTable
+    gallery: Gallery
+    encoder: Encoder
+
+
+@dataclass(frozen=True, eq=False)
+class Building:
+    """A shelf that is being built of a catalogue version or a later one; readers wait for it until `wait_until_s`."""
+
+    version: int
+    wait_until_s: float
+    shelf: Future[Shelf]
+
+
+class Shelves:
+    """Lend shelves to any number of threads.
+
+    `build` makes a modality's, given the one before it, if any; `version` says what the catalogue is at.
+    """
+
+    def __init__(self, build: Callable[[Modality, Shelf | None], Shelf], version: Callable[[], int]) -> None:
+        self._build, self._version = build, version
+        self._lock = threading.Lock()
+        self._built: dict[Modality, Shelf] = {}
+        self._building: dict[Modality, Building] = {}
+        self._spent_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # on the last building
+        self._rested_at_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when no rest will be owed any more
+        self._closing = threading.Event()
+        self._builders = ThreadPoolExecutor(len(MODALITIES), "shelf")
+
+    def close(self) -> None:
+        """Wait for what is being built."""
+        self._closing.set()
+        self._builders.shutdown()
+
+    def get(self, modality: Modality) -> Shelf:
+        """Return a shelf of the catalogue as it is now, or an older one.
+
+        An older one where building takes over a quarter of a second, or had to rest after other changes.
+        Where there is none yet a reader waits however long it takes. Raises what `build` raises.
+        """
+        wanted = self._version()
+        while True:
+            with self._lock:
+                shelf = self._built.get(modality)
+                if shelf is not None and shelf.table.catalogue_version >= wanted:
+                    return shelf
+                building = self._building.get(modality)
+                if building is None or building.shelf.done():
+                    building = self._building[modality] = self._begin(modality, shelf)
+            try:
+                building.shelf.result(None if shelf is None else max(0.0, building.wait_until_s - time.monotonic()))
+            except TimeoutError:
+                assert shelf is not None, "without one there is no limit"
+                return shelf
+            except EcholensError:
+                if building.version >= wanted:
+                    raise
+
+    def _begin(self, modality: Modality, last: Shelf | None) -> Building:
+        """Have a shelf built, after a rest where the last ones took more than their share."""
+        now = time.monotonic()
+        rest_s = 0.0 if last is None else max(0.0, self._rested_at_s[modality] - CREDIT_S - now)
+        soon = rest_s == 0 and self._spent_s[modality] <= PATIENCE_S
+        return Building(
+            self._version(),
+            now + PATIENCE_S if soon else now,
+            self._builders.submit(self._rebuild, modality, last, rest_s),
+        )
+
+    def _rebuild(self, modality: Modality, last: Shelf | None, rest_s: float) -> Shelf:
+        if self._closing.wait(rest_s) and last is not None:
+            return last
+        started = time.monotonic()
+        try:
+            shelf = self._build(modality, last)
+        except BaseException:
+            with self._lock:
+                self._built.pop(modality, None)  # what was there is there no longer
+                self._building.pop(modality, None)  # the error would hold what was there until the next building
+            raise
+        with self._lock:
+            self._built[modality] = shelf
+            if last is not None:  # the first takes longer than those that follow it
+                spent_s = self._spent_s[modality] = time.monotonic() - started
+                self._rested_at_s[modality] = max(started, self._rested_at_s[modality]) + spent_s / SHARE
+        return shelf

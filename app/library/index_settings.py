@@ -1,0 +1,53 @@
+"""How a library is searched: by which index, how far, and where that index lies."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from index.gallery import Gallery
+from index.gallery_choice import GalleryChoice, gallery_for
+from index.index_cache import IndexCache
+from index.library import Library
+from index.milvus_gallery import MilvusPlace
+from index.records import LatentTable
+from model.data.distance import ScoreWeights
+from model.modality import Modality
+
+
+@dataclass(frozen=True)
+class Searching:
+    """Choose an index; `budget`: items that a certified search scores at most."""
+
+    choice: GalleryChoice = "auto"
+    budget: int | None = None
+    milvus_uri: str = ""
+    milvus_token: str = ""
+
+    def gallery(
+        self,
+        library: Library,
+        modality: Modality,
+        table: LatentTable,
+        weights: ScoreWeights,
+        before: Gallery | None = None,
+    ) -> Gallery:
+        """Build the gallery of a modality's items, or read its index from the library's cache.
+
+        `before`: one of the same model, of the library as it was; it makes building quicker.
+
+        Raises:
+            LibraryError: Milvus was chosen and cannot be used.
+        """
+        name = hashlib.sha256(str(library.directory).encode()).hexdigest()[:12]
+        return gallery_for(
+            table.ids,
+            table.latents,
+            weights,
+            self.choice,
+            budget=self.budget,
+            before=before,
+            cache=IndexCache(library.cache / "index" / f"{modality}.faiss"),
+            key=f"{modality} {table.fingerprint}",
+            milvus=MilvusPlace(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
+        )

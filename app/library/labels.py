@@ -1,0 +1,68 @@
+"""Labels from a CSV: file,label[,event_start_s,event_end_s], paths relative to the CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from pathlib import Path
+
+from model.data.corpus import Annotation
+from model.errors import QueryError
+
+COLUMNS = ("file", "label")
+LONGEST_LABEL = 200
+
+
+def read_labels(path: Path) -> dict[Path, Annotation]:
+    """Return annotations by absolute path; further columns are passed over, an empty label is none.
+
+    Raises:
+        QueryError: no such file, a column missing, or times that make no interval.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
+            if missing:
+                raise QueryError(f"{path} has no column {missing[0]}; {', '.join(COLUMNS)} are expected")
+            found: dict[Path, Annotation] = {}
+            for row in reader:
+                annotation = _annotation(f"{path.name}, line {reader.line_num}", row)
+                labelled = Path(os.path.abspath(path.parent / annotation.video_id))
+                if found.setdefault(labelled, annotation) != annotation:
+                    raise QueryError(
+                        f"{path.name}, line {reader.line_num}: {annotation.video_id} was labelled otherwise above; "
+                        "one line a file is expected"
+                    )
+            return found
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise QueryError(f"the labels {path} cannot be read ({error}); a CSV in UTF-8 is expected") from error
+
+
+def checked_annotation(
+    video_id: str, label: str | None, start_s: float | None, end_s: float | None, where: str
+) -> Annotation:
+    """Return an annotation. Raises QueryError if an event has no label, no length, or one end only."""
+    if any("\ud800" <= character <= "\udfff" for character in label or ""):
+        raise QueryError(f"{where}: the label holds half a character (a lone surrogate), whole ones are expected")
+    if label is not None and len(label) > LONGEST_LABEL:
+        raise QueryError(f"{where}: a label of {len(label)} characters given, at most {LONGEST_LABEL} expected")
+    if (start_s is None) != (end_s is None):
+        raise QueryError(f"{where}: an event needs both event_start_s and event_end_s, or neither")
+    if start_s is not None and end_s is not None:
+        if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s < end_s):
+            raise QueryError(f"{where}: the event [{start_s}, {end_s}) s given, 0 <= start < end expected")
+        if not label:
+            raise QueryError(f"{where}: an event was given without a label")
+    return Annotation(video_id, label or None, start_s, end_s)
+
+
+def _annotation(where: str, row: dict[str, str]) -> Annotation:
+    if not row["file"]:
+        raise QueryError(f"{where}: no file given; its path relative to the CSV is expected")
+    try:
+        start_s, end_s = (float(text) if (text := row.get(c)) else None for c in ("event_start_s", "event_end_s"))
+    except ValueError as error:
+        raise QueryError(f"{where}: {error}; times in seconds are expected") from error
+    return checked_annotation(row["file"], row["label"], start_s, end_s, where)

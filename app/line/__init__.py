@@ -1,1 +1,0 @@
-"""From an upload to an answer, many at once: processes that decode, one that encodes and searches."""

@@ -1,0 +1,1 @@
+"""From a file to features, and the previews of its seconds."""

@@ -1,0 +1,270 @@
+"""From a file to the features of its seconds: what worker processes do, and the command line by itself.
+
+A front-end's features are a small part of the sound and pictures that they are made of: those alone leave the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from app.media.previews import write_preview
+from app.media.timings import Timings
+from app.media.upload import Held, on_disk
+from model.data.features import Features
+from model.errors import (
+    NoPicture,
+    NoSoundTrack,
+    NotAMedium,
+    QueryError,
+    Silent,
+    TooLong,
+)
+from model.frontends.frontend import FrontEnd
+from model.media.medium import FOOTAGE, Limits, Medium, hash_file, open_medium
+from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
+from model.modality import Modality
+
+Direction = Literal["a2v", "v2a"]
+MODALITIES: dict[Direction, tuple[Modality, Modality]] = {
+    "a2v": ("audio", "visual"),
+    "v2a": ("visual", "audio"),
+}
+MOST_AVERAGED_S = 10
+MOST_TARGET_S = 60
+CHUNK_S = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """Hold one modality of a recording: a row of features for each second [start_s, start_s + 1) that has it."""
+
+    modality: Modality
+    start_s: Int64[np.ndarray, "n"]
+    rows: Float32[np.ndarray, "n *shape"]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Hold a query, where it is looked for in a clip also that clip, of `length_s`, and what each stage took."""
+
+    query: Track
+    target: Track | None
+    length_s: int
+    timings_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Ask where in `video`. The query is a stretch of the video itself, or a second file."""
+
+    video: Path | Held
+    direction: Direction
+    query_start_s: int | None = None
+    query_length_s: int | None = None
+    query: Path | Held | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Hold what a file is; `has_sound`, `has_picture`: tracks that it declares."""
+
+    sha256: str
+    size_bytes: int
+    media_type: str
+    declared_s: float | None
+    has_sound: bool
+    has_picture: bool
+
+
+def decode_query(
+    front_end: FrontEnd, file: Path | Held, limits: Limits, at_s: float | None, asked: Modality | None
+) -> Decoded:
+    """Return the features of second floor(at_s), else of the first ten, by the modality asked for or the only one.
+
+    Raises:
+        MediaError: the file cannot be used, is silent, or lacks what was asked for.
+        QueryError: `at_s` lies outside the file.
+    """
+    timings = Timings()
+    first = 0 if at_s is None else int(at_s)
+    stop = first + (MOST_AVERAGED_S if at_s is None else 1)
+    with on_disk(file) as path:
+        with timings.stage("decode"):
+            medium = open_medium(path, limits)
+            modality = modality_of(medium, asked)
+        length_s, (track,) = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
+    if length_s <= first:
+        raise QueryError(f"at_s={at_s} given, but {file.name} has no such second: give a time within it")
+    _check_present(track, file.name, first, length_s)
+    return Decoded(track, None, length_s, timings.stages_ms)
+
+
+def decode_place(front_end: FrontEnd, place: Place, limits: Limits) -> Decoded:
+    """Return the features of a clip's target modality, and the query's.
+
+    Raises:
+        MediaError: a file cannot be used. QueryError: the query does not lie in the clip or is longer.
+    """
+    timings = Timings()
+    query_modality, target_modality = MODALITIES[place.direction]
+    asked = _stretch(place)
+    wanted = {target_modality: range(MOST_TARGET_S)} | ({query_modality: asked} if asked is not None else {})
+    with on_disk(place.video) as video:
+        with timings.stage("decode"):
+            medium = open_medium(video, limits)
+            for modality in wanted:
+                modality_of(medium, modality)
+        length_s, (target, *own) = _tracks(front_end, medium, 0, MOST_TARGET_S + 1, wanted, timings)
+    if length_s > MOST_TARGET_S:
+        raise TooLong(f"{place.video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
+    _check_present(target, place.video.name, 0, length_s)
+    if asked is None:
+        return Decoded(_other(front_end, place, limits, length_s, timings), target, length_s, timings.stages_ms)
+    if asked.start < 0 or asked.stop <= asked.start or asked.stop > length_s:
+        raise QueryError(
+            f"the query [{asked.start}, {asked.stop}) s was given, a stretch of at least 1 s within "
+            f"[0, {length_s}) expected"
+        )
+    _check_present(own[0], place.video.name, asked.start, asked.stop)
+    return Decoded(own[0], target, length_s, timings.stages_ms)
+
+
+def decode_footage(front_end: FrontEnd, path: Path, limits: Limits, previews: Path) -> Features:
+    """Return the features of a whole recording; write the previews of its seconds. Four frames are held at a time.
+
+    Raises MediaError, and LibraryError where a preview cannot be written.
+    """
+    segments = open_medium(path, limits).segments()
+    parts = []
+    while chunk := list(islice(segments, CHUNK_S)):
+        for segment in chunk:
+            write_preview(previews, segment)
+        parts.append(front_end.features(chunk))
+    return Features(*(np.concatenate([getattr(p, n) for p in parts]) for n in Features.__dataclass_fields__))
+
+
+def decode_preview(_: FrontEnd, path: Path, start_s: int, previews: Path) -> None:
+    """Write the previews of one second anew. Raises MediaError, LibraryError."""
+    for segment in open_medium(path, FOOTAGE).segments(start_s, start_s + 1):
+        write_preview(previews, segment)
+
+
+def inspect(_: FrontEnd, path: Path, limits: Limits) -> Facts:
+    """Read a file's head and hash its bytes. Raises MediaError."""
+    medium = open_medium(path, limits)
+    try:
+        sha256, size_bytes = hash_file(path), path.stat().st_size
+    except OSError as error:
+        raise NotAMedium(f"{path.name} cannot be read ({error.strerror}): check the disk and the rights") from error
+    return Facts(sha256, size_bytes, medium.media_type, medium.duration_s, medium.has_sound, medium.has_picture)
+
+
+def canary(front_end: FrontEnd) -> dict[Modality, np.ndarray]:
+    """Return the features, one row each, of a tone and a grey picture."""
+    tone = np.sin(np.arange(SAMPLE_RATE_HZ, dtype=np.float32) * 0.2)
+    picture = np.full((32, 32, 3), 128, np.uint8)
+    return {"audio": front_end.audio(tone)[None], "visual": front_end.visual(picture)[None]}
+
+
+def modality_of(medium: Medium, asked: Modality | None) -> Modality:
+    """Return what a file is asked by: sound by its sound, a picture by its look, a video as told.
+
+    Raises:
+        QueryError: a video, and not told. NoSoundTrack, NoPicture: told what it has not.
+    """
+    if asked is None:
+        if medium.kind == "video":
+            raise QueryError("a video was given as query: set query_modality to audio or visual")
+        return "audio" if medium.kind == "sound" else "visual"
+    if asked == "audio" and not medium.has_sound:
+        raise NoSoundTrack(
+            f"{medium.path.name} has no sound track, but its sound was asked for: "
+            "send a file with sound, or ask by its picture (query_modality=visual)"
+        )
+    if asked == "visual" and not medium.has_picture:
+        raise NoPicture(
+            f"{medium.path.name} has no picture, but its look was asked for: "
+            "send a picture or a video, or ask by its sound (query_modality=audio)"
+        )
+    return asked
+
+
+def _tracks(
+    front_end: FrontEnd, medium: Medium, start_s: int, stop_s: int, wanted: dict[Modality, range], timings: Timings
+) -> tuple[int, list[Track]]:
+    """Return where a recording ends, or `stop_s`, and a track for each modality wanted, over the seconds wanted.
+
+    One frame is held at a time.
+    """
+    found: dict[Modality, list[tuple[int, np.ndarray]]] = {modality: [] for modality in wanted}
+    segments, end_s = medium.segments(start_s, stop_s), 0
+    while True:
+        with timings.stage("decode"):
+            segment = next(segments, None)
+        if segment is None:
+            break
+        end_s = segment.start_s + 1
+        with timings.stage("features"):
+            for modality, seconds in wanted.items():
+                if segment.start_s in seconds and (row := _row(front_end, segment, modality)) is not None:
+                    found[modality].append((segment.start_s, row))
+    shapes = {"audio": front_end.audio_shape, "visual": front_end.visual_shape}
+    return end_s, [
+        Track(
+            modality,
+            np.array([second for second, _ in rows], np.int64),
+            np.array([row for _, row in rows], np.float32).reshape(len(rows), *shapes[modality]),
+        )
+        for modality, rows in found.items()
+    ]
+
+
+def _row(front_end: FrontEnd, segment: Segment, modality: Modality) -> np.ndarray | None:
+    if modality == "audio":
+        return None if segment.sound is None else front_end.audio(segment.sound)
+    return None if segment.frame is None else front_end.visual(segment.frame)
+
+
+def _check_present(track: Track, name: str, start_s: int, end_s: int) -> None:
+    if len(track.start_s):
+        return
+    where = f"{name}, seconds {start_s} to {end_s},"
+    if track.modality == "audio":
+        raise Silent(
+            f"{where} is silent (under {SILENCE_DBFS:.0f} dBFS): send something that can be heard, or another second"
+        )
+    raise NoPicture(f"{where} has no picture: ask for another second")
+
+
+def _stretch(place: Place) -> range | None:
+    """Return the seconds of the clip that are the query; None where a second file is."""
+    start_s, length_s = place.query_start_s, place.query_length_s
+    if place.query is not None:
+        if start_s is not None or length_s is not None:
+            raise QueryError("give a query file, or query_start_s and query_length_s, not both")
+        return None
+    if start_s is None or length_s is None:
+        raise QueryError("give query_start_s and query_length_s, or a second file as query")
+    return range(start_s, start_s + length_s)
+
+
+def _other(front_end: FrontEnd, place: Place, limits: Limits, most_s: int, timings: Timings) -> Track:
+    """Return the track of the second file, which must fit into a clip of `most_s`."""
+    assert place.query is not None
+    modality, stop_s = MODALITIES[place.direction][0], MOST_TARGET_S + 1
+    with on_disk(place.query) as path:
+        with timings.stage("decode"):
+            medium = open_medium(path, limits)
+            modality_of(medium, modality)
+        end_s, (track,) = _tracks(front_end, medium, 0, stop_s, {modality: range(stop_s)}, timings)
+    _check_present(track, place.query.name, 0, end_s)
+    length_s = int(track.start_s[-1] - track.start_s[0]) + 1
+    if length_s > most_s:
+        raise QueryError(f"the query lasts {length_s} s, the clip {most_s} s: a query must fit into the clip")
+    return track

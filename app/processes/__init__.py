@@ -1,0 +1,1 @@
+"""Worker processes, batches of waiting work, cores and temporary files."""

@@ -1,0 +1,100 @@
+"""Where decoding is done: in the thread that asks, or in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import numpy as np
+
+from app.media.decoding import canary
+from app.processes.cores import use_threads
+from app.processes.workers import Blame, Workers
+from model.errors import DecoderDied, TookTooLong, TooMuchMemory
+from model.frontends.frontend import FrontEnd
+from model.frontends.registry import make_front_end
+from model.modality import Modality
+
+P = ParamSpec("P")
+T = TypeVar("T")
+MOST_BYTES = 2 * 1024**3  # of memory, for one process
+BLAME = Blame(
+    died=lambda: DecoderDied(
+        "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
+        "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
+    ),
+    slow=lambda limit_s: TookTooLong(
+        f"Decoding took longer than {limit_s:g} s and was ended. Send a shorter or smaller recording, or raise the "
+        "limit."
+    ),
+    swollen=lambda: TooMuchMemory(
+        "Decoding this file takes more memory than one file may have. Send it scaled down or cut into pieces."
+    ),
+)
+
+
+class Decoder(Protocol):
+    """Call a function of this module with the library's front-end, here or elsewhere."""
+
+    def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Return what the call will return."""
+        ...
+
+    def canary(self) -> Future[dict[Modality, np.ndarray]]:
+        """Return the features of a tone and a picture, before anything that waits."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Here:
+    """Decode in the thread that asks."""
+
+    front_end: FrontEnd
+
+    def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call at once."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(function(self.front_end, *args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def canary(self) -> Future[dict[Modality, np.ndarray]]:
+        """Make them at once."""
+        return self.submit(canary)
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """Decode in worker processes, each call for at most `limit_s`."""
+
+    workers: Workers
+    front_end: str
+    weights: Path
+    limit_s: float
+
+    def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue the call. The future raises the errors of `Workers.submit` as well."""
+        return self.workers.submit(_call, self.front_end, self.weights, function, args, kwargs, limit_s=self.limit_s)
+
+    def canary(self) -> Future[dict[Modality, np.ndarray]]:
+        """Make them in the next worker that is free."""
+        return self.workers.submit(
+            _call, self.front_end, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
+        )
+
+
+@cache
+def _front_end(name: str, weights: Path) -> FrontEnd:
+    """Make a process's front-end once."""
+    use_threads(1)
+    return make_front_end(name, weights)
+
+
+def _call(name: str, weights: Path, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return function(_front_end(name, weights), *args, **kwargs)

@@ -1,0 +1,1 @@
+"""The service over HTTP: throughput, latency, overload and long runs."""

@@ -1,0 +1,253 @@
+"""How many requests does the service answer, how fast, and what does it do when there are too many?
+
+    python -m benchmarks.http [--library DIR] [--clients 1 16 64] [--workloads sound picture localize] [--seconds 10]
+        [--rounds 3] [--overload] [--soak SECONDS] [--json OUT]
+
+Clients in a closed loop over the loopback, in a process of their own. Two floors are measured in the same rounds: a
+bare route that reads the same upload, started as the service is, and the pipeline in this process on one thread with
+as many queries to a batch as there are clients. Figures are medians over the rounds. `--overload` sends ten times the
+clients that saturate the service; `--soak` half of what it can do, while it takes in clips. Without --library, a
+demonstration library is made; the one that is given is copied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from app.library.demonstration import make_demonstration
+from app.library.session import Session
+from app.server import PATIENCE_S
+from benchmarks.http.load import Body, Load, Met, Retry, run_load
+from benchmarks.http.pipeline import Answer, Pipeline
+from benchmarks.http.query_media import Query, make_clips, make_pictures, make_sounds
+from benchmarks.http.soak import soak
+from benchmarks.service.live_service import Service, end_tidily
+
+FIRST_SEED = 5_000_000
+CPU = torch.device("cpu")
+LARGEST_BATCH = 64  # that the floor is given at once; the service's own largest may be smaller
+SATURATING = (1, 2, 4, 8, 16, 32, 64)
+NEAR_BEST = 0.95
+TOO_MANY = 10
+CROWD_S = PATIENCE_S + 2  # of a crowd before it is measured: by then some have waited in vain
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", type=Path)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument("--workloads", nargs="*", default=["sound", "picture", "localize"])
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--overload", action="store_true")
+    parser.add_argument("--soak", type=float, metavar="SECONDS")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    end_tidily()
+    with tempfile.TemporaryDirectory(prefix="echolens-http-") as directory:
+        report = run(Path(directory), arguments)
+    print(json.dumps(report, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+    sys.exit(not all(report["goals"].values()))
+
+
+def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Serve a library in an empty directory, measure what was asked for, and say which goals are met."""
+    library = directory / "library"
+    if arguments.library:
+        shutil.copytree(arguments.library, library)
+    seconds, rounds = arguments.seconds, arguments.rounds
+    report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "seconds": seconds, "rounds": rounds}
+    report["load_average_before"] = os.getloadavg()
+    with Session.open(library, CPU) as session:
+        if not arguments.library:
+            make_demonstration(session, 40, FIRST_SEED - 100)
+        report["library_seconds"] = len(session.library.catalogue.latents("visual").ids)
+        pipeline = Pipeline(session)
+        with serving(library) as service, serving(library, "benchmarks.http.bare_route") as bare:
+            made = workloads(pipeline, {*arguments.workloads, *(["sound"] if arguments.overload else [])})
+            asked = [made[name] for name in arguments.workloads]
+            report["points"] = points(service.port, bare.port, pipeline, asked, arguments.clients, seconds, rounds)
+            if arguments.overload:
+                report["overload"] = overload(service.port, made["sound"], seconds, rounds)
+    if arguments.soak:
+        with serving(library) as service:
+            report["soak"] = soak(service, sound_bodies(), arguments.soak, seconds)
+    return report | {"goals": goals(report)}
+
+
+@contextmanager
+def serving(library: Path, module: str = "app.cli") -> Iterator[Service]:
+    """Serve a library once the service answers."""
+    service = Service(library, module=module)
+    try:
+        with service.client():
+            pass
+        yield service
+    finally:
+        service.stop()
+
+
+# What is asked
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """Hold what is asked over HTTP, and what answers it in this process."""
+
+    name: str
+    path: str
+    queries: list[Query]
+    bodies: tuple[Body, ...]
+    answer: Answer
+
+
+def workloads(pipeline: Pipeline, names: set[str]) -> dict[str, Workload]:
+    """Make the queries of the workloads that are named. KeyError for an unknown one."""
+    makers = {
+        "sound": lambda: _workload("sound", make_sounds(200, FIRST_SEED), pipeline.find_pictures),
+        "picture": lambda: _workload("picture", make_pictures(40, FIRST_SEED), pipeline.find_sounds),
+        "localize": lambda: _workload("localize", make_clips(10, FIRST_SEED), pipeline.localize),
+    }
+    return {name: makers[name]() for name in sorted(names)}
+
+
+def _workload(name: str, queries: list[Query], answer: Answer) -> Workload:
+    if name == "localize":
+        field, fields = "video", {"direction": "a2v", "query_start_s": 3, "query_length_s": 2}
+    else:
+        field, fields = "file", {"target": "visual" if name == "sound" else "audio"}
+    path = "/localize" if name == "localize" else "/retrieve"
+    return Workload(name, path, queries, tuple(query.body(field, fields) for query in queries), answer)
+
+
+def sound_bodies() -> tuple[Body, ...]:
+    """Return the bodies of the sound workload."""
+    return tuple(query.body("file", {"target": "visual"}) for query in make_sounds(200, FIRST_SEED))
+
+
+# Points: workload x clients
+
+
+def points(
+    service: int,
+    bare: int,
+    pipeline: Pipeline,
+    asked: list[Workload],
+    clients: list[int],
+    seconds: float,
+    rounds: int,
+) -> list[dict[str, Any]]:
+    """Measure service and floors at every point, round after round, so that a noisy minute harms no point alone."""
+    every = [(workload, count) for workload in asked for count in clients]
+    met: dict[tuple[str, int], list[tuple[Met, Met, float]]] = {(w.name, c): [] for w, c in every}
+    for number in range(rounds):
+        for workload, count in every:
+            load = Load(service, workload.path, workload.bodies, count, seconds, seed=number)
+            batch = min(count, LARGEST_BATCH)
+            met[workload.name, count].append(
+                (
+                    run_load(load),
+                    run_load(replace(load, port=bare, path="/read")),
+                    pipeline.rate_hz(workload.answer, workload.queries, batch, seconds / 2),
+                )
+            )
+    return [{"workload": name, "clients": count} | point(seen) for (name, count), seen in met.items()]
+
+
+def point(seen: list[tuple[Met, Met, float]]) -> dict[str, Any]:
+    """Return the medians over the rounds of one point, and the ratio to the lower floor of the same round."""
+    ratios = [service.rate_hz / min(bare.rate_hz, pipeline) for service, bare, pipeline in seen]
+    return summary([service for service, _, _ in seen]) | {
+        "bare_rate_hz": _median([bare.rate_hz for _, bare, _ in seen]),
+        "bare_p99_ms": _median([bare.percentile_ms(99) for _, bare, _ in seen]),
+        "pipeline_rate_hz": _median([pipeline for _, _, pipeline in seen]),
+        "ratio_to_lower_floor": _median(ratios),
+        "ratios": ratios,
+    }
+
+
+def summary(met: list[Met]) -> dict[str, Any]:
+    """Return medians of rate and percentiles over rounds, and sums of what was counted."""
+    return {
+        "rate_hz": _median([one.rate_hz for one in met]),
+        "p50_ms": _median([one.percentile_ms(50) for one in met]),
+        "p99_ms": _median([one.percentile_ms(99) for one in met]),
+        "statuses": dict(sum((one.statuses for one in met), Counter())),
+        "codes": dict(sum((one.codes for one in met), Counter())),
+        "broken_refusals": dict(sum((one.refusals for one in met), Counter())),
+        "errors": dict(sum((one.errors for one in met), Counter())),
+    }
+
+
+def _median(values: list[Any]) -> float | None:
+    there = [value for value in values if value is not None]
+    return float(np.median(there)) if there else None
+
+
+# Too many clients
+
+
+def overload(port: int, sound: Workload, seconds: float, rounds: int) -> dict[str, Any]:
+    """Find how many clients saturate the service, and send ten times as many, of two kinds."""
+
+    def measure(clients: int, retry: Retry = "never", warm_up_s: float = 1.0) -> dict[str, Any]:
+        met = []
+        for number in range(rounds):
+            load = Load(port, sound.path, sound.bodies, clients, seconds, warm_up_s, retry, seed=number)
+            met.append(run_load(load))
+        return summary(met)
+
+    sweep = {clients: measure(clients) for clients in SATURATING}
+    best = max(seen["rate_hz"] for seen in sweep.values())
+    enough = min(clients for clients, seen in sweep.items() if seen["rate_hz"] >= NEAR_BEST * best)
+    kinds: dict[str, Retry] = {"honour_retry_after": "honour", "again_after_100_ms": "again"}
+    too_many = {name: measure(TOO_MANY * enough, retry, CROWD_S) for name, retry in kinds.items()}
+    for seen in too_many.values():
+        at_saturation = sweep[enough]["p99_ms"]
+        seen["p99_ratio"] = seen["p99_ms"] / at_saturation if seen["p99_ms"] and at_saturation else None
+    return {
+        "sweep": [{"clients": clients} | seen for clients, seen in sweep.items()],
+        "saturating_clients": enough,
+        "overloading_clients": TOO_MANY * enough,
+    } | too_many
+
+
+def goals(report: dict[str, Any]) -> dict[str, bool]:
+    """Say which goals are met of those that were measured."""
+    met = {}
+    for seen in report["points"]:
+        name = f"{seen['workload']} at {seen['clients']}"
+        met[f"{name}: no error"] = not seen["errors"] and max(seen["statuses"], default=0) < 500
+        if (seen["workload"], seen["clients"]) == ("sound", 16):
+            met[f"{name}: >= 60 % of the lower floor"] = seen["ratio_to_lower_floor"] >= 0.6
+    for kind in ("honour_retry_after", "again_after_100_ms"):
+        if seen := report.get("overload", {}).get(kind):
+            met[f"{kind}: p99 <= 3 x that at saturation"] = (seen["p99_ratio"] or 99.0) <= 3.0
+            met[f"{kind}: 200 or 429 with Retry-After and code busy"] = (
+                set(seen["statuses"]) <= {200, 429} and not seen["broken_refusals"] and not seen["errors"]
+            )
+    if "soak" in report:
+        met["soak: memory growth under 5 %"] = report["soak"]["memory_growth"] < 1.05
+        met["soak: no error"] = not report["soak"]["problems"]
+    return met
+
+
+if __name__ == "__main__":
+    main()

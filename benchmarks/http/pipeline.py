@@ -1,0 +1,66 @@
+"""A floor for the service: its pipeline without HTTP, on one thread, queries in batches."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.library.session import Session
+from app.media.decoding import Place, decode_place, decode_query
+from app.media.timings import Timings
+from app.processes.cores import use_threads
+from app.queries.encoding import Encoding, encode_many
+from app.queries.localization import encodings, locate
+from benchmarks.http.query_media import Query
+from model.data.latents import Latents
+from model.media.medium import Limits
+from model.modality import Modality
+
+HITS = 10  # what /retrieve gives unless told otherwise
+Answer = Callable[[list[Path]], object]
+
+
+class Pipeline:
+    """Answer queries as the service does, in this process and on one thread."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        use_threads(1)
+
+    def rate_hz(self, answer: Answer, queries: list[Query], batch: int, seconds: float) -> float:
+        """Return answers per second over at least `seconds`; the files are written beforehand."""
+        with tempfile.TemporaryDirectory() as directory:
+            files = [Path(directory) / query.name for query in queries]
+            for file, query in zip(files, queries, strict=True):
+                file.write_bytes(query.content)
+            answer(files[:1])  # warm
+            started, done = time.perf_counter(), 0
+            while (spent_s := time.perf_counter() - started) < seconds:
+                answer([files[(done + i) % len(files)] for i in range(batch)])
+                done += batch
+        return done / spent_s
+
+    def find_pictures(self, sounds: list[Path]) -> None:
+        """Search the pictures by sounds."""
+        self._retrieve(sounds, "audio", "visual")
+
+    def find_sounds(self, pictures: list[Path]) -> None:
+        """Search the sounds by pictures."""
+        self._retrieve(pictures, "visual", "audio")
+
+    def localize(self, clips: list[Path]) -> None:
+        """Find where in each clip one sees what is heard in its seconds 3 and 4."""
+        front_end, encoder = self._session.front_end, self._session.encoder
+        places = [Place(clip, "a2v", 3, 2) for clip in clips]
+        decoded = [decode_place(front_end, place, Limits()) for place in places]
+        latents = encode_many([encoding for one in decoded for encoding in encodings(encoder, one)])
+        for place, one, query, target in zip(places, decoded, latents[::2], latents[1::2], strict=True):
+            locate(encoder, place.video.name, one, query, target, Timings())
+
+    def _retrieve(self, files: list[Path], modality: Modality, target: Modality) -> None:
+        front_end, shelf = self._session.front_end, self._session.shelf(target)
+        tracks = [decode_query(front_end, file, Limits(), None, modality).query for file in files]
+        latents = encode_many([Encoding(shelf.encoder, modality, track.rows, averaged=True) for track in tracks])
+        shelf.gallery.search_batch(Latents.concatenate(latents), HITS)

@@ -1,0 +1,95 @@
+"""Latency of POST /retrieve with a sound of one second, stage by stage, beside the pipeline without HTTP.
+
+    python -m benchmarks.http.retrieve --library DIR [--requests 200] [--json OUT]
+
+Starts the service on a free port of the loopback, sends one request after the other, and stops it. To
+measure on two cores: taskset -c 0,1 python -m benchmarks.http.retrieve ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from app.library.session import Session
+from app.queries.retrieval import Question, retrieve
+from benchmarks.service.live_service import Service
+from model.media.encoding import encode_wav
+from model.media.medium import Limits
+
+WARM_UP = 10
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", type=Path, required=True)
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(0)
+    tones = [
+        encode_wav((0.3 * np.sin(np.arange(16_000) * f) + 0.01 * rng.standard_normal(16_000)).astype(np.float32))
+        for f in rng.uniform(0.05, 1.0, arguments.requests)
+    ]
+    report = {
+        "cores": len(os.sched_getaffinity(0)),
+        "requests": arguments.requests,
+        "http": over_http(arguments.library, tones),
+        "in_process": in_process(arguments.library, tones),
+    }
+    report["ratio_p50"] = report["http"]["p50_ms"] / report["in_process"]["p50_ms"]
+    print(json.dumps(report, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+
+
+def over_http(library: Path, sounds: list[bytes]) -> dict[str, Any]:
+    """Return percentiles of whole requests, as a client sees them, and medians of the stages in the answers."""
+    service = Service(library)
+    try:
+        with service.client() as client:
+            spent_ms, stages = [], []
+            for number, sound in enumerate(sounds[:WARM_UP] + sounds):
+                started = time.perf_counter()
+                answer = client.send("/retrieve", {"target": "visual"}, ("q.wav", sound))
+                if number >= WARM_UP:
+                    spent_ms.append(1000 * (time.perf_counter() - started))
+                    stages.append(answer["timings_ms"])
+        medians = {name: float(np.median([s[name] for s in stages])) for name in stages[0]}
+        return _percentiles(spent_ms) | {"stages_p50_ms": medians}
+    finally:
+        service.stop()
+
+
+def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:
+    """Return percentiles of the same work without HTTP: the floor."""
+    torch.set_num_threads(1)
+    cpu = torch.device("cpu")
+    with tempfile.TemporaryDirectory() as directory, Session.open(library, cpu, create=False) as session:
+        spent_ms = []
+        for number, sound in enumerate(sounds[:WARM_UP] + sounds):
+            path = Path(directory) / "query.wav"
+            path.write_bytes(sound)
+            started = time.perf_counter()
+            retrieve(session, Question(target="visual", file=path), Limits())
+            if number >= WARM_UP:
+                spent_ms.append(1000 * (time.perf_counter() - started))
+        return _percentiles(spent_ms)
+
+
+def _percentiles(spent_ms: list[float]) -> dict[str, Any]:
+    p50, p99 = np.percentile(spent_ms, (50, 99))
+    return {"p50_ms": float(p50), "p99_ms": float(p99)}
+
+
+if __name__ == "__main__":
+    main()

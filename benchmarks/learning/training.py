@@ -1,0 +1,77 @@
+"""Training by the default recipe against steps of one video each, in segments per second.
+
+    python -m benchmarks.learning.training [--archive PATH] [--epochs 6] [--threads 1] [--json OUT]
+
+Both train the same network from the same start on the `train` split of an archive, or on random features of the size of
+AVE's, epoch by epoch in turn; nothing but the steps differs. The clock runs over whole epochs, without held-out videos
+and without the warm start. Medians over epochs. A segment is a second with sound and picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.learning.random_features import random_corpus
+from model.data.archive import load_archive
+from model.data.corpus import Corpus
+from model.network.device import choose_device
+from model.training.recipe import DEFAULT
+from model.training.run import Run
+
+AVE_TRAIN_VIDEOS = 3339
+FRONT_END = ("archive", "benchmark")
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--archive", type=Path)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    corpus = load_archive(arguments.archive).corpus("train") if arguments.archive else random_corpus(AVE_TRAIN_VIDEOS)
+    report = compare(corpus, arguments.epochs, choose_device(arguments.device))
+    print(json.dumps(report, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+
+
+def compare(corpus: Corpus, epochs: int, device: torch.device) -> dict[str, Any]:
+    """Train both, one epoch each in turn; return medians and their ratio."""
+    recipes = {"default": DEFAULT, "one_video_steps": replace(DEFAULT, one_video_steps=True)}
+    runs = {name: Run(corpus, None, recipe, FRONT_END, 0, device) for name, recipe in recipes.items()}
+    spent_s: dict[str, list[float]] = {name: [] for name in runs}
+    for epoch in range(epochs):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run.train(epoch + 1, None)
+            spent_s[name].append(time.perf_counter() - started)
+    segments = int(corpus.paired.sum())
+    speed = {name: segments / float(np.median(seconds)) for name, seconds in spent_s.items()}
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "segments": segments,
+        "epochs": epochs,
+        "batch": DEFAULT.batch,
+        "segments_per_s": speed,
+        "spread_s": {name: [min(seconds), max(seconds)] for name, seconds in spent_s.items()},
+        "ratio": speed["default"] / speed["one_video_steps"],
+    }
+
+
+if __name__ == "__main__":
+    main()

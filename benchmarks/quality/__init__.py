@@ -1,0 +1,1 @@
+"""How good the answers are: studies on feature archives and on real clips."""

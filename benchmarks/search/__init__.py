@@ -1,0 +1,1 @@
+"""The index: speed beside exhaustive search and FAISS, and no false certificate."""

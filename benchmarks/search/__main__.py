@@ -1,0 +1,254 @@
+"""Search by the certified cascade, by exhaustive scoring, by flat FAISS on p and by HNSW, each in its own process.
+
+    python -m benchmarks.search --items 1000000 [--queries 100] [--threads 1] [--seed 0] --json OUT
+
+The latents are benchmarks/search/trained_like.py's; k = 10; single queries, and batches of 64. `exhaustive` scores
+at its best, by blocked matrix products, and scores its 64 best candidates again by direct differences: the
+answer that recall is measured against, and `identical` too, which holds certified answers against it by ids and
+distances; the first ten are held against index/brute_force.py's formula besides. `faiss_flat` ranks by p
+alone: the floor, of another order than the score's. `hnsw` is
+index/hnsw_gallery.py. Where FAISS has a GPU, index/gpu_gallery.py takes part, as `flat_gpu`
+and `ivf_gpu`. Times exclude building; `rss_gib` is the most that the certified process held, building included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import faiss
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from benchmarks.search.trained_like import WEIGHTS, trained_like
+from index.certified_gallery import CertifiedGallery, nearest_rows
+from index.faiss_index import gpus
+from index.gallery import Gallery
+from index.gpu_gallery import GpuGallery
+from index.hnsw_gallery import HnswGallery
+from index.prefilter import Prefilter
+from index.scores import Scores, score
+from model.data.latents import Latents
+
+METHODS = ("certified", "exhaustive", "faiss_flat", "hnsw")
+ON_GPU = ("flat_gpu", "ivf_gpu")
+K, BATCH, BATCHES, WARM_UP = 10, 64, 7, 3
+CANDIDATES = 64  # that exhaustive scoring scores again
+ORACLE_QUERIES = 10
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, required=True)
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--method", choices=METHODS + ON_GPU, help="run one method in this process")
+    parser.add_argument("--answers", type=Path, help="where that method's answers go")
+    arguments = parser.parse_args()
+    if arguments.method:
+        print(json.dumps(measure(arguments)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report = compare(arguments, Path(folder))
+    print(json.dumps(report, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+
+
+def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run every method in a process of its own, and hold their answers against the exhaustive ones."""
+    methods = METHODS + (ON_GPU if gpus() > 0 else ())
+    facts, ids, distances = {}, {}, {}
+    threads = {name: str(arguments.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    for method in methods:
+        given = {"items": arguments.items, "queries": arguments.queries, "seed": arguments.seed, "method": method}
+        options = [f"--{name}={value}" for name, value in given.items()]
+        command = [sys.executable, "-m", "benchmarks.search", *options, f"--answers={folder / method}.npz"]
+        done = subprocess.run(command, env=os.environ | threads, stdout=subprocess.PIPE, check=True, text=True)
+        facts[method] = json.loads(done.stdout)
+        with np.load(folder / f"{method}.npz") as answers:
+            ids[method], distances[method] = answers["ids"], answers["distances"]
+    true = ids["exhaustive"]
+    recall = {m: float(np.mean([np.isin(t, f).mean() for t, f in zip(true, ids[m], strict=True)])) for m in methods}
+    proven = facts["certified"]
+    report: dict[str, Any] = {
+        "items": arguments.items,
+        "queries": arguments.queries,
+        "threads": arguments.threads,
+        "cores": len(os.sched_getaffinity(0)),
+        "k": K,
+        "seed": arguments.seed,
+    }
+    for kind in ("single", "batch64"):
+        report[kind] = {method: facts[method][kind] | {"recall": recall[method]} for method in methods}
+    same = np.array_equal(ids["certified"], ids["exhaustive"])
+    return report | {
+        "certified_share": proven["certified_share"],
+        "identical": bool(same and np.array_equal(distances["certified"], distances["exhaustive"])),
+        "identical_to_oracle": proven["identical_to_oracle"],
+        "examined_share": proven["examined_share"],
+        "rss_gib": proven["rss_gib"],
+        "build_s": {method: facts[method]["build_s"] for method in methods},
+    }
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Build one method's index, ask it one query after the other, then in batches; keep its answers."""
+    items = trained_like(arguments.items, arguments.seed)
+    # One second of each video: the seconds of one video ask nearly the same.
+    queries = trained_like(10 * max(BATCH, arguments.queries), arguments.seed + 1, query=True)[::10]
+    started = time.perf_counter()
+    ask = BUILD[arguments.method](items)
+    build_s = time.perf_counter() - started
+    single_ms, singles = _timed(lambda row: ask(queries[[row]]), arguments.queries)
+    batch_ms, _ = _timed(lambda _: ask(queries[:BATCH]), BATCHES)
+    answers = [answer for (answer,) in singles]
+    np.savez(
+        arguments.answers, ids=np.stack([a.ids for a in answers]), distances=np.stack([a.distance for a in answers])
+    )
+    return {
+        "single": _percentiles(single_ms),
+        "batch64": _percentiles(batch_ms),
+        "build_s": build_s,
+        "rss_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "certified_share": float(np.mean([a.certified for a in answers])),
+        "examined_share": float(np.mean([a.examined for a in answers])) / len(items),
+        "identical_to_oracle": all(
+            np.array_equal(oracle.ids, answer.ids) and np.array_equal(oracle.distance, answer.distance)
+            for oracle, answer in zip(_oracle(items, queries[:ORACLE_QUERIES]), answers, strict=False)
+        ),
+    }
+
+
+class Answer(NamedTuple):
+    """The K nearest items, and what their search says of itself."""
+
+    ids: Int64[np.ndarray, "k"]
+    distance: Float64[np.ndarray, "k"]
+    certified: bool = False
+    examined: int = 0
+
+
+Ask = Callable[[Latents], list[Answer]]
+
+
+def certified(items: Latents) -> Ask:
+    """Build the cascade."""
+    return _gallery(CertifiedGallery.build(np.arange(len(items)), items, WEIGHTS))
+
+
+def hnsw(items: Latents) -> Ask:
+    """Build the graph, with as many threads as there are cores: its building is not what is timed."""
+    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
+    gallery = HnswGallery.build(np.arange(len(items)), items, WEIGHTS)
+    return _gallery(gallery)
+
+
+def flat_gpu(items: Latents) -> Ask:
+    """Copy all of p to the GPU."""
+    return _gallery(GpuGallery(np.arange(len(items)), items, WEIGHTS))
+
+
+def ivf_gpu(items: Latents) -> Ask:
+    """Divide p into lists, by as many threads as there are cores, and copy them to the GPU."""
+    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
+    return _gallery(GpuGallery(np.arange(len(items)), items, WEIGHTS, divided=True))
+
+
+def _gallery(gallery: Gallery) -> Ask:
+    def ask(queries: Latents) -> list[Answer]:
+        return [Answer(r.ids, r.distance, r.certified, r.examined) for r in gallery.search_batch(queries, K)]
+
+    return ask
+
+
+def exhaustive(items: Latents) -> Ask:
+    """Score all items by blocked matrix products in float32, and the best of them again by direct differences."""
+    ids, parts = np.arange(len(items)), _parts(items)
+    squares = [np.einsum("nd,nd->n", part, part) for part in parts]
+
+    def ask(queries: Latents) -> list[Answer]:
+        total = np.zeros((len(queries), len(items)), np.float32)
+        step = max(1, (1 << 19) // len(queries))
+        for start in range(0, len(items), step):
+            here = slice(start, start + step)
+            for weight, part, square, of in zip(astuple(WEIGHTS), parts, squares, _parts(queries), strict=True):
+                squared = (-2 * of) @ part[here].T
+                squared += square[here]
+                squared += np.einsum("qd,qd->q", of, of)[:, None]
+                np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+                total[:, here] += np.multiply(squared, np.float32(weight), out=squared)
+        best = [
+            score(queries[[row]], ids, items, WEIGHTS, nearest_rows(total[row], CANDIDATES)).nearest(K)
+            for row in range(len(queries))
+        ]
+        return [Answer(b.ids, b.distance, examined=len(items)) for b in best]
+
+    return ask
+
+
+def faiss_flat(items: Latents) -> Ask:
+    """Rank by p alone."""
+    prefilter = Prefilter.fit(items, WEIGHTS)
+    index = faiss.IndexFlatL2(sum(prefilter.widths))
+    for start in range(0, len(items), 10_000):
+        index.add(prefilter.project(items[start : start + 10_000]).astype(np.float32))
+
+    def ask(queries: Latents) -> list[Answer]:
+        squared, rows = index.search(prefilter.project(queries).astype(np.float32), K)
+        return [Answer(*pair) for pair in zip(rows, np.sqrt(squared).astype(np.float64), strict=True)]
+
+    return ask
+
+
+BUILD: dict[str, Callable[[Latents], Ask]] = {
+    "certified": certified,
+    "exhaustive": exhaustive,
+    "faiss_flat": faiss_flat,
+    "hnsw": hnsw,
+    "flat_gpu": flat_gpu,
+    "ivf_gpu": ivf_gpu,
+}
+
+
+def _parts(latents: Latents) -> list[Float32[np.ndarray, "n _"]]:
+    return [np.concatenate([latents.mu, latents.sigma], axis=1), latents.generated]
+
+
+def _oracle(items: Latents, queries: Latents) -> list[Scores]:
+    ids = np.arange(len(items))
+    return [score(queries[[row]], ids, items, WEIGHTS).nearest(K) for row in range(len(queries))]
+
+
+def _timed(work: Callable[[int], list[Answer]], times: int) -> tuple[list[float], list[list[Answer]]]:
+    """Return milliseconds and answers of each turn, after some that warm up."""
+    for turn in range(WARM_UP):
+        work(turn)
+    spent_ms, answers = [], []
+    for turn in range(times):
+        started = time.perf_counter()
+        answers.append(work(turn))
+        spent_ms.append(1000 * (time.perf_counter() - started))
+    return spent_ms, answers
+
+
+def _percentiles(spent_ms: list[float]) -> dict[str, float]:
+    median, p99 = np.percentile(spent_ms, (50, 99))
+    return {"median_ms": float(median), "p99_ms": float(p99)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What several benchmarks start, feed and watch."""

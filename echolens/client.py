@@ -1,0 +1,316 @@
+"""The service from Python: a method for each route, typed answers, one exception.
+
+    from echolens.client import Client
+
+    with Client("http://127.0.0.1:8000") as client:
+        client.wait_for(client.upload(Path("clip.mp4"), label="kettle"))
+        for hit in client.retrieve("visual", file=Path("whistle.wav")).hits:
+            print(hit.file_name, hit.start_s, hit.distance)
+
+Needs neither torch nor a library: it may run on another machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+
+from httpx2 import Client as Http
+from httpx2 import Response
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from app.schemas.batch import BatchAnswer
+from app.schemas.generation import GenerateAnswer
+from app.schemas.health import HealthAnswer
+from app.schemas.job import JobAnswer, JobDetailAnswer, JobState
+from app.schemas.latent_map import LatentMapAnswer
+from app.schemas.measurement import MeasurementAnswer
+from app.schemas.search import LocalizeAnswer, RetrieveAnswer
+from app.schemas.videos import VideoAnswer, VideoDetailAnswer, VideosAnswer
+from echolens.connection import Connection, Medium, Problem
+
+__all__ = ["Client", "Problem"]
+
+Modality = Literal["audio", "visual"]
+Model = TypeVar("Model", bound=BaseModel)
+FIRST_POLL_S, MOST_POLL_S = 0.05, 1.0  # a short job is not waited for long, a long one not asked often
+ENDED = ("done", "failed", "cancelled")
+
+
+class Client:
+    """Ask a service; safe to share between threads, as its connections are.
+
+    What is refused for being too much at once (429, 503 with Retry-After) is asked again up to three times where that
+    changes nothing: reads, searches, and uploads and orders with an idempotency key.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        api_key: str | None = None,
+        timeout_s: float = 120.0,
+        http: Http | None = None,
+    ) -> None:
+        """`timeout_s` is for each step of a request; `http` takes the place of the connections made by default."""
+        self._connection = Connection(http or Http(base_url=url, timeout=timeout_s), api_key)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    # Search
+
+    def retrieve(
+        self,
+        target: Modality,
+        *,
+        file: Medium | None = None,
+        segment_id: int | None = None,
+        query_modality: Modality | None = None,
+        k: int | None = None,
+        at_s: float | None = None,
+        label: str | None = None,
+        video_id: str | None = None,
+        after_s: float | None = None,
+        before_s: float | None = None,
+        max_distance: float | None = None,
+        group_by: Literal["segment", "video"] | None = None,
+        merge_adjacent: bool | None = None,
+    ) -> RetrieveAnswer:
+        """Find the seconds whose look or sound fits a file, or a second of the library, best."""
+        fields = _given(locals(), "file")
+        return self._post("/retrieve", RetrieveAnswer, fields, [("file", file)])
+
+    def retrieve_batch(
+        self,
+        target: Modality,
+        *,
+        files: Sequence[Medium] = (),
+        segment_ids: Sequence[int] = (),
+        query_modality: Modality | None = None,
+        k: int | None = None,
+        label: str | None = None,
+        video_id: str | None = None,
+        after_s: float | None = None,
+        before_s: float | None = None,
+        max_distance: float | None = None,
+        group_by: Literal["segment", "video"] | None = None,
+        merge_adjacent: bool | None = None,
+    ) -> BatchAnswer:
+        """Retrieve for several queries alike: first the files, then the seconds; each succeeds or fails by itself."""
+        fields = _given(locals(), "files")
+        return self._post("/retrieve/batch", BatchAnswer, fields, [("files", file) for file in files])
+
+    def localize(
+        self,
+        video: Medium,
+        direction: Literal["a2v", "v2a"],
+        *,
+        query_start_s: int | None = None,
+        query_length_s: int | None = None,
+        query: Medium | None = None,
+    ) -> LocalizeAnswer:
+        """Find where in a clip one sees what one hears (a2v), or hears what one sees (v2a)."""
+        fields = _given(locals(), "video", "query")
+        return self._post("/localize", LocalizeAnswer, fields, [("video", video), ("query", query)])
+
+    def generate(
+        self,
+        *,
+        file: Medium | None = None,
+        segment_id: int | None = None,
+        query_modality: Modality | None = None,
+        at_s: float | None = None,
+    ) -> GenerateAnswer:
+        """Imagine the sound and the look that belong to a query."""
+        return self._post("/generate", GenerateAnswer, _given(locals(), "file"), [("file", file)])
+
+    # The library
+
+    def upload(
+        self,
+        path: Path,
+        *,
+        label: str | None = None,
+        event_start_s: float | None = None,
+        event_end_s: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobAnswer:
+        """Send a file into the library, as it is read from the disk; the job that is returned ingests it.
+
+        With an idempotency key the same upload may be sent again and is taken in once.
+        """
+        fields, headers = _given(locals(), "path", "idempotency_key"), _key(idempotency_key)
+        again = idempotency_key is not None
+        return self._post("/videos", JobAnswer, fields, [("file", path)], headers, again)
+
+    def videos(self, *, label: str | None = None, q: str | None = None, limit: int = 100) -> Iterator[VideoAnswer]:
+        """Yield the videos in the order they were added, `limit` to a page.
+
+        Raises Problem with code `cursor_expired` where one of those before was deleted meanwhile.
+        """
+        fields: dict[str, Any] | None = {"label": label, "q": q, "limit": limit}
+        while fields is not None:
+            page = self._get("/videos", VideosAnswer, **fields)
+            yield from page.videos
+            fields = fields | {"cursor": page.next} if page.next else None
+
+    def video(self, video_id: str) -> VideoDetailAnswer:
+        """Describe a video and its seconds."""
+        return self._get(f"/videos/{video_id}", VideoDetailAnswer)
+
+    def annotate(
+        self,
+        video_id: str,
+        label: str | None = None,
+        event_start_s: float | None = None,
+        event_end_s: float | None = None,
+    ) -> VideoAnswer:
+        """Replace a video's label and event; None is none."""
+        body = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
+        return _read(VideoAnswer, self._connection.send("PATCH", f"/videos/{video_id}", again=False, json=body))
+
+    def delete(self, video_id: str) -> None:
+        """Forget a video."""
+        self._connection.send("DELETE", f"/videos/{video_id}", again=False)
+
+    def original(self, video_id: str) -> bytes:
+        """Return a video's file."""
+        return self._connection.send("GET", f"/videos/{video_id}/original").content
+
+    def frame(self, segment_id: int) -> bytes:
+        """Return the frame of a second as JPEG."""
+        return self._connection.send("GET", f"/segments/{segment_id}/frame.jpg").content
+
+    def sound(self, segment_id: int) -> bytes:
+        """Return the sound of a second as WAV."""
+        return self._connection.send("GET", f"/segments/{segment_id}/sound.wav").content
+
+    def map(
+        self,
+        modality: Literal["audio", "visual", "both"] | None = None,
+        points: int | None = None,
+        seed: int | None = None,
+    ) -> LatentMapAnswer:
+        """Map the library's latents on a plane, with clusters."""
+        return self._get("/latents/map", LatentMapAnswer, modality=modality, points=points, seed=seed)
+
+    def mrr(self, seed: int | None = None) -> MeasurementAnswer:
+        """Measure retrieval and localization on the labelled videos."""
+        return self._get("/metrics/mrr", MeasurementAnswer, seed=seed)
+
+    # Jobs
+
+    def ingest(self, path: str, labels: str | None = None, idempotency_key: str | None = None) -> JobDetailAnswer:
+        """Order the ingest of a file or directory of the server."""
+        order = {"kind": "ingest", "path": path, "labels": labels}
+        return self._order(order, idempotency_key)
+
+    def train(
+        self,
+        seed: int = 0,
+        recipe: Literal["default", "published"] = "default",
+        epochs: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobDetailAnswer:
+        """Order a training on the library."""
+        return self._order({"kind": "train", "seed": seed, "recipe": recipe, "epochs": epochs}, idempotency_key)
+
+    def jobs(self, *, state: JobState | None = None, limit: int = 100) -> Iterator[JobAnswer]:
+        """Yield jobs, all or those in a state, the latest first, `limit` to a page."""
+        before = None
+        while True:
+            asked = _given({"state": state, "limit": limit, "before": before})
+            answer = self._connection.send("GET", "/jobs", params=asked)
+            page = TypeAdapter(list[JobAnswer]).validate_json(answer.content, extra="ignore")
+            yield from page
+            if len(page) < limit:
+                return
+            before = page[-1].job_id
+
+    def job(self, job_id: str) -> JobDetailAnswer:
+        """Describe a job."""
+        return self._get(f"/jobs/{job_id}", JobDetailAnswer)
+
+    def cancel(self, job_id: str) -> JobDetailAnswer:
+        """Cancel a job."""
+        return _read(JobDetailAnswer, self._connection.send("DELETE", f"/jobs/{job_id}", again=False))
+
+    def retry(self, job_id: str) -> JobDetailAnswer:
+        """Queue a failed job anew."""
+        return _read(JobDetailAnswer, self._connection.send("POST", f"/jobs/{job_id}/retry", again=False))
+
+    def wait_for(self, job: JobAnswer | str, timeout_s: float = 3600.0) -> JobDetailAnswer:
+        """Return a job once it is done, failed or cancelled; its `state` says which. Raises TimeoutError."""
+        job_id = job if isinstance(job, str) else job.job_id
+        deadline, poll_s = time.monotonic() + timeout_s, FIRST_POLL_S
+        while (now := self.job(job_id)).state not in ENDED:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"job {job_id} is {now.state} after {timeout_s:g} s, at {now.progress:.0%}")
+            time.sleep(poll_s)
+            poll_s = min(MOST_POLL_S, 1.5 * poll_s)
+        return now
+
+    # Health
+
+    def live(self) -> HealthAnswer:
+        """Say that the process answers."""
+        return self._get("/health/live", HealthAnswer)
+
+    def ready(self) -> HealthAnswer:
+        """Send a canary through the service. Raises Problem where it does not come through."""
+        return self._get("/health/ready", HealthAnswer)
+
+    def _order(self, order: dict[str, Any], idempotency_key: str | None) -> JobDetailAnswer:
+        again = idempotency_key is not None
+        answer = self._connection.send("POST", "/jobs", headers=_key(idempotency_key), again=again, json=order)
+        return _read(JobDetailAnswer, answer)
+
+    def _get(self, path: str, model: type[Model], **parameters: Any) -> Model:
+        return _read(model, self._connection.send("GET", path, params=_given(parameters)))
+
+    def _post(
+        self,
+        path: str,
+        model: type[Model],
+        fields: dict[str, Any],
+        media: Sequence[tuple[str, Medium | None]],
+        headers: dict[str, str] | None = None,
+        again: bool = True,
+    ) -> Model:
+        given = [(name, medium) for name, medium in media if medium is not None]
+        return _read(model, self._connection.send("POST", path, headers, again, given, data=fields))
+
+
+def _given(fields: dict[str, Any], *others: str) -> dict[str, Any]:
+    """Return what is not None as form fields or parameters."""
+    left_out = {"self", *others}
+    return {name: _written(value) for name, value in fields.items() if name not in left_out and value is not None}
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [str(one) for one in value]
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _key(idempotency_key: str | None) -> dict[str, str]:
+    return {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+
+
+def _read(model: type[Model], answer: Response) -> Model:
+    """Read an answer; fields of a later service are passed over."""
+    try:
+        return model.model_validate_json(answer.content, extra="ignore")
+    except ValidationError as error:
+        detail = f"{answer.request.url} answered what is no {model.__name__}: is it an Echolens of this version?"
+        raise Problem(answer.status_code, "not_understood", detail) from error

@@ -1,0 +1,196 @@
+"""Feature archives: recordings whose features were extracted already.
+
+Two layouts: the project's npz (`audio` (N,T,Da), `visual` (N,T,Dv), `label`, `event`, `split`, `video_id`,
+`classes`), and the AVE data set's directory of HDF5 files beside its annotation file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from jaxtyping import Bool, Float32, Int64, Num, Shaped
+
+from model.data.corpus import Corpus
+from model.errors import ArchiveError
+
+SPLITS = ("train", "val", "test")
+NPZ_KEYS = ("audio", "visual", "label", "event", "split", "video_id", "classes")
+AVE_FILES = {"audio": "audio_feature.h5", "visual": "visual_feature.h5"}
+AVE_ANNOTATIONS = "Annotations.txt"
+AVE_SPLITS = {split: f"{split}_order.h5" for split in SPLITS}
+AVE_DATASET = "avadataset"
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureArchive:
+    """Hold N videos of T seconds; labels and events serve evaluation alone."""
+
+    audio: Float32[np.ndarray, "N T Da"]
+    visual: Float32[np.ndarray, "N T Dv"]
+    label: Int64[np.ndarray, "N"]
+    event: Bool[np.ndarray, "N T"]
+    split: Shaped[np.ndarray, "N"]
+    video_id: tuple[str, ...]
+    classes: tuple[str, ...]
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.audio.ndim != 3 or self.visual.ndim != 3:
+            raise ArchiveError(
+                f"audio {self.audio.shape} and visual {self.visual.shape} given, (videos, seconds, numbers) expected"
+            )
+        videos, seconds = self.audio.shape[:2]
+        expected = {
+            "visual": (videos, seconds),
+            "event": (videos, seconds),
+            "label": (videos,),
+            "split": (videos,),
+        }
+        for name, shape in expected.items():
+            given = getattr(self, name).shape[: len(shape)]
+            if given != shape:
+                raise ArchiveError(f"{name} has the shape {given}, {shape} expected as audio has")
+        if len(self.video_id) != videos:
+            raise ArchiveError(f"{len(self.video_id)} video ids for {videos} videos given, one each expected")
+        if unknown := sorted({str(s) for s in self.split} - {*SPLITS, ""}):
+            raise ArchiveError(f"split holds {', '.join(unknown)}, only {', '.join(SPLITS)} expected")
+        if not (np.isfinite(self.audio).all() and np.isfinite(self.visual).all()):
+            raise ArchiveError("features hold NaN or infinite numbers; write them again without")
+        if videos and not (self.label.min() >= 0 and self.label.max() < len(self.classes)):
+            raise ArchiveError(f"labels must be rows of the {len(self.classes)} classes")
+
+    @property
+    def identity(self) -> str:
+        """Name the kind of features, for a checkpoint: sizes say which features fit a model."""
+        return f"archive-{self.audio.shape[2]}-{self.visual.shape[2]}"
+
+    def corpus(self, split: str) -> Corpus:
+        """Return the videos of `train`, `val` or `test`.
+
+        Raises:
+            ArchiveError: an unknown split, or one without videos.
+        """
+        rows = np.flatnonzero(self.split == split)
+        if split not in SPLITS or not len(rows):
+            raise ArchiveError(f"split {split!r} given, one of {', '.join(SPLITS)} that has videos expected")
+        n, seconds = len(rows), self.audio.shape[1]
+        return Corpus(
+            audio=self.audio[rows].reshape(n * seconds, -1),
+            visual=self.visual[rows].reshape(n * seconds, -1),
+            heard=np.ones(n * seconds, bool),
+            seen=np.ones(n * seconds, bool),
+            event=self.event[rows].reshape(-1),
+            video=np.repeat(np.arange(n), seconds),
+            start_s=np.tile(np.arange(seconds), n),
+            video_ids=tuple(self.video_id[row] for row in rows),
+            label=self.label[rows],
+            classes=self.classes,
+        )
+
+
+def load_archive(path: Path) -> FeatureArchive:
+    """Read an npz file, or a directory in AVE's layout.
+
+    Raises:
+        ArchiveError: nothing there, not such a layout, or arrays that do not fit each other.
+    """
+    try:
+        return _load_ave(path) if path.is_dir() else _load_npz(path)
+    except (
+        OSError,
+        EOFError,
+        LookupError,
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ArchiveError(
+            f"{path} is no feature archive ({error}); an npz with {', '.join(NPZ_KEYS)}, or a directory with "
+            f"{', '.join(AVE_FILES.values())} and {AVE_ANNOTATIONS}, is expected"
+        ) from error
+
+
+def _load_npz(path: Path) -> FeatureArchive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaks a path it cannot read
+        return FeatureArchive(
+            arrays["audio"].astype(np.float32),
+            arrays["visual"].astype(np.float32),
+            _whole(arrays["label"]),
+            arrays["event"].astype(bool),
+            arrays["split"].astype(str),
+            tuple(arrays["video_id"].astype(str)),
+            tuple(arrays["classes"].astype(str)),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+
+
+def _whole(labels: Shaped[np.ndarray, "..."]) -> Int64[np.ndarray, "..."]:
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"label holds {labels.dtype}, whole numbers expected")
+    return labels.astype(np.int64)
+
+
+def _load_ave(directory: Path) -> FeatureArchive:
+    audio, visual = (_read_h5(directory / AVE_FILES[m], AVE_DATASET) for m in ("audio", "visual"))
+    if visual.ndim == 5:  # (N, T, 7, 7, 512): the mean over the grid
+        visual = visual.mean(axis=(2, 3))
+    annotations = parse_ave_annotations((directory / AVE_ANNOTATIONS).read_text())
+    if len(annotations) != len(audio):
+        raise ValueError(f"{len(annotations)} annotated rows for {len(audio)} feature rows")
+    classes = tuple(sorted({a.category for a in annotations}))
+    seconds = np.arange(audio.shape[1])
+    split = np.full(len(audio), "", "U5")
+    for name, file_name in AVE_SPLITS.items():
+        split[_read_h5(directory / file_name, "order").astype(int)] = name
+    files = (*AVE_FILES.values(), AVE_ANNOTATIONS, *AVE_SPLITS.values())
+    digest = hashlib.sha256(b"".join((directory / f).read_bytes() for f in files))
+    return FeatureArchive(
+        audio.astype(np.float32),
+        visual.astype(np.float32),
+        np.array([classes.index(a.category) for a in annotations], np.int64),
+        np.array([(seconds >= a.start_s) & (seconds < a.end_s) for a in annotations]),
+        split,
+        tuple(a.video_id for a in annotations),
+        classes,
+        digest.hexdigest(),
+    )
+
+
+@dataclass(frozen=True)
+class AveAnnotation:
+    """Hold a line of AVE's annotation file; the event is [start_s, end_s)."""
+
+    category: str
+    video_id: str
+    quality: str
+    start_s: int
+    end_s: int
+
+
+def parse_ave_annotations(text: str) -> list[AveAnnotation]:
+    """Parse lines `Category&VideoID&Quality&Start&End`, with or without a header line, LF or CRLF.
+
+    Raises:
+        ValueError: a line without five fields or with times that are no whole numbers.
+    """
+    rows = [line.split("&") for line in text.splitlines() if line.strip()]
+    if rows and not rows[0][-1].strip().isdigit():
+        rows = rows[1:]
+    for number, row in enumerate(rows, 1):
+        if len(row) != 5:
+            raise ValueError(f"row {number} has {len(row)} fields, Category&VideoID&Quality&Start&End expected")
+    return [AveAnnotation(c, v, q, int(start), int(end)) for c, v, q, start, end in rows]
+
+
+def _read_h5(path: Path, name: str) -> Num[np.ndarray, "..."]:
+    with h5py.File(path, "r") as file:
+        values: Num[np.ndarray, "..."] = file[name][()]
+    return values

@@ -1,0 +1,54 @@
+"""The score: how far a query's latents lie from an item's. numpy and scipy only.
+
+D(q, d) = w * W2(q, d) + g * ||xhat_q - xhat_d||, where for diagonal Gaussians
+W2^2 = ||mu_q - mu_d||^2 + ||sigma_q - sigma_d||^2 (Zhu et al., ICASSP 2021, with w = g = 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.spatial.distance import cdist
+
+from model.data.latents import Latents
+
+
+@dataclass(frozen=True)
+class ScoreWeights:
+    """Weigh the two parts of the distance; both >= 0, chosen on validation, kept in the checkpoint."""
+
+    latent: float = 1.0
+    generated: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.latent >= 0 and self.generated >= 0 and self.latent + self.generated > 0):
+            raise ValueError(f"weights {self} given, two numbers >= 0 that are not both 0 expected")
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """Hold the weighted parts, (queries, items) each; small is close."""
+
+    latent: Float64[np.ndarray, "queries items"]
+    generated: Float64[np.ndarray, "queries items"]
+
+    @property
+    def total(self) -> Float64[np.ndarray, "queries items"]:
+        """Return D, the sum of the parts."""
+        return np.asarray(self.latent + self.generated, np.float64)
+
+
+def distances(queries: Latents, items: Latents, weights: ScoreWeights) -> Distances:
+    """Score every query against every item in float64 by direct differences of the stored values.
+
+    Matrix products would cancel on near duplicates; this is the oracle that every faster path must equal.
+    """
+    latent = cdist(_gaussians(queries), _gaussians(items))
+    generated = cdist(queries.generated.astype(np.float64), items.generated.astype(np.float64))
+    return Distances(weights.latent * latent, weights.generated * generated)
+
+
+def _gaussians(latents: Latents) -> Float64[np.ndarray, "n twice_latent"]:
+    return np.concatenate([latents.mu, latents.sigma], axis=1, dtype=np.float64)

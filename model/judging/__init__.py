@@ -1,0 +1,1 @@
+"""How good a model is: rankings, windows, scorers and the figures that they give."""

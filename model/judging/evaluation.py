@@ -1,0 +1,252 @@
+"""Measure retrieval and localization, corrected as docs/decisions/0004-protocol.md says.
+
+Retrieval: per labelled video one second of its event, the same for both modalities; relevant is what has the
+query's class. The own pair stays in the cross-modal gallery; the own item is masked in A-A and V-V.
+Localization: videos whose event is shorter than the clip; `plain` takes the windows inside the clip, `rolled`
+all circular windows, where position tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from model.data.corpus import UNLABELLED, Timeline
+from model.data.draws import draw_seconds
+from model.errors import NothingLabelled
+from model.judging.localizers import Localizer, ScoreLocalizer
+from model.judging.ranking import rank
+from model.judging.scorers import Scorer
+from model.modality import Modality
+
+DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
+    "AA": ("audio", "audio"),
+    "AV": ("audio", "visual"),
+    "VA": ("visual", "audio"),
+    "VV": ("visual", "visual"),
+}
+CROSSINGS: dict[str, tuple[Modality, Modality]] = {"A2V": ("audio", "visual"), "V2A": ("visual", "audio")}
+BOOTSTRAPS = 10_000
+AT_ONCE = 500  # resamplings in memory
+
+Values = Float64[np.ndarray, "_"]  # one per video
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Hold a mean over videos and its 95 % bootstrap interval; None where nothing could be measured."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Hold a system's figures per video, NaN where a video has none; every system's videos are the same.
+
+    `retrieval[direction][mrr|map]` (labelled videos,), `localization[plain|rolled][crossing][exact|tiou]` (clips,).
+    """
+
+    retrieval: dict[str, dict[str, Values]]
+    localization: dict[str, dict[str, dict[str, Values]]]
+
+    def combined(self, others: Sequence[Figures], combine: Callable[[list[Values]], Values]) -> Figures:
+        """Return figures whose every array is `combine` of this one's and the others'."""
+        everyone = [self, *others]
+        return Figures(
+            {d: {m: combine([f.retrieval[d][m] for f in everyone]) for m in v} for d, v in self.retrieval.items()},
+            {
+                view: {
+                    c: {m: combine([f.localization[view][c][m] for f in everyone]) for m in v}
+                    for c, v in crossings.items()
+                }
+                for view, crossings in self.localization.items()
+            },
+        )
+
+    @staticmethod
+    def mean(figures: Sequence[Figures]) -> Figures:
+        """Return each video's mean, over seeds."""
+        return figures[0].combined(figures[1:], lambda values: np.asarray(np.mean(values, axis=0)))
+
+    def __sub__(self, other: Figures) -> Figures:
+        """Return the differences per video, for paired intervals."""
+        return self.combined([other], lambda values: values[0] - values[1])
+
+    def report_means(self) -> dict[tuple[str, ...], float | None]:
+        """Return the means over videos alone, by (direction, metric) and (view, crossing, metric)."""
+        values = {(d, m): v for d, metrics in self.retrieval.items() for m, v in metrics.items()}
+        placed = {
+            (view, c, m): v
+            for view, crossings in self.localization.items()
+            for c, metrics in crossings.items()
+            for m, v in metrics.items()
+        }
+        return {k: None if np.isnan(v).all() else float(np.nanmean(v)) for k, v in (values | placed).items()}
+
+    def report(self, seed: int = 0) -> Report:
+        """Return means and intervals; queries without a relevant item are counted as excluded."""
+        aa = self.retrieval["AA"]["mrr"]
+        return Report(
+            {d: {m: interval(v, seed) for m, v in values.items()} for d, values in self.retrieval.items()},
+            {
+                view: {c: {m: interval(v, seed) for m, v in values.items()} for c, values in crossings.items()}
+                for view, crossings in self.localization.items()
+            },
+            0 if np.isnan(aa).all() else int(np.isnan(aa).sum()),
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """Hold a system's figures: means over videos with intervals, in the shape of `Figures`."""
+
+    retrieval: dict[str, dict[str, Interval]]
+    localization: dict[str, dict[str, dict[str, Interval]]]
+    excluded_queries: int
+
+
+def evaluate(timeline: Timeline, scorer: Scorer, galleries: int = 20, seed: int = 0) -> Report:
+    """Measure a scorer, and the sum of its scores for localization, on the labelled videos of a timeline.
+
+    Raises:
+        NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
+    """
+    return measure(timeline, scorer, ScoreLocalizer(scorer, timeline), galleries, seed).report(seed)
+
+
+def measure(
+    timeline: Timeline, scorer: Scorer | None, localizer: Localizer, galleries: int = 20, seed: int = 0
+) -> Figures:
+    """Measure per video; without a scorer the figures of retrieval are NaN.
+
+    Raises:
+        NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
+    """
+    return Figures(_retrieval(timeline, scorer, galleries, seed), localization(timeline, localizer, clips_of(timeline)))
+
+
+def interval(values: Values, seed: int = 0) -> Interval:
+    """Return the mean over videos and the percentile bootstrap over videos; NaN values are left out."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return Interval(None, None, None, 0)
+    low, high = np.percentile(bootstrap(lambda rows: known[rows].mean(1), len(known), seed), (2.5, 97.5))
+    return Interval(float(known.mean()), float(low), float(high), len(known))
+
+
+def bootstrap(
+    statistic: Callable[[Int64[np.ndarray, "b n"]], Values], videos: int, seed: int
+) -> Float64[np.ndarray, "bootstraps"]:
+    """Return a statistic of 10,000 random resamplings of so many videos; it is asked for 500 at a time."""
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(0, videos, (AT_ONCE, videos)) for _ in range(BOOTSTRAPS // AT_ONCE))
+    return np.concatenate([statistic(rows) for rows in draws])
+
+
+def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:
+    """Return the seconds of labelled events that have both modalities.
+
+    Raises:
+        NothingLabelled: they come from fewer than two videos.
+    """
+    labelled = timeline.label[timeline.video] != UNLABELLED
+    seconds = np.flatnonzero(timeline.paired & timeline.event & labelled)
+    if len(np.unique(timeline.video[seconds])) < 2:
+        raise NothingLabelled(
+            "a measurement needs at least two labelled videos with sound and picture in their event; label "
+            "some with: echolens ingest DIR --labels CSV, or PATCH /videos/{id}"
+        )
+    return seconds
+
+
+def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int) -> dict[str, dict[str, Values]]:
+    rng = np.random.default_rng(seed)
+    seconds = eligible_seconds(timeline)
+    draws = draw_seconds(timeline.video[seconds], galleries, rng)
+    label = timeline.label[np.unique(timeline.video[seconds])]
+    if scorer is None:
+        nothing = np.full(len(label), np.nan)
+        return {name: {"mrr": nothing, "map": nothing} for name in DIRECTIONS}
+    relevant = label[:, None] == label
+    own = np.eye(len(label), dtype=bool)
+    figures = {}
+    for name, (query, target) in DIRECTIONS.items():
+        masked = own if query == target else None
+        rankings = [
+            rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked) for rows in draws
+        ]
+        figures[name] = {
+            "mrr": np.asarray(np.mean([r.reciprocal_rank for r in rankings], axis=0)),
+            "map": np.asarray(np.mean([r.average_precision for r in rankings], axis=0)),
+        }
+    return figures
+
+
+def localization(
+    timeline: Timeline, localizer: Localizer, clips: Sequence[Clip]
+) -> dict[str, dict[str, dict[str, Values]]]:
+    """Return `[plain|rolled][crossing][exact|tiou]` (clips,) of what is to be found in each clip."""
+    figures: dict[str, dict[str, dict[str, Values]]] = {}
+    for view, rolled in (("plain", False), ("rolled", True)):
+        figures[view] = {}
+        for name, (query, target) in CROSSINGS.items():
+            found = np.array(
+                [_locate(timeline, localizer, clip, query, target, rolled) for clip in clips], np.float64
+            ).reshape(-1, 2)
+            figures[view][name] = {"exact": found[:, 0], "tiou": found[:, 1]}
+    return figures
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Hold rows of a video's seconds, and the one stretch, shorter than the clip, that is the query and to be found."""
+
+    seconds: Int64[np.ndarray, "t"]
+    start: int
+    length: int
+
+    @property
+    def event(self) -> Int64[np.ndarray, "l"]:
+        """Return the rows of the event's seconds."""
+        return self.seconds[self.start : self.start + self.length]
+
+
+def clips_of(timeline: Timeline) -> list[Clip]:
+    """Return the labelled videos on which localization can be measured."""
+    clips = []
+    for video in range(len(timeline)):
+        seconds = np.flatnonzero(timeline.video == video)
+        inside = np.flatnonzero(timeline.event[seconds])
+        if 0 < len(inside) < len(seconds) and inside[-1] - inside[0] + 1 == len(inside):
+            clips.append(Clip(seconds, int(inside[0]), len(inside)))
+    return clips
+
+
+def _locate(
+    timeline: Timeline, localizer: Localizer, clip: Clip, query: Modality, target: Modality, rolled: bool
+) -> tuple[float, float]:
+    """Return exact match and temporal IoU, ties shared; NaN where the query has a second without a latent."""
+    present = {"audio": timeline.heard, "visual": timeline.seen}
+    if not present[query][clip.event].all():
+        return np.nan, np.nan
+    windows = localizer.windows(query, clip.event, target, clip.seconds, rolled)
+    if np.isnan(windows).all():
+        return 0.0, 0.0
+    best = np.flatnonzero(windows == np.nanmin(windows))
+    overlap = window_overlaps(len(clip.seconds), clip.length, clip.start, rolled)
+    return float(np.mean(best == clip.start)), float(overlap[best].mean())
+
+
+def window_overlaps(seconds: int, length: int, start: int, rolled: bool) -> Float64[np.ndarray, "windows"]:
+    """Return the temporal IoU of every window with the event [start, start + length)."""
+    inside = np.zeros(seconds, bool)
+    inside[start : start + length] = True
+    windows = np.arange(seconds if rolled else seconds - length + 1)
+    shared = inside[(windows[:, None] + np.arange(length)) % seconds].sum(1)
+    return np.asarray(shared / (2 * length - shared), np.float64)

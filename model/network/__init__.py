@@ -1,0 +1,1 @@
+"""The MS-VAE itself, its checkpoint, and the encoder that serves."""

@@ -1,0 +1,143 @@
+"""What training minimizes: the terms of model/training/terms.py, weighed.
+
+L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C + in_video * I.
+Reconstruction and KL are summed over the two directions (from audio, from visual). T, the cross-entropy of the
+teacher's groups, takes the place of N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
+van den Oord et al., 2018 (N and I, InfoNCE); model/training/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021
+(C). C and I are off by default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from model.modality import MODALITIES, Modality
+from model.network.msvae import MSVAE
+from model.training.teacher import Teacher
+from model.training.terms import (
+    cross_contrast,
+    decorrelation,
+    in_video_contrast,
+    kl_divergence,
+    reconstruction,
+    released_reconstruction,
+    sample_distance,
+    wasserstein2_squared,
+)
+
+Negatives = Literal["all", "other_videos", "other_groups"]
+
+
+class Terms(NamedTuple):
+    """The loss and its unweighted parts, scalars."""
+
+    loss: Tensor
+    reconstruction: Tensor
+    kl_audio: Tensor
+    kl_visual: Tensor
+    wasserstein: Tensor
+    correlation: Tensor
+    contrast: Tensor
+    grouping: Tensor
+    in_video: Tensor
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weigh the terms.
+
+    Sound training takes means over dimensions, so that no weight depends on a feature's size; `published`
+    sums KL over latent dimensions and takes the norm between independent samples, as the released code does.
+    `cross_generation`: the share of a generated pair's error that falls on the modality that it was not generated
+    from; `published` weighs by size instead. `free_bits`: nats per latent dimension that KL does not punish.
+    `negatives` of contrast: everyone else, other videos' seconds, or those of other groups of the teacher (the finest
+    grouping), beside which contrast then stands. `in_video` needs batches of whole videos.
+    """
+
+    kl: float = 1e-3
+    free_bits: float = 0.0
+    wasserstein: float = 0.3
+    cross_generation: float = 0.5
+    correlation: float = 0.0
+    redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
+    contrast: float = 4.0
+    contrast_temperature: float = 0.1  # in units of cosine
+    negatives: Negatives = "other_videos"
+    in_video: float = 0.0
+    grouping: float = 4.0
+    published: bool = False
+
+    def __call__(
+        self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor, teacher: Teacher | None = None
+    ) -> Terms:
+        """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V), of the videos (batch,)."""
+        posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
+        samples = {m: posteriors[m].sample() for m in MODALITIES}
+        error = sum(
+            (self._error(m, model.decode(samples[m]), audio, visual) for m in MODALITIES),
+            start=audio.new_zeros(()),
+        )
+        kl = {m: kl_divergence(posteriors[m], self.free_bits) for m in MODALITIES}
+        if self.published:
+            wasserstein = sample_distance(samples["audio"], samples["visual"])
+        else:
+            kl = {m: kl[m] / model.architecture.latent for m in MODALITIES}
+            squared = wasserstein2_squared(posteriors["audio"], posteriors["visual"])
+            wasserstein = squared.mean() / model.architecture.latent
+        means = posteriors["audio"].mu, posteriors["visual"].mu
+        zero = audio.new_zeros(())
+        correlation = decorrelation(*means, self.redundancy) if self.correlation else zero
+        grouping = teacher(means[0], video) + teacher(means[1], video) if teacher is not None else zero
+        contrast = self._contrast(means, video, teacher)
+        in_video = in_video_contrast(*means, video, self.contrast_temperature) if self.in_video else zero
+        loss = (
+            error
+            + self.kl * (kl["audio"] + kl["visual"])
+            + self.wasserstein * wasserstein
+            + self.correlation * correlation
+            + self.contrast * contrast
+            + self.grouping * grouping
+            + self.in_video * in_video
+        )
+        return Terms(loss, error, kl["audio"], kl["visual"], wasserstein, correlation, contrast, grouping, in_video)
+
+    def _error(self, source: Modality, generated: Tensor, audio: Tensor, visual: Tensor) -> Tensor:
+        """Return the error of the pair generated from `source`."""
+        if self.published:
+            return released_reconstruction(generated, audio, visual)
+        errors, other = reconstruction(generated, audio, visual), _other(source)
+        return (1 - self.cross_generation) * errors[source] + self.cross_generation * errors[other]
+
+    def _contrast(self, means: tuple[Tensor, Tensor], video: Tensor, teacher: Teacher | None) -> Tensor:
+        """Return contrast; zero where it has no weight or the teacher takes its place."""
+        beside = self.negatives == "other_groups"
+        if not self.contrast or (teacher is not None and not beside):
+            return means[0].new_zeros(())
+        kin = teacher.get_buffer("group")[-1][video] if teacher is not None else video
+        return cross_contrast(*means, None if self.negatives == "all" else kin, self.contrast_temperature)
+
+
+def direction_loss(
+    model: MSVAE, source: Modality, audio: Tensor, visual: Tensor, kl: float, wasserstein: float
+) -> Float[Tensor, ""]:
+    """Return the released loss of one direction: the pair generated from `source`, its KL, and W, all `published`.
+
+    Both directions pay W; of the other modality only a sample is taken, nothing flows back into its encoder.
+    """
+    features = {"audio": audio, "visual": visual}
+    other = _other(source)
+    posterior = model.encode(source, features[source])
+    sample = posterior.sample()
+    with torch.no_grad():
+        aim = model.encode(other, features[other]).sample()
+    error = released_reconstruction(model.decode(sample), audio, visual)
+    return error + kl * kl_divergence(posterior) + wasserstein * sample_distance(sample, aim)
+
+
+def _other(modality: Modality) -> Modality:
+    return "visual" if modality == "audio" else "audio"

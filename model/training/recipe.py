@@ -1,0 +1,79 @@
+"""How a model is trained: the settings, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from model.errors import TrainingError
+from model.training.objective import Objective
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Set a training run.
+
+    `kl_warm_up`: (epochs, weight) with which training begins, before the objective's own KL weight.
+    `warm_start`: encoders of vectors begin at linear CCA, and keep its means for the first `held_epochs`.
+    `groups`: how many groups of videos a teacher makes, anew at `regroup_epochs`, where encoders begin at CCA and there
+    are videos enough; such a run has `taught_epochs`, holds no means, and keeps its last weights.
+    `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
+    `whole_videos`: a step takes all seconds of some videos, shuffled, about `batch` seconds.
+    """
+
+    name: str = "default"
+    latent: int = 64
+    hidden: int = 256
+    dropout: float = 0.2
+    spherical: bool = True
+    warm_start: bool = True
+    held_epochs: int = 10
+    groups: tuple[int, ...] = (16, 32, 64, 128)
+    regroup_epochs: tuple[int, ...] = (0, 5, 10)
+    taught_epochs: int = 15
+    batch: int = 256
+    epochs: int = 30
+    patience: int = 8
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    objective: Objective = field(default_factory=Objective)
+    kl_warm_up: tuple[int, float] = (0, 0.0)
+    one_video_steps: bool = False
+    whole_videos: bool = False
+    augment: bool = True
+
+    def kl_of(self, epoch: int) -> float:
+        """Return the weight of KL in an epoch, counted from 0."""
+        epochs, weight = self.kl_warm_up
+        return weight if epoch < epochs else self.objective.kl
+
+
+DEFAULT = Recipe()
+PUBLISHED = Recipe(
+    name="published",
+    latent=100,
+    dropout=0.0,
+    spherical=False,
+    warm_start=False,
+    held_epochs=0,
+    groups=(),
+    epochs=15,
+    patience=15,
+    learning_rate=1e-5,
+    weight_decay=0.0,
+    objective=Objective(kl=0.01, wasserstein=1.0, contrast=0.0, grouping=0.0, published=True),
+    kl_warm_up=(10, 0.1),
+    one_video_steps=True,
+    augment=False,
+)
+RECIPES = {recipe.name: recipe for recipe in (DEFAULT, PUBLISHED)}
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return a recipe.
+
+    Raises:
+        TrainingError: no recipe has that name.
+    """
+    if name not in RECIPES:
+        raise TrainingError(f"recipe {name!r} given, one of {', '.join(RECIPES)} expected")
+    return RECIPES[name]

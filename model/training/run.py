@@ -1,0 +1,260 @@
+"""One run of training: the network, its optimizer, its epochs, and the best weights so far."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.data.corpus import Corpus
+from model.errors import TrainingError
+from model.modality import MODALITIES
+from model.network.checkpoint import Checkpoint
+from model.network.correlation import correlate
+from model.network.encoder import Encoder
+from model.network.msvae import MSVAE, Architecture, VectorEncoder
+from model.network.normalization import Normalization
+from model.training.augmentation import mirror_and_shift
+from model.training.objective import Terms
+from model.training.recipe import Recipe
+from model.training.state import TrainingState
+from model.training.teacher import Teacher
+from model.training.validation import PairedLatents, encode_pairs, validate_shares
+
+TEACHER = "teacher."  # prefix of its tensors in a saved state
+LOWEST_RATE = 0.05  # of the recipe's learning rate, at the end of the cosine
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Report an epoch: the loss terms (means over steps), and the held-out MRR for each of SHARES.
+
+    Without held-out videos `mrr` is empty.
+    """
+
+    number: int
+    of: int
+    terms: dict[str, float]
+    mrr: tuple[float, ...]
+
+    @property
+    def best_mrr(self) -> float:
+        """Return the figure of the best share."""
+        return max(self.mrr, default=float("nan"))
+
+
+class Run:
+    """Train on the seconds of a corpus that have both modalities, and look at held-out videos."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        held_out: Corpus | None,
+        recipe: Recipe,
+        front_end: tuple[str, str],
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.corpus, self.held_out = corpus, held_out
+        self.recipe, self.front_end, self.seed, self.device = recipe, front_end, seed, device
+        self.pairs = np.flatnonzero(corpus.paired)
+        if not len(self.pairs):
+            raise TrainingError("no second with both sound and picture given; from such seconds it is learnt")
+        if held_out is not None and not held_out.paired.any():
+            raise TrainingError("held-out videos without a second of both sound and picture given: nothing to judge by")
+        torch.manual_seed(seed)
+        self.normalization = Normalization.fit(corpus).to(device)
+        self.model = MSVAE(architecture_of(corpus, recipe)).to(device)
+        self.vector_encoders = [e for e in self.model.encoders.values() if isinstance(e, VectorEncoder)]
+        self.teacher: Teacher | None = None
+        if recipe.warm_start and len(self.vector_encoders) == len(MODALITIES):
+            self._warm_start()
+            teacher = Teacher(recipe.latent, recipe.groups, len(corpus)).to(device)
+            self.teacher = teacher if len(teacher) else None
+        taught = self.teacher.parameters() if self.teacher else ()
+        self.optimizer = torch.optim.AdamW(
+            [*self.model.parameters(), *taught], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.best = copy.deepcopy(self.model.state_dict())
+        self.epochs: list[Epoch] = []
+
+    def train(
+        self,
+        epochs: int,
+        patience: int | None,
+        state_path: Path | None = None,
+        progress: Callable[[Epoch], None] = lambda _: None,
+    ) -> None:
+        """Go through up to `epochs` epochs, fewer where `patience` of them brought nothing better.
+
+        With `state_path`, every epoch is saved there, and a run that was stopped goes on where it was.
+        """
+        if state_path:
+            self._resume(state_path)
+        for number in range(len(self.epochs), min(epochs, self.most_epochs)):
+            if patience is not None and self.epochs and number - self.best_epoch > patience:
+                break
+            self._epoch(number)
+            progress(self.epochs[-1])
+            if state_path:
+                self._save(state_path)
+
+    @property
+    def most_epochs(self) -> int:
+        """Return how many epochs there are at most."""
+        return self.recipe.taught_epochs if self.teacher else self.recipe.epochs
+
+    @property
+    def best_epoch(self) -> int:
+        """Return the number of the epoch with the best held-out figure.
+
+        The last one without held-out videos, and with a teacher: groups of videos are learnt on while the finding of
+        one's own video stands still.
+        """
+        if self.held_out is None or self.teacher:
+            return len(self.epochs) - 1
+        return max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the network as it is now."""
+        return Checkpoint(self.model, self.normalization, *self.front_end)
+
+    def take_best(self) -> None:
+        """Go back to the weights of the best epoch."""
+        self.model.load_state_dict(self.best)
+
+    def encoder(self) -> Encoder:
+        """Return an encoder with the network as it is now."""
+        return Encoder(self.checkpoint(), self.device)
+
+    def encoded(self, corpus: Corpus) -> PairedLatents:
+        """Encode the paired seconds of a corpus, or a random part of them, with the network as it is now."""
+        return encode_pairs(self.encoder(), corpus)
+
+    def _epoch(self, number: int) -> None:
+        torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run repeats itself
+        self._set_learning_rate(number)
+        for encoder in self.vector_encoders:
+            encoder.hold_mean(number < self.recipe.held_epochs and self.teacher is None)
+        if self.teacher and number in self.recipe.regroup_epochs:
+            self._regroup(self.teacher)
+        objective = replace(self.recipe.objective, kl=self.recipe.kl_of(number))
+        self.model.train()
+        totals: list[list[float]] = []
+        for audio, visual, video in self._batches(number):
+            terms = objective(self.model, audio, visual, video, self.teacher)
+            self.optimizer.zero_grad(set_to_none=True)
+            terms.loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            totals.append([float(t.detach()) for t in terms])
+        means = dict(zip(Terms._fields, np.mean(totals, axis=0).tolist(), strict=True))
+        found = validate_shares(self.encoded(self.held_out)) if self.held_out else []
+        self.epochs.append(Epoch(number, self.most_epochs, means, tuple(v.mrr for v in found)))
+        if self.best_epoch == number:
+            self.best = copy.deepcopy(self.model.state_dict())
+
+    def _regroup(self, teacher: Teacher) -> None:
+        """Group the training videos by the means that the network now gives their seconds."""
+        encoder = self.encoder()
+        total = np.zeros((len(self.corpus), self.recipe.latent))
+        having = {"audio": self.corpus.heard, "visual": self.corpus.seen}
+        for modality in MODALITIES:
+            rows = np.flatnonzero(having[modality])
+            mu = encoder.latents(modality, getattr(self.corpus, modality)[rows]).mu
+            np.add.at(total, self.corpus.video[rows], mu)
+        teacher.regroup(total, self.seed)
+
+    def _warm_start(self) -> None:
+        """Let the encoders begin at the CCA of the training pairs, in standard units."""
+        standard = [
+            self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs]).to(self.device))
+            for m in MODALITIES
+        ]
+        projections = correlate(standard[0].cpu().numpy(), standard[1].cpu().numpy(), self.recipe.latent)
+        for encoder, projection in zip(self.vector_encoders, projections, strict=True):
+            encoder.start(projection)
+
+    def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        video, rng = self.corpus.video[self.pairs], np.random.default_rng((self.seed, number))
+        count = max(1, round(len(self.pairs) / self.recipe.batch))
+        if self.recipe.one_video_steps:
+            batches = [self.pairs[video == v] for v in np.unique(video)]
+        elif self.recipe.whole_videos:
+            order = rng.permutation(np.unique(video))
+            parts = np.array_split(order, min(count, len(order)))
+            batches = [self.pairs[np.isin(video, part)] for part in parts]
+        else:
+            batches = np.array_split(rng.permutation(self.pairs), count)  # even parts: no batch of a few pairs
+        for rows in batches:
+            audio, visual = (torch.from_numpy(getattr(self.corpus, m)[rows]).to(self.device) for m in MODALITIES)
+            if self.recipe.augment and visual.ndim == 4:
+                visual = mirror_and_shift(visual)
+            videos = torch.from_numpy(self.corpus.video[rows]).to(self.device)
+            yield self.normalization("audio", audio), self.normalization("visual", visual), videos
+
+    def _set_learning_rate(self, number: int) -> None:
+        """Follow a cosine down to a twentieth of the recipe's rate; the published recipe keeps its rate."""
+        if self.recipe.objective.published:
+            return
+        cosine = 0.5 * (1 + np.cos(np.pi * number / self.most_epochs))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.learning_rate * (LOWEST_RATE + (1 - LOWEST_RATE) * cosine)
+
+    def _identity(self) -> dict[str, Any]:
+        facts = {
+            "recipe": asdict(self.recipe),
+            "seed": self.seed,
+            "front_end": self.front_end[1],
+            "videos": self.corpus.video_ids,
+            "held_out": self.held_out.video_ids if self.held_out else (),
+        }
+        return {name: _jsonable(value) for name, value in facts.items()}
+
+    def _save(self, path: Path) -> None:
+        facts = {"run": self._identity(), "epochs": [asdict(e) for e in self.epochs]}
+        state = self.optimizer.state_dict()["state"]
+        teacher = {TEACHER + k: v for k, v in self.teacher.state_dict().items()} if self.teacher else {}
+        TrainingState(self.model.state_dict() | teacher, self.best, state, facts).save(path)
+
+    def _resume(self, path: Path) -> None:
+        if not path.exists():
+            return
+        state = TrainingState.load(path)
+        if state.facts["run"] != self._identity():
+            raise TrainingError(
+                f"{path} holds a run with other footage, recipe or seed; finish that one, or remove the file"
+            )
+        self.model.load_state_dict({k: v for k, v in state.model.items() if not k.startswith(TEACHER)})
+        if self.teacher:
+            taught = {k.removeprefix(TEACHER): v for k, v in state.model.items() if k.startswith(TEACHER)}
+            self.teacher.load_state_dict(taught)
+        self.best = state.best
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state.optimizer, "param_groups": groups})
+        self.epochs = [Epoch(**(e | {"mrr": tuple(e["mrr"])})) for e in state.facts["epochs"]]
+
+
+def architecture_of(corpus: Corpus, recipe: Recipe) -> Architecture:
+    """Return the network that a recipe trains on features of these shapes."""
+    return Architecture(
+        audio_shape=corpus.audio.shape[1:],
+        visual_shape=corpus.visual.shape[1:],
+        latent=recipe.latent,
+        hidden=recipe.hidden,
+        dropout=recipe.dropout,
+        spherical=recipe.spherical,
+        published=recipe.objective.published,
+    )
+
+
+def _jsonable(value: Any) -> Any:
+    """Return a value as it comes back from JSON: tuples as lists."""
+    if isinstance(value, dict):
+        return {k: _jsonable(v) for k, v in value.items()}
+    return [_jsonable(v) for v in value] if isinstance(value, tuple | list) else value

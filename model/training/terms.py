@@ -1,0 +1,110 @@
+"""The terms of the loss, each by itself: of posteriors, means, samples and generated pairs; scalars, unweighted.
+
+Each has a value test and a gradient test against a computation of another origin: tests/test_objective.py.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from model.modality import Modality
+from model.network.msvae import Posterior
+
+
+def reconstruction(
+    generated: Float[Tensor, "batch pair"], audio: Float[Tensor, "batch *A"], visual: Float[Tensor, "batch *V"]
+) -> dict[Modality, Float[Tensor, ""]]:
+    """Return the mean squared error of each modality, whatever its size."""
+    error, width = _squared_errors(generated, audio, visual), visual[0].numel()
+    return {"audio": error[:, width:].mean(), "visual": error[:, :width].mean()}
+
+
+def released_reconstruction(
+    generated: Float[Tensor, "batch pair"], audio: Float[Tensor, "batch *A"], visual: Float[Tensor, "batch *V"]
+) -> Float[Tensor, ""]:
+    """Return the released error: one mean over the pair, so that the larger modality counts for more."""
+    return _squared_errors(generated, audio, visual).mean()
+
+
+def kl_divergence(posterior: Posterior, free_bits: float = 0.0) -> Float[Tensor, ""]:
+    """Return KL(q || N(0, I)) in nats, summed over dimensions, averaged over the batch.
+
+    A dimension counts for no less than `free_bits` nats, its mean over the batch: below it has no gradient.
+    Source: Kingma et al., "Improved variational inference with inverse autoregressive flow", 2016.
+    """
+    mu, log_variance = posterior
+    each = mu.square() + log_variance.exp() - 1 - log_variance
+    if free_bits:
+        return (0.5 * each).mean(0).clamp(min=free_bits).sum()
+    return 0.5 * each.sum(1).mean()
+
+
+def wasserstein2_squared(one: Posterior, other: Posterior) -> Float[Tensor, "batch"]:
+    """Return W2^2 = ||mu1 - mu2||^2 + ||sigma1 - sigma2||^2, the closed form for diagonal Gaussians."""
+    return (one.mu - other.mu).square().sum(1) + (one.sigma - other.sigma).square().sum(1)
+
+
+def sample_distance(one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"]) -> Float[Tensor, ""]:
+    """Return the released stand-in for W2: the Euclidean norm between samples, averaged over the batch."""
+    distance: Tensor = (one - other).norm(dim=1).mean()
+    return distance
+
+
+def decorrelation(
+    one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"], redundancy: float
+) -> Float[Tensor, ""]:
+    """Return how far the cross-correlation of two views is from the identity, per latent dimension."""
+    batch, latent = one.shape
+    correlation = (_standardized(one).T @ _standardized(other)) / batch
+    diagonal = correlation.diagonal()
+    off_diagonal = correlation.square().sum() - diagonal.square().sum()
+    return ((1 - diagonal).square().sum() + redundancy * off_diagonal) / latent
+
+
+def cross_contrast(
+    one: Float[Tensor, "batch latent"],
+    other: Float[Tensor, "batch latent"],
+    kin: Int64[Tensor, "batch"] | None,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Return InfoNCE over the batch, both ways, in nats: each mean should be nearest to its own pair's.
+
+    Others of the same `kin` (seconds of a video, videos of a group) are no negatives: they often show the same.
+    Without `kin` everyone else is one.
+    Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
+    """
+    nobody = torch.zeros(len(one), len(one), dtype=torch.bool, device=one.device)
+    return _info_nce(one, other, nobody if kin is None else kin[:, None] == kin, temperature)
+
+
+def in_video_contrast(
+    one: Float[Tensor, "batch latent"],
+    other: Float[Tensor, "batch latent"],
+    video: Int64[Tensor, "batch"],
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Return InfoNCE within each video, both ways, in nats: a second should be nearest to its own among its video's.
+
+    A video with one second in the batch has nothing to tell apart and counts as zero.
+    """
+    return _info_nce(one, other, video[:, None] != video, temperature)
+
+
+def _info_nce(one: Tensor, other: Tensor, ignored: Bool[Tensor, "batch batch"], temperature: float) -> Tensor:
+    """Return the mean cross-entropy of the own pair among those not ignored; the own pair never is."""
+    cosine = nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).T
+    own = torch.arange(len(one), device=one.device)
+    logits = (cosine / temperature).masked_fill(ignored & (own[:, None] != own), -torch.inf)
+    return 0.5 * (nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own))
+
+
+def _standardized(values: Tensor) -> Tensor:
+    centred = values - values.mean(0)
+    return centred / (centred.square().mean(0) + 1e-6).sqrt()
+
+
+def _squared_errors(generated: Tensor, audio: Tensor, visual: Tensor) -> Float[Tensor, "batch pair"]:
+    target = torch.cat([visual.flatten(1), audio.flatten(1)], dim=1)
+    return (generated - target).square()

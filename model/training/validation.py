@@ -1,0 +1,141 @@
+"""How good a model is without labels: does a second's sound find its own video's picture, and back?
+
+Every choice (epoch, score weights, temperature, whether a new model replaces the old) is made with this, on
+videos held out from training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from model.data.corpus import Corpus
+from model.data.distance import Distances, ScoreWeights, distances
+from model.data.draws import draw_seconds
+from model.data.latents import Latents
+from model.errors import TrainingError
+from model.judging.ranking import rank
+from model.judging.windows import fit_temperature, window_distances
+from model.network.encoder import Encoder
+
+GALLERIES = 20
+MOST_SECONDS = 400
+MOST_VIDEOS = 60
+WINDOW_S = 3
+SHARES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)  # of the generated part in the distance
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Hold the held-out figures: MRR of the own video in galleries of one second per video, and its chance."""
+
+    mrr: float
+    chance: float
+    videos: int
+
+
+@dataclass(frozen=True, eq=False)
+class PairedLatents:
+    """Hold both modalities' latents of the same n seconds, and each second's video and time."""
+
+    audio: Latents
+    visual: Latents
+    video: Int64[np.ndarray, "n"]
+    start_s: Int64[np.ndarray, "n"]
+
+
+def encode_pairs(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
+    """Encode the seconds that have both modalities; of long collections a random 400."""
+    seconds = np.flatnonzero(corpus.paired)
+    if len(seconds) > MOST_SECONDS:
+        seconds = np.sort(np.random.default_rng(seed).choice(seconds, MOST_SECONDS, replace=False))
+    return _encode(encoder, corpus, seconds)
+
+
+def encode_videos(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
+    """Encode all seconds that have both modalities, of at most 60 videos, drawn at random."""
+    videos = np.unique(corpus.video[corpus.paired])
+    chosen = np.random.default_rng(seed).permutation(videos)[:MOST_VIDEOS]
+    return _encode(encoder, corpus, np.flatnonzero(corpus.paired & np.isin(corpus.video, chosen)))
+
+
+def _encode(encoder: Encoder, corpus: Corpus, seconds: Int64[np.ndarray, "n"]) -> PairedLatents:
+    audio = encoder.latents("audio", corpus.audio[seconds])
+    visual = encoder.latents("visual", corpus.visual[seconds])
+    if not (audio.is_finite() and visual.is_finite()):
+        raise TrainingError("training diverged: the network gives NaN or infinite numbers; lower the learning rate")
+    return PairedLatents(audio, visual, corpus.video[seconds], corpus.start_s[seconds])
+
+
+def validate(pairs: PairedLatents, weights: ScoreWeights, seed: int = 0) -> Validation:
+    """Score held-out pairs under the given weights."""
+    mrr, chance, videos = _mrr(distances(pairs.audio, pairs.visual, weights).total, pairs.video, seed)
+    return Validation(mrr, chance, videos)
+
+
+def gallery_of(corpus: Corpus) -> tuple[float, int]:
+    """Return the chance MRR and the size of a corpus's galleries of one second per video."""
+    videos = len(np.unique(corpus.video[corpus.paired]))
+    return float(np.mean(1 / np.arange(1, videos + 1))), videos
+
+
+def mean_validation(found: list[Validation]) -> Validation:
+    """Return the mean over folds; `videos` is the mean size of a gallery, rounded."""
+    mrr, chance, videos = np.mean([(v.mrr, v.chance, v.videos) for v in found], axis=0)
+    return Validation(float(mrr), float(chance), round(float(videos)))
+
+
+def validate_shares(pairs: PairedLatents, seed: int = 0) -> list[Validation]:
+    """Score held-out pairs under each of `SHARES`."""
+    parts = distances(pairs.audio, pairs.visual, ScoreWeights())
+    weights = [_weights(parts, share) for share in SHARES]
+    totals = [w.latent * parts.latent + w.generated * parts.generated for w in weights]
+    return [Validation(*_mrr(total, pairs.video, seed)) for total in totals]
+
+
+def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
+    """Return w and g such that the parts' medians over these pairs stand as 1 - share to share."""
+    return _weights(distances(pairs.audio, pairs.visual, ScoreWeights()), share)
+
+
+def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
+    """Fit the temperature of localization: the sound of three seconds should find its own three seconds.
+
+    A video counts if it has at least six seconds, without a gap; without any the temperature is 1.
+    """
+    windows, truth = [], []
+    for video in np.unique(pairs.video):
+        rows = np.flatnonzero(pairs.video == video)
+        if len(rows) < 2 * WINDOW_S or np.any(np.diff(pairs.start_s[rows]) != 1):
+            continue
+        total = distances(pairs.audio[rows], pairs.visual[rows], weights).total
+        for start in range(len(rows) - WINDOW_S + 1):
+            windows.append(window_distances(total[start : start + WINDOW_S]))
+            truth.append(start)
+    return fit_temperature(windows, truth) if windows else 1.0
+
+
+def _weights(parts: Distances, share: float) -> ScoreWeights:
+    latent, generated = (max(float(np.median(part)), 1e-12) for part in (parts.latent, parts.generated))
+    return ScoreWeights((1 - share) / latent, share / generated)
+
+
+def own_video_mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int = 0) -> float:
+    """Return the label-free figure of distances D(sound i, picture j) of n seconds, sorted by video."""
+    return _mrr(total, video, seed)[0]
+
+
+def _mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int) -> tuple[float, float, int]:
+    """Return the MRR of the own video over both directions and all galleries, its chance, the gallery's size."""
+    rng = np.random.default_rng(seed)
+    galleries = draw_seconds(video, GALLERIES, rng)
+    own = np.eye(galleries.shape[1], dtype=bool)
+    figures = [
+        rank(matrix[np.ix_(rows, rows)], own, rng).reciprocal_rank.mean()
+        for rows in galleries
+        for matrix in (total, total.T)
+    ]
+    videos = galleries.shape[1]
+    return float(np.mean(figures)), float(np.mean(1 / np.arange(1, videos + 1))), videos

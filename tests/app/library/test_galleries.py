@@ -1,0 +1,149 @@
+"""Shelves: what a reader gets while another version is being built."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from latent_samples import clustered_latents
+from service_samples import until
+
+import app.library.galleries
+from app.library.galleries import Shelf, Shelves
+from index.brute_force import BruteForceGallery
+from index.records import LatentTable
+from model.data.distance import ScoreWeights
+from model.errors import EmptyLibrary
+from model.modality import Modality
+
+
+class Library:
+    """Stand in for a catalogue: a version, what building it waits for, and how often it was built."""
+
+    def __init__(self) -> None:
+        self.version, self.builds, self.empty, self.takes_s = 1, 0, False, 0.0
+        self.last: Shelf | None = None
+        self.ready = threading.Event()
+        self.ready.set()
+
+    def build(self, modality: Modality, last: Shelf | None) -> Shelf:
+        assert last is self.last, "the shelf that this one follows is told"
+        version, self.builds, self.last = self.version, self.builds + 1, None
+        assert self.ready.wait(30)
+        time.sleep(self.takes_s)
+        if self.empty:
+            raise EmptyLibrary("nothing")
+        ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
+        latents = clustered_latents(3)
+        table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {})
+        self.last = Shelf(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
+        return self.last
+
+
+@pytest.fixture
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def shelves(library: Library) -> Iterator[Shelves]:
+    shelves = Shelves(library.build, lambda: library.version)
+    yield shelves
+    library.ready.set()
+    shelves.close()
+
+
+def version(shelves: Shelves) -> int:
+    return shelves.get("audio").table.catalogue_version
+
+
+def test_a_change_is_seen_at_once_where_building_is_quick(library: Library, shelves: Shelves) -> None:
+    """Built once for each version, and only when asked."""
+    assert [version(shelves), version(shelves)] == [1, 1]
+    library.version = 5
+    assert [version(shelves), version(shelves)] == [5, 5]
+    assert library.builds == 2
+
+
+def test_readers_go_on_with_the_old_version_while_a_new_one_is_built(
+    library: Library, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They get the old one until the new one stands, which is built once for all."""
+    monkeypatch.setattr(app.library.galleries, "PATIENCE_S", 0.01)
+    assert version(shelves) == 1
+    library.ready.clear()
+    library.version = 2
+    with ThreadPoolExecutor(9) as threads:
+        assert list(threads.map(lambda _: version(shelves), range(8))) == [1] * 8
+    library.ready.set()
+    until(lambda: version(shelves) == 2)
+    assert library.builds == 2
+
+
+def test_what_is_built_of_an_older_version_is_not_taken_for_the_latest(library: Library, shelves: Shelves) -> None:
+    """A change during a building is built after it; who asked before it may get either version."""
+    library.ready.clear()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(version, shelves)
+        while not library.builds:
+            pass
+        library.version = 2
+        second = threads.submit(version, shelves)
+        library.ready.set()
+        assert second.result(30) == 2
+        assert first.result(30) in {1, 2}
+    assert library.builds == 2
+
+
+def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, shelves: Shelves) -> None:
+    """The old shelf does not outlive its items, not even in the error."""
+    assert version(shelves) == 1
+    old = weakref.ref(shelves.get("audio").gallery)
+    library.version, library.empty = 2, True
+    for _ in range(2):
+        with pytest.raises(EmptyLibrary):
+            version(shelves)
+    gc.collect()
+    assert old() is None
+    library.version, library.empty = 3, False
+    assert version(shelves) == 3
+
+
+def test_building_rests_where_changes_come_one_after_the_other(
+    library: Library, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes its share of the time, nobody waits for it meanwhile, and the last change is seen in the end."""
+    monkeypatch.setattr(app.library.galleries, "CREDIT_S", 0.0)
+    monkeypatch.setattr(app.library.galleries, "SHARE", 0.1)
+    monkeypatch.setattr(library, "takes_s", 0.05)
+    assert version(shelves) == 1
+    started, seen = time.monotonic(), [1]
+    while time.monotonic() < started + 1.5:
+        library.version += 1
+        seen.append(version(shelves))
+    spent_s = time.monotonic() - started
+    assert library.builds <= 3 + spent_s * 0.1 / 0.05
+    assert seen == sorted(seen)
+    assert len(seen) > 10 * library.builds, "readers go on"
+    until(lambda: version(shelves) == library.version)
+
+
+def test_a_rest_ends_with_the_service(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing waits for a shelf that is being built, not for one that is not begun."""
+    monkeypatch.setattr(app.library.galleries, "SHARE", 1e-6)
+    monkeypatch.setattr(library, "takes_s", 0.01)
+    shelves = Shelves(library.build, lambda: library.version)
+    monkeypatch.setattr(app.library.galleries, "CREDIT_S", 0.0)
+    assert version(shelves) == 1
+    library.version = 2
+    assert version(shelves) == 2
+    library.version = 3
+    assert version(shelves) == 2
+    shelves.close()
+    assert library.builds == 2

@@ -1,0 +1,72 @@
+"""The settings choose the index, which keeps its file beside the library and is never believed when damaged."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from latent_samples import clustered_latents
+
+from app.library.index_settings import Searching
+from app.settings import Settings
+from index.library import Library
+from index.records import LatentTable
+from model.data.distance import ScoreWeights
+
+ITEMS = 5000
+
+
+@pytest.fixture
+def table() -> LatentTable:
+    names = np.full(ITEMS, "video")
+    there = np.ones(ITEMS, bool)
+    latents = clustered_latents(ITEMS)
+    return LatentTable(np.arange(ITEMS), names, np.arange(ITEMS), names, there, there, latents, "model", 1, {})
+
+
+def test_settings_name_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment; a name that is no index is refused."""
+    monkeypatch.setenv("ECHOLENS_INDEX", "hnsw")
+    monkeypatch.setenv("ECHOLENS_SEARCH_BUDGET", "7")
+    assert (Settings().searching.choice, Settings().searching.budget) == ("hnsw", 7)
+    monkeypatch.setenv("ECHOLENS_INDEX", "magic")
+    with pytest.raises(ValueError, match="hnsw"):
+        Settings()
+
+
+def test_the_chosen_index_answers(tmp_path: Path, table: LatentTable) -> None:
+    """The certified cascade unless something else is asked for; a budget is kept."""
+    query, paths = table.latents[[0]], {}
+    with Library.open(tmp_path) as library:
+        for searching in (Searching(), Searching("hnsw"), Searching("ivf"), Searching(budget=5)):
+            found = searching.gallery(library, "visual", table, ScoreWeights()).search(query, 5)
+            paths[searching] = found.path, found.recall is not None
+            assert searching.budget is None or found.examined <= searching.budget
+    assert list(paths.values()) == [("cascade", False), ("hnsw", True), ("ivf", True), ("cascade", False)]
+
+
+def test_a_damaged_index_file_is_made_anew(
+    tmp_path: Path, table: LatentTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kept in the cache and read again; with one bit flipped, rebuilt with a warning, and the same answers."""
+    query = table.latents[[17]]
+    with Library.open(tmp_path) as library:
+        file = library.cache / "index" / "audio.faiss"
+
+        def ids() -> list[int]:
+            gallery = Searching("ivf").gallery(library, "audio", table, ScoreWeights())
+            return [int(i) for i in gallery.search(query, 5).ids]
+
+        first, kept = ids(), file.read_bytes()
+        caplog.clear()
+        assert ids() == first
+        assert not caplog.records
+        damaged = bytearray(kept)
+        damaged[len(damaged) // 2] ^= 1
+        file.write_bytes(damaged)
+        with caplog.at_level(logging.WARNING):
+            assert ids() == first
+        assert "is damaged" in caplog.text
+        assert file.read_bytes()[: len(kept) // 2] == kept[: len(kept) // 2]

@@ -1,0 +1,159 @@
+"""Worker processes: a call that crashes, hangs or swells costs itself alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from pathlib import Path
+
+import pytest
+
+import app.processes.workers
+from app.processes.decoder import BLAME
+from app.processes.workers import Workers
+from model.errors import DecoderDied, TookTooLong, TooMuchMemory
+
+MEMORY_BYTES = 256 * 1024**2
+MOST_WAIT_S = 30.0
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + MOST_WAIT_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    workers = Workers(2, MEMORY_BYTES, "test", "model.errors", BLAME)
+    wait_until(lambda: len(workers.process_ids()) == 2)
+    yield workers
+    workers.close()
+
+
+def test_calls_are_made_in_processes_of_their_own(workers: Workers) -> None:
+    """Results come back from other processes than this one, of which there are as many as asked for."""
+    pids = {workers.submit(os.getpid).result(MOST_WAIT_S) for _ in range(20)}
+    assert pids <= set(workers.process_ids())
+    assert os.getpid() not in pids
+    assert len(workers.process_ids()) == 2
+
+
+def test_processes_are_as_nice_as_they_are_told_to_be() -> None:
+    """Relative to the process that they are forked from."""
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, niceness=3)
+    try:
+        assert workers.submit(os.nice, 0).result(MOST_WAIT_S) == os.nice(0) + 3
+    finally:
+        workers.close()
+
+
+def test_an_error_comes_back_as_it_is(workers: Workers) -> None:
+    """Of its own type, with its message, and where it was raised as a note."""
+    with pytest.raises(ValueError, match="invalid literal") as raised:
+        workers.submit(int, "seven").result(MOST_WAIT_S)
+    assert any("Traceback" in note for note in raised.value.__notes__)
+    assert workers.replaced == 0
+
+
+def test_what_hangs_is_ended(workers: Workers) -> None:
+    """After its limit, by name; the process is replaced, and the next call is answered."""
+    with pytest.raises(TookTooLong, match=r"0\.2 s"):
+        workers.submit(time.sleep, 60, limit_s=0.2).result(MOST_WAIT_S)
+    assert workers.replaced == 1
+    assert workers.submit(abs, -1).result(MOST_WAIT_S) == 1
+
+
+def test_what_ends_its_process_twice_is_to_blame(workers: Workers) -> None:
+    """The first time it is tried again; then it is refused by name."""
+    with pytest.raises(DecoderDied, match="twice"):
+        workers.submit(os._exit, 3).result(MOST_WAIT_S)
+    assert workers.replaced == 2
+    assert workers.submit(abs, -1).result(MOST_WAIT_S) == 1
+
+
+def test_what_swells_is_refused(workers: Workers) -> None:
+    """Memory beyond the limit is not given; less is. The process goes on."""
+    with pytest.raises(TooMuchMemory):
+        workers.submit(bytearray, 4 * MEMORY_BYTES).result(MOST_WAIT_S)
+    assert len(workers.submit(bytearray, MEMORY_BYTES // 4).result(MOST_WAIT_S)) == MEMORY_BYTES // 4
+    assert workers.replaced == 0
+
+
+def test_a_process_that_is_killed_costs_no_call(workers: Workers) -> None:
+    """Idle or at work, at any moment: what it was at is done by another."""
+    for round_number in range(10):
+        calls = [workers.submit(time.sleep, 0.01) for _ in range(6)]
+        os.kill(workers.process_ids()[round_number % 2], signal.SIGKILL)
+        assert [call.result(MOST_WAIT_S) for call in calls] == [None] * 6
+    assert 1 <= workers.replaced <= 10
+
+
+def test_a_process_is_renewed_after_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where asked for: another process takes its place, no call notices, and it counts as no fault."""
+    monkeypatch.setattr(app.processes.workers, "MOST_CALLS", 3)
+    for renewed, processes in ((True, 4), (False, 1)):
+        workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, renewed)
+        try:
+            pids = [workers.submit(os.getpid).result(MOST_WAIT_S) for _ in range(10)]
+            assert len(set(pids)) == processes
+            assert pids[:3] == [pids[0]] * 3
+            assert workers.replaced == 0
+        finally:
+            workers.close()
+
+
+def test_a_process_that_keeps_much_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a large call leaves behind goes with its process; one that gives back what it took stays."""
+    monkeypatch.setattr(app.processes.workers, "MOST_KEPT_BYTES", 32 * 1024**2)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, renewed=True)
+    try:
+        first = workers.submit(os.getpid).result(MOST_WAIT_S)
+        assert workers.submit(len, bytes(1024)).result(MOST_WAIT_S) == 1024
+        assert workers.submit(os.getpid).result(MOST_WAIT_S) == first
+        workers.submit(exec, "import os; os.kept = bytearray(b'a') * 2**26").result(MOST_WAIT_S)
+        assert workers.submit(os.getpid).result(MOST_WAIT_S) != first
+        assert workers.replaced == 0
+    finally:
+        workers.close()
+
+
+def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Path) -> None:
+    """A cancelled call is never made; an urgent one comes before those that wait."""
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)
+    try:
+        gate = workers.submit(time.sleep, 0.3)
+        wait_until(gate.running)
+        dropped = workers.submit(os.mkdir, tmp_path / "dropped")
+        later = workers.submit(os.mkdir, tmp_path / "folder")
+        urgent = workers.submit((tmp_path / "folder").exists, urgent=True)
+        assert (workers.busy, workers.waiting) == (1, 3)
+        assert dropped.cancel()
+        assert urgent.result(MOST_WAIT_S) is False
+        later.result(MOST_WAIT_S)
+        assert not (tmp_path / "dropped").exists()
+    finally:
+        workers.close()
+
+
+def test_closing_leaves_nothing_behind() -> None:
+    """What runs is cut off, what waits is cancelled, and neither process nor thread is left."""
+    before = set(threading.enumerate())
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)
+    workers.submit(abs, -1).result(MOST_WAIT_S)
+    (pid,) = workers.process_ids()
+    running, waiting = workers.submit(time.sleep, 60), workers.submit(abs, -1)
+    wait_until(running.running)
+    workers.close()
+    assert waiting.cancelled()
+    with pytest.raises(CancelledError):
+        running.result(MOST_WAIT_S)
+    assert not set(threading.enumerate()) - before
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert workers.submit(abs, -1).cancelled()

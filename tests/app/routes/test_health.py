@@ -1,0 +1,84 @@
+"""/health: live is the process, ready is a canary that went through."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from service_samples import assert_answers, assert_problem, serving
+from starlette.testclient import TestClient
+
+from app.processes.decoder import Elsewhere
+from index.library import Library
+from model.errors import FrontEndError
+from model.network.checkpoint import Checkpoint
+
+
+def test_ready_tells_what_serves(client: TestClient, library: Path) -> None:
+    """Fingerprint and version are the catalogue's, and the canary took time."""
+    body = client.get("/health/ready").json()
+    with Library.open(library, create=False) as opened:
+        assert body["fingerprint"] == opened.catalogue.fingerprint
+        assert body["catalogue_version"] == opened.catalogue.catalogue_version
+    assert body["status"] == "ready"
+    assert body["canary_ms"] > 0
+    assert client.get("/health/live").json()["status"] == "live"
+
+
+def test_an_empty_library_is_ready(tmp_path: Path) -> None:
+    """A new service waits for footage; it is not broken."""
+    with serving(tmp_path / "new") as client:
+        assert client.get("/health/ready").json()["status"] == "ready"
+
+
+def test_a_broken_station_is_named(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the canary stumbles over is the detail of a 503, and live stays green: no probe restarts it."""
+
+    def broken(self: Elsewhere) -> Future[object]:
+        future: Future[object] = Future()
+        future.set_exception(FrontEndError("the weights of the front-end are gone: fetch them again"))
+        return future
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Elsewhere, "canary", broken)
+        assert_problem(client.get("/health/ready"), 503, "not_ready", "weights of the front-end")
+        assert client.get("/health/live").status_code == 200
+    assert_answers(client)
+
+
+def test_a_library_that_no_model_has_encoded_is_not_ready(tmp_path: Path) -> None:
+    """Untrained: 503, and the detail says how to train."""
+    with Library.open(tmp_path) as library:
+        library.catalogue.set_identity("raw", None)
+    with serving(tmp_path) as client:
+        assert_problem(client.get("/health/ready"), 503, "not_ready", "echolens train")
+        assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("change", ["weights", "configuration", "removed", "front-end"])
+def test_a_checkpoint_that_does_not_match_serves_nothing(own_library: Path, change: str) -> None:
+    """Other bytes, no file, another front-end: 503 by name on /retrieve and /health/ready, and still alive."""
+    with Library.open(own_library, create=False) as library:
+        stem = library.checkpoints / str(library.catalogue.fingerprint)
+    weights, configuration = stem.with_name(f"{stem.name}.safetensors"), stem.with_name(f"{stem.name}.json")
+    if change == "weights":
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+    elif change == "configuration":
+        configuration.write_text(configuration.read_text().replace('"dropout": 0.', '"dropout": 0.1'))
+    elif change == "removed":
+        weights.unlink()
+    else:
+        other = replace(Checkpoint.load(stem), front_end_identity="raw-2", stored=None)
+        stem = other.save(stem.with_name(other.fingerprint)).with_suffix("")
+        with Library.open(own_library, create=False) as library:
+            library.catalogue.replace_latents(other.fingerprint, [])
+    with serving(own_library) as client:
+        question = {"segment_id": "1", "target": "visual"}
+        assert_problem(client.post("/retrieve", data=question), 503, "checkpoint_mismatch", stem.name, "train")
+        assert_problem(client.get("/health/ready"), 503, "not_ready", stem.name)
+        assert client.get("/health/live").status_code == 200
+        assert len(client.get("/videos").json()["videos"]) == 6

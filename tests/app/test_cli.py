@@ -1,0 +1,374 @@
+"""The command line: every command's answer as JSON, its exit code, and what goes to which stream."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from media_samples import tone, write_sound, write_video
+from service_samples import Command, Ran, film
+
+from index.library import Library
+from model.network.checkpoint import Checkpoint
+from model.training.recipe import DEFAULT
+
+ROOT = Path(__file__).parents[2]
+MEDIUM, LIBRARY, PARTLY, OTHER = 3, 4, 5, 6
+STATS = {
+    "videos",
+    "segments",
+    "audio_latents",
+    "visual_latents",
+    "failed",
+    "labelled",
+    "duration_s",
+    "frontend",
+    "fingerprint",
+    "catalogue_version",
+    "size_bytes",
+    "failures",
+}
+
+
+def parsed(ran: Ran) -> Any:
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+@pytest.fixture
+def short_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train for two epochs: what is tested is the command, not the model."""
+    command = importlib.import_module("app.commands.train")
+    monkeypatch.setattr(command, "recipe_named", lambda name: replace(DEFAULT, epochs=2))
+
+
+def test_ingest_reports_what_came_in(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
+    """The first run adds, the second knows all; counts agree with `library stats`, labels are in."""
+    directory = footage[0].parent
+    csv = tmp_path / "labels.csv"
+    relative = os.path.relpath(directory, tmp_path)
+    csv.write_text("file,label\n" + "".join(f"{relative}/{f.name},x\n" for f in footage[:4]))
+    arguments = ("ingest", directory, "--library", tmp_path / "lib", "--labels", csv, "--json")
+    first, second = parsed(echolens(*arguments)), parsed(echolens(*arguments))
+    assert (first["added"], first["known"], first["failed"], first["untrained"]) == (6, 0, [], False)
+    assert (second["added"], second["known"], second["failed"]) == (0, 6, [])
+    stats = parsed(echolens("library", "stats", "--library", tmp_path / "lib", "--json"))
+    assert set(stats) == STATS
+    assert (stats["videos"], stats["segments"], stats["labelled"], stats["failed"]) == (6, 30, 4, 0)
+    assert (stats["audio_latents"], stats["visual_latents"], stats["duration_s"]) == (30, 30, pytest.approx(30, abs=1))
+    assert (stats["frontend"], stats["failures"]) == ("raw", [])
+
+
+def test_ingest_s_exit_code_tells_none_some_and_all(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
+    """0 all in, 5 some failed, 3 all failed, 6 nothing named; the failed are listed with code and advice."""
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no film " * 50)
+    library = ("--library", tmp_path / "lib", "--json")
+    assert echolens("ingest", footage[0], *library).code == 0
+    part = echolens("ingest", footage[1], bad, *library)
+    assert part.code == PARTLY
+    (failed,) = json.loads(part.out)["failed"]
+    assert (failed["path"], failed["code"]) == (str(bad), "not_a_medium")
+    assert "bad.mp4: not_a_medium" in part.err
+    assert echolens("ingest", bad, *library).code == MEDIUM
+    assert echolens("ingest", tmp_path / "absent.mp4", *library).code == MEDIUM
+    (tmp_path / "none").mkdir()
+    assert echolens("ingest", tmp_path / "none", *library).code == OTHER
+    stats = parsed(echolens("library", "stats", *library))
+    assert (stats["videos"], stats["failed"]) == (2, 2)
+    assert {f["code"] for f in stats["failures"]} == {"not_a_medium"}
+    plain = echolens("library", "stats", "--library", tmp_path / "lib")
+    assert (plain.code, "not_a_medium" in plain.out) == (0, True)
+
+
+def test_a_mistake_in_the_labels_stops_before_anything_is_taken_in(
+    echolens: Command, footage: list[Path], tmp_path: Path
+) -> None:
+    """Exit code 6 with the line, and no library was made."""
+    csv = tmp_path / "labels.csv"
+    csv.write_text("file,label,event_start_s,event_end_s\na.mp4,dog,3,1\n")
+    ran = echolens("ingest", footage[0], "--library", tmp_path / "lib", "--labels", csv)
+    assert ran.code == OTHER
+    assert "labels.csv, line 2" in ran.err
+    assert not (tmp_path / "lib").exists()
+
+
+def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, footage: list[Path]) -> None:
+    """The clip's own second is first; filters and grouping work; a table without --json."""
+    arguments = ("retrieve", footage[2], "--query-modality", "visual", "--at", 3, "--library", library)
+    body = parsed(echolens(*arguments, "--target", "visual", "--k", 4, "--json"))
+    assert set(body) == {"hits", "search", "query", "timings_ms"}
+    assert len(body["hits"]) == 4
+    assert (body["hits"][0]["file_name"], body["hits"][0]["start_s"]) == (footage[2].name, 3)
+    grouped = parsed(echolens(*arguments, "--target", "audio", "--group-by", "video", "--json"))["hits"]
+    assert len({h["video_id"] for h in grouped}) == len(grouped) == 6
+    labelled = parsed(echolens(*arguments, "--target", "audio", "--label", "blue", "--json"))["hits"]
+    assert {h["label"] for h in labelled} == {"blue"}
+    table = echolens(*arguments, "--target", "visual")
+    assert (table.code, footage[2].name in table.out, "exact" in table.out) == (0, True, True)
+
+
+def test_localize_answers_as_the_service_does(echolens: Command, library: Path, footage: list[Path]) -> None:
+    """Windows and matrix as JSON, bars without; a second file may ask."""
+    arguments = ("localize", footage[0], "--direction", "a2v", "--library", library)
+    body = parsed(echolens(*arguments, "--start", 1, "--length", 2, "--json"))
+    assert len(body["windows"]) == 4
+    assert np.array(body["distances"]).shape == (2, 5)
+    assert len(parsed(echolens(*arguments, "--query", footage[0], "--json"))["windows"]) == 1
+    bars = echolens(*arguments, "--start", 1, "--length", 2)
+    assert (bars.code, "%" in bars.out) == (0, True)
+
+
+def test_an_error_has_its_exit_code_and_says_its_code(
+    echolens: Command, library: Path, footage: list[Path], tmp_path: Path
+) -> None:
+    """2 wrong usage, 3 the medium, 4 the library, 6 the question; standard output stays empty."""
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    (tmp_path / "file").write_text("x")
+    with Library.open(tmp_path / "untrained") as opened:
+        opened.catalogue.set_identity("raw", None)
+    clip, at = str(footage[0]), ("--library", library)
+    ask = ("retrieve", clip, "--target", "visual", "--query-modality", "audio")
+    for code, name, arguments in (
+        (2, "", ("retrieve", clip, *at)),
+        (2, "", ("retrieve", clip, "--target", "smell", *at)),
+        (2, "", ("localize", clip, "--direction", "x", *at)),
+        (2, "", ("nonsense",)),
+        (2, "", ("train", "--seed", "-1", *at)),
+        (MEDIUM, "empty_file", ("retrieve", empty, "--target", "visual", *at)),
+        (MEDIUM, "not_a_medium", ("retrieve", tmp_path / "absent", "--target", "visual", *at)),
+        (LIBRARY, "library", (*ask, "--library", tmp_path / "absent")),
+        (LIBRARY, "library", (*ask, "--library", tmp_path / "file")),
+        (LIBRARY, "library", ("library", "stats", "--library", tmp_path / "absent")),
+        (LIBRARY, "untrained_library", (*ask, "--library", tmp_path / "untrained")),
+        (OTHER, "query", ("retrieve", clip, "--target", "visual", *at)),
+        (OTHER, "query", (*ask, "--k", 0, *at)),
+        (OTHER, "query", (*ask, "--at", "inf", *at)),
+        (OTHER, "query", (*ask, "--at", "nan", *at)),
+        (OTHER, "query", (*ask, "--max-distance", "nan", *at)),
+        (OTHER, "query", ("localize", clip, "--direction", "a2v", *at)),
+        (OTHER, "training", ("train", "--recipe", "secret", *at)),
+        (OTHER, "archive", ("evaluate", "--archive", clip)),
+        (OTHER, "archive", ("train", "--archive", clip)),
+        (OTHER, "front_end", ("frontends", "pull", "--from", tmp_path, "--library", tmp_path / "new")),
+        (OTHER, "front_end", ("ingest", clip, "--frontend", "pretrained", "--library", tmp_path / "new2")),
+    ):
+        ran = echolens(*arguments)
+        assert ran.code == code, (arguments, ran)
+        assert ran.out == "" or code == 2
+        assert f"{name}: " in ran.err or not name, ran.err
+        assert "Traceback" not in ran.err
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_library_is_not_ingested_with_another_front_end(
+    echolens: Command, own_library: Path, shared_weights: Path, footage: list[Path]
+) -> None:
+    """4: a library has one front-end for good."""
+    shutil.copytree(shared_weights, own_library / "frontends", dirs_exist_ok=True)
+    ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", own_library)
+    assert ran.code == LIBRARY
+    assert "checkpoint_mismatch: " in ran.err
+
+
+@pytest.fixture
+def shared_weights(shared: Path) -> Path:
+    if not (shared / "frontends").is_dir():
+        pytest.skip("the shared media are not beside this checkout")
+    pytest.importorskip("ai_edge_litert")
+    return shared / "frontends"
+
+
+def test_frontends_are_listed_with_what_they_lack(echolens: Command, tmp_path: Path) -> None:
+    """`raw` needs nothing; `pretrained` is not ready without weights, nor with broken ones."""
+    listed = parsed(echolens("frontends", "list", "--library", tmp_path, "--json"))
+    assert listed == [{"name": "raw", "ready": True}, {"name": "pretrained", "ready": False}]
+    assert "pull" in echolens("frontends", "list", "--library", tmp_path).out
+
+
+def test_pulled_weights_make_a_front_end_ready(echolens: Command, shared_weights: Path, tmp_path: Path) -> None:
+    """`pull --from` copies the pinned files; a changed byte is refused and leaves nothing."""
+    files = parsed(echolens("frontends", "pull", "--from", shared_weights, "--library", tmp_path / "lib", "--json"))
+    assert len(files) == 2
+    assert all(Path(f["file"]).stat().st_size == f["bytes"] for f in files)
+    assert all(f["ready"] for f in parsed(echolens("frontends", "list", "--library", tmp_path / "lib", "--json")))
+    broken = tmp_path / "broken"
+    shutil.copytree(shared_weights, broken)
+    (broken / "yamnet.tflite").chmod(0o644)
+    (broken / "yamnet.tflite").write_bytes(b"x" + (broken / "yamnet.tflite").read_bytes()[1:])
+    ran = echolens("frontends", "pull", "--from", broken, "--library", tmp_path / "other")
+    assert ran.code == OTHER
+    assert list((tmp_path / "other" / "frontends").iterdir()) == []
+
+
+def test_the_demonstration_is_made_once(echolens: Command, tmp_path: Path) -> None:
+    """Clips of generated kinds, labelled, with their event; the second run makes none."""
+    arguments = ("demo", "--library", tmp_path / "lib", "--clips", 2, "--json")
+    assert parsed(echolens(*arguments)) == {"added": 2, "known": 0, "failed": 0}
+    with Library.open(tmp_path / "lib", create=False) as library:
+        before = library.catalogue.videos()
+        version = library.catalogue.catalogue_version
+    assert all(v.label and v.event_start_s is not None and v.event_end_s is not None for v in before)
+    assert parsed(echolens(*arguments)) == {"added": 0, "known": 2, "failed": 0}
+    with Library.open(tmp_path / "lib", create=False) as library:
+        assert (library.catalogue.videos(), library.catalogue.catalogue_version) == (before, version)
+
+
+@pytest.mark.usefixtures("short_training")
+def test_training_ends_with_a_report_and_does_as_it_says(echolens: Command, own_library: Path) -> None:
+    """Adopted: the library's fingerprint and all its latents are the new model's. Not adopted: nothing changed."""
+    before = parsed(echolens("library", "stats", "--library", own_library, "--json"))
+    report = parsed(echolens("train", "--library", own_library, "--json"))
+    assert {"fingerprint", "checkpoint", "videos", "pairs", "epochs", "validation", "adopted", "serving"} <= set(report)
+    assert report["pairs"] <= 30
+    assert report["checkpoint"] is None
+    assert 0 < report["validation"]["chance"] < 1
+    after = parsed(echolens("library", "stats", "--library", own_library, "--json"))
+    if report["adopted"]:
+        assert after["fingerprint"] == report["fingerprint"] != before["fingerprint"]
+        assert (after["audio_latents"], after["visual_latents"]) == (30, 30)
+    else:
+        assert after == before
+
+
+@pytest.mark.usefixtures("short_training")
+def test_an_untrained_library_takes_the_first_model(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
+    """Footage without a model is features alone; after `train` it can be searched."""
+    library = tmp_path / "lib"
+    with Library.open(library) as opened:
+        opened.catalogue.set_identity("raw", None)
+    ran = parsed(echolens("ingest", *footage, "--library", library, "--json"))
+    assert (ran["added"], ran["untrained"]) == (6, True)
+    report = parsed(echolens("train", "--library", library, "--json"))
+    assert (report["adopted"], report["serving"]) == (True, None)
+    stats = parsed(echolens("library", "stats", "--library", library, "--json"))
+    assert (stats["fingerprint"], stats["audio_latents"]) == (report["fingerprint"], 30)
+    ask = ("retrieve", footage[4], "--query-modality", "visual", "--target", "visual", "--at", 2, "--library", library)
+    first = parsed(echolens(*ask, "--json"))["hits"][0]
+    assert (first["file_name"], first["start_s"]) == (footage[4].name, 2)
+
+
+@pytest.mark.usefixtures("short_training")
+def test_training_with_out_leaves_the_library_as_it_is(echolens: Command, own_library: Path, tmp_path: Path) -> None:
+    """--out writes the checkpoint and adopts nothing."""
+    before = parsed(echolens("library", "stats", "--library", own_library, "--json"))
+    report = parsed(echolens("train", "--library", own_library, "--out", tmp_path / "model", "--json"))
+    assert "adopted" not in report
+    assert (tmp_path / "model.json").is_file()
+    assert (tmp_path / "model.safetensors").is_file()
+    assert parsed(echolens("library", "stats", "--library", own_library, "--json")) == before
+
+
+def test_too_little_footage_cannot_be_learnt_from(echolens: Command, tmp_path: Path) -> None:
+    """One video, or none with both modalities: 6 and 4, each with what to add."""
+    for number, (path, code, name) in enumerate(
+        (
+            (film(tmp_path / "one.mp4", 0, 0, 2.0), OTHER, "training"),
+            (write_sound(tmp_path / "s.wav", tone(2), 16000), OTHER, "training"),
+        )
+    ):
+        library = tmp_path / f"lib-{number}"
+        assert echolens("ingest", path, "--library", library).code == 0
+        ran = echolens("train", "--library", library)
+        assert (ran.code, f"{name}: " in ran.err) == (code, True), ran.err
+    with Library.open(tmp_path / "empty"):
+        pass
+    ran = echolens("train", "--library", tmp_path / "empty")
+    assert (ran.code, "empty_library" in ran.err) == (LIBRARY, True)
+
+
+def test_evaluate_prints_chance_beside(echolens: Command, library: Path) -> None:
+    """Every system in every direction, random ranking, untrained network and blind rules among them."""
+    body = parsed(echolens("evaluate", "--library", library, "--galleries", 5, "--json"))
+    assert {"random_ranking", "random_init", "echolens"} <= set(body["systems"])
+    assert {"uniform", "always_first", "always_last"} <= set(body["rules"])
+    assert (body["videos"], body["galleries"], body["seed"]) == (6, 5, 0)
+    for system in body["systems"].values():
+        assert set(system["retrieval"]) == {"AA", "AV", "VA", "VV"}
+    table = echolens("evaluate", "--library", library, "--galleries", 5)
+    assert table.code == 0
+    assert all(name in table.out for name in ("random_ranking", "echolens", "uniform"))
+
+
+def test_evaluate_says_that_it_measures_training_videos(
+    echolens: Command, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sentence below the tables; not of a model that saw none of the videos."""
+    asked = ("evaluate", "--library", library, "--galleries", 1)
+    assert "by heart" not in echolens(*asked).out
+    monkeypatch.setattr(Checkpoint, "trained_on", lambda _, video_ids: 2)
+    assert "trained on 2 of these 6 videos" in " ".join(echolens(*asked).out.split())
+
+
+def test_evaluate_needs_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
+    """4, and the detail says how to label."""
+    assert echolens("ingest", *footage[:2], "--library", tmp_path / "lib").code == 0
+    ran = echolens("evaluate", "--library", tmp_path / "lib")
+    assert (ran.code, "nothing_labelled: " in ran.err) == (LIBRARY, True)
+
+
+def test_serve_refuses_to_be_open_to_others_without_a_key(echolens: Command, tmp_path: Path) -> None:
+    """2 with the name of the variable; a port that is none likewise."""
+    ran = echolens("serve", "--library", tmp_path, "--host", "0.0.0.0")
+    assert (ran.code, "ECHOLENS_API_KEY" in ran.err) == (2, True)
+    assert echolens("serve", "--library", tmp_path, "--port", 0).code == 2
+
+
+def test_serve_names_the_setting_that_it_refuses(
+    echolens: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what was given and what is expected."""
+    monkeypatch.setenv("ECHOLENS_INDEX", "magic")
+    ran = echolens("serve", "--library", tmp_path)
+    assert ran.code == 2
+    assert "ECHOLENS_INDEX=magic" in ran.err
+    assert "hnsw" in ran.err
+
+
+def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None:
+    """The real command in a process of its own: ready, one search, and a clean end on SIGTERM."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "app.cli", "serve", "--library", str(own_library), "--port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as service:
+        base, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        try:
+            with httpx2.Client(trust_env=False) as client:
+                while True:
+                    try:
+                        assert client.get(f"{base}/health/ready").json()["status"] == "ready"
+                        break
+                    except httpx2.TransportError:
+                        assert time.monotonic() < deadline, "the service does not come up"
+                        assert service.poll() is None
+                        time.sleep(0.1)
+                data = {"segment_id": "1", "target": "visual", "k": "2"}
+                assert len(client.post(f"{base}/retrieve", data=data).json()["hits"]) == 2
+        finally:
+            service.terminate()
+        _, err = service.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert "Application shutdown complete" in err
+
+
+def test_a_mute_video_is_ingested_by_its_look(echolens: Command, tmp_path: Path) -> None:
+    """No sound track is no failure."""
+    clip = write_video(tmp_path / "mute.mp4", 2.0, sound=False)
+    ran = parsed(echolens("ingest", clip, "--library", tmp_path / "lib", "--json"))
+    assert (ran["added"], ran["failed"]) == (1, [])
+    stats = parsed(echolens("library", "stats", "--library", tmp_path / "lib", "--json"))
+    assert (stats["audio_latents"], stats["visual_latents"]) == (0, 2)

@@ -1,0 +1,124 @@
+"""From features to latents, and the device that does it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from corpus_samples import planted_corpus
+
+from model.data.latents import Latents
+from model.errors import QueryError
+from model.network.checkpoint import Checkpoint
+from model.network.device import choose_device
+from model.network.encoder import BATCH, Encoder
+from model.network.msvae import MSVAE, Architecture
+from model.network.normalization import Normalization
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    corpus = planted_corpus(noise=1.0)
+    torch.manual_seed(0)
+    model = MSVAE(Architecture((12,), (16,), latent=8, hidden=32, dropout=0.5))
+    return Encoder(Checkpoint(model, Normalization.fit(corpus), "raw", "raw-1"), CPU)
+
+
+def assert_close(one: Latents, other: Latents) -> None:
+    for name in ("mu", "sigma", "generated"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-5)
+
+
+def test_latents_are_the_posterior_of_standard_features(encoder: Encoder) -> None:
+    """Row by row: standardize, encode, decode the mean; sigma is exp(log variance / 2)."""
+    checkpoint, features = encoder.checkpoint, planted_corpus(seed=1).audio[:9]
+    found = encoder.latents("audio", features)
+    mean, scale = checkpoint.normalization.audio_mean.numpy(), float(checkpoint.normalization.audio_scale)
+    for row in range(9):
+        standard = torch.from_numpy((features[row : row + 1] - mean) / np.float32(scale))
+        with torch.no_grad():
+            mu, log_variance = checkpoint.model.encode("audio", standard)
+            generated = checkpoint.model.decode(mu)
+        np.testing.assert_allclose(found.mu[row], mu[0], atol=1e-5)
+        np.testing.assert_allclose(found.sigma[row], np.exp(log_variance[0].numpy() / 2), rtol=1e-5)
+        np.testing.assert_allclose(found.generated[row], generated[0], atol=1e-5)
+
+
+def test_a_row_does_not_depend_on_its_batch(encoder: Encoder) -> None:
+    """One by one, or over more than one batch, latents agree within 1e-5."""
+    features = planted_corpus(videos=60, seed=2).visual
+    assert len(features) > BATCH
+    whole = encoder.latents("visual", features)
+    single = Latents.concatenate(encoder.latents("visual", features[i : i + 1]) for i in range(len(features)))
+    assert_close(whole, single)
+
+
+def test_encoding_twice_gives_the_same_bits(encoder: Encoder) -> None:
+    """No dropout, no sampling; also in several threads at once."""
+    features = planted_corpus(seed=3).audio
+    expected = encoder.latents("audio", features).generated.tobytes()
+    with ThreadPoolExecutor(3) as pool:
+        found = pool.map(lambda _: encoder.latents("audio", features).generated.tobytes(), range(6))
+        assert set(found) == {expected}
+
+
+def test_an_encoder_turns_dropout_off(encoder: Encoder) -> None:
+    """A model that was left in training mode does not serve in it."""
+    corpus = planted_corpus()
+    training = MSVAE(encoder.checkpoint.model.architecture).train()
+    served = Encoder(Checkpoint(training, Normalization.fit(corpus), "raw", "raw-1"), CPU)
+    assert_close(served.latents("audio", corpus.audio), served.latents("audio", corpus.audio))
+
+
+def test_no_rows_give_no_latents(encoder: Encoder) -> None:
+    """An empty batch keeps its widths."""
+    found = encoder.latents("audio", np.zeros((0, 12), np.float32))
+    assert (found.mu.shape, found.sigma.shape, found.generated.shape) == ((0, 8), (0, 8), (0, 28))
+
+
+def test_the_average_is_of_mean_and_deviation(encoder: Encoder) -> None:
+    """Several seconds become one row: mean mu, mean sigma, and the pair generated from that mean."""
+    latents = encoder.latents("audio", planted_corpus(seed=4).audio[:5])
+    average = encoder.averages([latents])
+    np.testing.assert_allclose(average.mu[0], latents.mu.mean(0), atol=1e-6)
+    np.testing.assert_allclose(average.sigma[0], latents.sigma.mean(0), atol=1e-6)
+    with torch.no_grad():
+        generated = encoder.checkpoint.model.decode(torch.from_numpy(latents.mu.mean(0)[None]))
+    np.testing.assert_allclose(average.generated, generated, atol=1e-6)
+
+
+def test_the_average_of_one_second_is_that_second(encoder: Encoder) -> None:
+    """A query of a single second is not changed by averaging."""
+    latents = encoder.latents("visual", planted_corpus(seed=5).visual[:1])
+    assert_close(encoder.averages([latents]), latents)
+
+
+def test_the_encoder_carries_the_fingerprint(encoder: Encoder) -> None:
+    """It is the checkpoint's."""
+    assert encoder.fingerprint == encoder.checkpoint.fingerprint
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without CUDA, `auto` and `cpu` are the processor and `cuda` an error; with it, `auto` takes it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == CPU
+    with pytest.raises(QueryError, match=r"cuda was given.*use auto or cpu"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_latents_of_the_processor() -> None:
+    """Within 1e-3, the matrix kernels being others."""
+    corpus = planted_corpus()
+    model = MSVAE(Architecture((12,), (16,), latent=8, hidden=32))
+    checkpoint = Checkpoint(model, Normalization.fit(corpus), "raw", "raw-1")
+    slow = Encoder(checkpoint, CPU).latents("audio", corpus.audio)
+    fast = Encoder(checkpoint, torch.device("cuda")).latents("audio", corpus.audio)
+    np.testing.assert_allclose(fast.mu, slow.mu, atol=1e-3)
+    np.testing.assert_allclose(fast.generated, slow.generated, atol=1e-3)
