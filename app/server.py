@@ -17,7 +17,7 @@ from app.http.headers import SecurityHeaders
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
 from app.http.openapi import PROBLEMS, TAGS, Described, operation_id
-from app.http.request_log import Requests
+from app.http.request_log import RequestLog
 from app.routes import batch, generate, health, jobs, localize, metrics, page, retrieve, segments
 from app.routes import errors as error_codes
 from app.routes import latent_map as latents
@@ -100,7 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     routes = [route for module in MODULES for route in module.router.routes]
-    app.add_middleware(Requests, metrics=counts, routes=[*app.routes, *routes])
+    app.add_middleware(RequestLog, metrics=counts, routes=[*app.routes, *routes])
     app.add_middleware(SecurityHeaders, origins=settings.cors_origins)  # the last added is the outermost
     problems.install(app)
     for module in MODULES:

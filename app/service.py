@@ -13,18 +13,18 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
-from app.http.cancellation import attended
+from app.http.cancellation import cancel_on_disconnect
 from app.jobs.jobs import Jobs
 from app.library.latent_map import LatentMaps
 from app.library.measurement import Measure
 from app.library.session import Session
 from app.processes.cores import use_threads
-from app.processes.decoder import BLAME, Elsewhere
+from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
 from app.processes.workers import Workers
-from app.queries.engine import BLAME as ENGINE_BLAME
 from app.queries.engine import ENGINE, Served
-from app.queries.pipeline import Line
+from app.queries.engine import FAILURE_ERRORS as ENGINE_FAILURE_ERRORS
+from app.queries.pipeline import Pipeline
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from model.errors import EcholensError
@@ -47,12 +47,12 @@ class Service:
     measure: Measure
     maps: LatentMaps
     metrics: Metrics
-    line: Line
+    pipeline: Pipeline
     scratch: Path
 
-    async def attend(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
+    async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
-        return await attended(request, work, self.settings.most_request_s)
+        return await cancel_on_disconnect(request, work, self.settings.most_request_s)
 
 
 @asynccontextmanager
@@ -62,29 +62,35 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
     memory = settings.most_decoder_bytes
     with ExitStack() as opened:
         queries = opened.enter_context(
-            closing(Workers(settings.decoders, memory, "decode", ENGINE, BLAME, renewed=True))
+            closing(Workers(settings.decoders, memory, "decode", ENGINE, FAILURE_ERRORS, renewed=True))
         )
         footage = opened.enter_context(
             closing(
                 Workers(
-                    settings.ingest_decoders, memory, "ingest", ENGINE, BLAME, renewed=True, niceness=INGEST_NICENESS
+                    settings.ingest_decoders,
+                    memory,
+                    "ingest",
+                    ENGINE,
+                    FAILURE_ERRORS,
+                    renewed=True,
+                    niceness=INGEST_NICENESS,
                 )
             )
         )
-        engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_BLAME)))
+        engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_FAILURE_ERRORS)))
 
-        def decoders(front_end: str, weights: Path) -> tuple[Elsewhere, Elsewhere]:
+        def decoders(front_end: str, weights: Path) -> tuple[InWorkers, InWorkers]:
             return (
-                Elsewhere(queries, front_end, weights, settings.most_decode_s + GRACE_S),
-                Elsewhere(footage, front_end, weights, settings.most_ingest_s),
+                InWorkers(queries, front_end, weights, settings.most_decode_s + GRACE_S),
+                InWorkers(footage, front_end, weights, settings.most_ingest_s),
             )
 
         device = choose_device(settings.device)
         session = opened.enter_context(
-            Session.open(settings.data, device, searching=settings.searching, decoders=decoders)
+            Session.open(settings.data, device, index_settings=settings.index_settings, decoders=decoders)
         )
-        served = Served(session.library.directory, settings.device, settings.searching)
-        line = Line(session, engine, served, settings.query_limits, metrics)
+        served = Served(session.library.directory, settings.device, settings.index_settings)
+        line = Pipeline(session, engine, served, settings.query_limits, metrics)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, line, folder)
@@ -99,16 +105,16 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             warming.cancel()
 
 
-async def _warm_up(line: Line) -> None:
+async def _warm_up(pipeline: Pipeline) -> None:
     """Pay the cost of first calls now, not in a request; a library that cannot serve yet says so when asked."""
     try:
-        await line.canary()
+        await pipeline.canary()
     except EcholensError as error:
         log.warning("not ready: %s", error)
 
 
-def _watch(metrics: Metrics, line: Line, pools: Mapping[str, Workers]) -> None:
-    metrics.watch("echolens_batch_queue", "Encodings and searches that wait for a batch", lambda: line.waiting)
+def _watch(metrics: Metrics, pipeline: Pipeline, pools: Mapping[str, Workers]) -> None:
+    metrics.watch("echolens_batch_queue", "Encodings and searches that wait for a batch", lambda: pipeline.waiting)
     for name, help, read in (
         ("echolens_workers_busy", "Processes at work", lambda pool: pool.busy),
         ("echolens_work_queue", "Calls that wait for a process", lambda pool: pool.waiting),

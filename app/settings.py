@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.http import keys
-from app.library.index_settings import Searching
+from app.library.index_settings import IndexSettings
 from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
 from app.telemetry.logs import LogFormat
@@ -74,9 +74,9 @@ class Settings(BaseSettings):
         return Limits(bytes=self.most_upload_bytes, decoded_s=self.most_query_s, wall_s=self.most_decode_s)
 
     @property
-    def searching(self) -> Searching:
+    def index_settings(self) -> IndexSettings:
         """Return how the library is searched."""
-        return Searching(self.index, self.search_budget, self.milvus_uri, self.milvus_token.get_secret_value())
+        return IndexSettings(self.index, self.search_budget, self.milvus_uri, self.milvus_token.get_secret_value())
 
     @field_validator("cors_origins")
     @classmethod

@@ -48,7 +48,7 @@ class Admission:
             try:
                 await self._app(scope, self._brisk(receive, self._most_bytes), send)
             finally:
-                gate.left(time.monotonic() - started)
+                gate.leave(time.monotonic() - started)
 
     def _brisk(self, receive: Receive, most_bytes: int) -> Receive:
         """Give up on a body of which nothing comes for a while, or little for long, or more than `most_bytes`."""

@@ -13,7 +13,7 @@ from model.errors import ClientGone, PastDeadline
 T = TypeVar("T")
 
 
-async def attended(request: Request, work: Coroutine[Any, Any, T], limit_s: float) -> T:
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T], limit_s: float) -> T:
     """Return what `work` returns; it is cancelled when the client hangs up or the time is over.
 
     What a decoding process has begun is finished in vain; what waits for its turn is dropped. The body must have been

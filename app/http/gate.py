@@ -50,7 +50,7 @@ class Gate:
             if place in self._waiting:
                 self._waiting.remove(place)
             elif place.is_taken:
-                self.left()
+                self.leave()
             raise
         finally:
             late.cancel()
@@ -60,7 +60,7 @@ class Gate:
             self._waiting.remove(place)
             place.let_in.set_result(False)
 
-    def left(self, spent_s: float | None = None) -> None:
+    def leave(self, spent_s: float | None = None) -> None:
         """Count a request out, which took so long, and another in that waits."""
         if spent_s is not None:
             self._mean_s += MEMORY * (spent_s - self._mean_s)

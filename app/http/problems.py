@@ -190,7 +190,7 @@ def _phrase(status: int) -> str:
 def install(app: FastAPI) -> None:
     """Answer every error of the application as a problem, the framework's own included.
 
-    `Requests` answers what nobody foresaw, and what a middleware raises.
+    `RequestLog` answers what nobody foresaw, and what a middleware raises.
     """
 
     @app.exception_handler(errors.EcholensError)

@@ -53,7 +53,7 @@ class Templates:
         return found
 
 
-class Requests:
+class RequestLog:
     """Wrap the whole application; nothing that is answered escapes it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[BaseRoute]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fastapi import UploadFile
 
-from app.media.upload import Held
+from app.media.upload import SmallUpload
 from index.disk import flush, writing
 from model.errors import LibraryError, QueryError
 
@@ -21,7 +21,7 @@ MOST_NAME_BYTES = 100  # file systems count bytes, and take 255 of them
 
 
 @asynccontextmanager
-async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[Path | Held | None]:
+async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[Path | SmallUpload | None]:
     """Lend an upload, under its own name (for messages alone), while a request needs it: in memory if it is small."""
     if upload is None:
         yield None
@@ -29,7 +29,7 @@ async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[
     path = scratch / f"{random.getrandbits(64):016x}" / plain_name(upload)
     try:
         if (upload.size or 0) <= SMALL_BYTES:
-            yield Held(path, await upload.read())
+            yield SmallUpload(path, await upload.read())
         else:
             await asyncio.to_thread(_write, upload, path)
             yield path

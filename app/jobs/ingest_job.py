@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from app.jobs.ingest_roots import IngestRoots, Listing
-from app.jobs.lane import Ended, Running
+from app.jobs.runner import Ended, RunningJob
 from app.library.ingest import Outcome, Source, ingest
 from app.library.labels import read_labels
 from app.library.session import Session
@@ -48,7 +48,7 @@ class IngestWork:
         self._session, self._writer_wanted = session, writer_wanted
         self.roots = IngestRoots(roots, session.library.directory.resolve())
 
-    def do(self, running: Running) -> Ended | None:
+    def do(self, running: RunningJob) -> Ended | None:
         """Ingest an upload or a directory."""
         return self._directory(running) if "directory" in running.job.payload else self._upload(running)
 
@@ -62,7 +62,7 @@ class IngestWork:
         if not library.catalogue.names_file(library.reference(path)):
             path.unlink(missing_ok=True)
 
-    def _upload(self, running: Running) -> Ended | None:
+    def _upload(self, running: RunningJob) -> Ended | None:
         payload = running.job.payload
         annotation = Annotation("", payload["label"], payload["event_start_s"], payload["event_end_s"])
         path = self._session.library.locate(payload["path"])
@@ -75,7 +75,7 @@ class IngestWork:
         messages = _messages(payload["file_name"], outcome)
         return Ended("failed" if outcome.state == "failed" else "done", result, messages)
 
-    def _directory(self, running: Running) -> Ended | None:
+    def _directory(self, running: RunningJob) -> Ended | None:
         payload = running.job.payload
         directory = self.roots.real_path(payload["directory"])  # once more: the setting or a link may have changed
         labels = payload["labels"]
@@ -87,7 +87,9 @@ class IngestWork:
             self._begin(running, directory, listing, annotations)
         return self._go_on(running, directory, listing, annotations)
 
-    def _begin(self, running: Running, directory: Path, listing: Listing, annotations: dict[Path, Annotation]) -> None:
+    def _begin(
+        self, running: RunningJob, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
+    ) -> None:
         """Say what is passed over, once."""
         messages = [
             JobMessage(
@@ -105,7 +107,7 @@ class IngestWork:
         running.report(0.0, result, running.job.payload | {"after": ""}, messages)
 
     def _go_on(
-        self, running: Running, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
+        self, running: RunningJob, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
     ) -> Ended | None:
         payload, counts = running.job.payload, Counter({state: running.result.get(state, 0) for state in STATES})
         after = payload.get("after")
@@ -128,7 +130,7 @@ class IngestWork:
             return None
         return Ended("done", {"files": total, **counts})
 
-    def _take_in(self, running: Running, sources: Sequence[Source], done: Callable[[Outcome], None]) -> bool:
+    def _take_in(self, running: RunningJob, sources: Sequence[Source], done: Callable[[Outcome], None]) -> bool:
         """Ingest files in order, while no other writes; say whether all are in, rather than interrupted."""
         finished = 0
 
@@ -148,7 +150,7 @@ class IngestWork:
                 pass
         return True
 
-    def _undisturbed(self, running: Running, sources: Sequence[Source]) -> Iterator[Source]:
+    def _undisturbed(self, running: RunningJob, sources: Sequence[Source]) -> Iterator[Source]:
         """Yield files until the job is to end, or a model waits to be swapped in."""
         for source in sources:
             if running.interrupted or self._writer_wanted.is_set():

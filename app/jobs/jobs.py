@@ -1,4 +1,4 @@
-"""Work that outlasts its request: queued in the catalogue, done in lanes, resumed after a restart."""
+"""Work that outlasts its request: queued in the catalogue, done in runners, resumed after a restart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.jobs.ingest_job import IngestWork, directory_payload, upload_payload
-from app.jobs.lane import Lane
+from app.jobs.runner import JobRunner
 from app.jobs.training_job import TrainingWork, training_payload
 from app.library.labels import read_labels
 from app.library.session import Session
@@ -35,26 +35,26 @@ class Jobs:
         writer_wanted = threading.Event()
         self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted)
         self._training = TrainingWork(session, settings.training_threads, writer_wanted)
-        self._lanes = {work.kind: Lane(self._queue, work) for work in (self._ingest, self._training)}
+        self._runners = {work.kind: JobRunner(self._queue, work) for work in (self._ingest, self._training)}
 
     def start(self) -> None:
         """Take up what a stopped process left, remove what nobody needs of it, then wait for more."""
         self._queue.take_up()
         _sweep(self._library, self._training.places)
-        for lane in self._lanes.values():
-            lane.start()
+        for runner in self._runners.values():
+            runner.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish the file at hand, end training at its last epoch; what is left is taken up at the next start."""
-        for lane in self._lanes.values():
-            lane.stop()
+        for runner in self._runners.values():
+            runner.stop()
         deadline = time.monotonic() + timeout_s
-        for lane in self._lanes.values():
-            lane.join(deadline - time.monotonic())
+        for runner in self._runners.values():
+            runner.join(deadline - time.monotonic())
 
     def is_working(self) -> bool:
         """Say whether the threads that do the jobs are there."""
-        return all(lane.is_alive() for lane in self._lanes.values())
+        return all(runner.is_alive() for runner in self._runners.values())
 
     @property
     def training_pid(self) -> int | None:
@@ -93,7 +93,7 @@ class Jobs:
     def cancel(self, job_id: str) -> Job:
         """End a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""
         kind = self._queue.job(job_id).kind
-        return self._lane(kind).cancel(job_id)
+        return self._runner(kind).cancel(job_id)
 
     def retry(self, job_id: str) -> Job:
         """Queue a failed job anew, to go on where it was.
@@ -108,24 +108,24 @@ class Jobs:
                 "upload another file"
             )
         retried = self._queue.retry(job_id, self._most_queued)
-        self._lane(retried.kind).wake()
+        self._runner(retried.kind).wake()
         return retried
 
     def time_left_s(self, job_id: str) -> float | None:
         """Return how long a running job takes yet, at its pace so far; None where that is not known."""
-        times = (lane.time_left_s(job_id) for lane in self._lanes.values())
+        times = (runner.time_left_s(job_id) for runner in self._runners.values())
         return next((left for left in times if left is not None), None)
 
-    def _lane(self, kind: str) -> Lane:
-        if kind not in self._lanes:
+    def _runner(self, kind: str) -> JobRunner:
+        if kind not in self._runners:
             raise NotFound(f"a job of kind {kind}, which a newer release queued, given: upgrade Echolens")
-        return self._lanes[kind]
+        return self._runners[kind]
 
     def _accept(self, kind: str, payload: dict[str, Any], token: IdempotencyToken | None) -> tuple[Job, bool]:
         now = datetime.now(UTC).isoformat()
         job = Job(uuid.uuid4().hex[:16], kind, "queued", payload, 0.0, {}, now, now)
         accepted = self._queue.accept(job, self._most_queued, token)
-        self._lanes[kind].wake()
+        self._runners[kind].wake()
         return accepted
 
 

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.jobs.lane import Ended, Running
+from app.jobs.runner import Ended, RunningJob
 from app.jobs.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
 from app.library.session import Session
 from index.records import Job, JobMessage
@@ -89,7 +89,7 @@ class TrainingWork:
         process = self._process
         return None if process is None else process.pid
 
-    def do(self, running: Running) -> Ended | None:
+    def do(self, running: RunningJob) -> Ended | None:
         """Train in a process, in a new one if that is killed, three times at most."""
         exit_code = None
         for _ in range(1 + MOST_RESTARTS):
@@ -122,7 +122,7 @@ class TrainingWork:
         library, device = self._session.library.directory, str(self._session.device)
         return Order(library, device, self.places / job.job_id, **job.payload, threads=self._threads)
 
-    def _follow(self, running: Running, process: TrainingProcess) -> Ended | None:
+    def _follow(self, running: RunningJob, process: TrainingProcess) -> Ended | None:
         """Hear what the process says until its result, or until the job is to end. EOFError if it ends before."""
         while not running.interrupted:
             ended = self._heed(running, process.hear(POLL_S))
@@ -135,7 +135,7 @@ class TrainingWork:
                     return ended
         return None
 
-    def _heed(self, running: Running, message: Message | None) -> Ended | None:
+    def _heed(self, running: RunningJob, message: Message | None) -> Ended | None:
         if isinstance(message, Progress):
             try:
                 running.report(max(message.share, running.job.progress))  # begun again, it reads features anew

@@ -20,7 +20,7 @@ CREDIT_S = 1.0  # of rest that may still be owed when a building begins: a singl
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class ServedGallery:
     """One modality's items, the gallery over them and the model that encoded them, of one catalogue version."""
 
     table: LatentTable
@@ -30,36 +30,38 @@ class Shelf:
 
 @dataclass(frozen=True, eq=False)
 class Building:
-    """A shelf that is being built of a catalogue version or a later one; readers wait for it until `wait_until_s`."""
+    """A gallery that is being built from a catalogue version or a later one; readers wait for it until `wait_until_s`."""
 
     version: int
     wait_until_s: float
-    shelf: Future[Shelf]
+    served: Future[ServedGallery]
 
 
-class Shelves:
-    """Lend shelves to any number of threads.
+class Galleries:
+    """Lend galleries to any number of threads.
 
     `build` makes a modality's, given the one before it, if any; `version` says what the catalogue is at.
     """
 
-    def __init__(self, build: Callable[[Modality, Shelf | None], Shelf], version: Callable[[], int]) -> None:
+    def __init__(
+        self, build: Callable[[Modality, ServedGallery | None], ServedGallery], version: Callable[[], int]
+    ) -> None:
         self._build, self._version = build, version
         self._lock = threading.Lock()
-        self._built: dict[Modality, Shelf] = {}
+        self._built: dict[Modality, ServedGallery] = {}
         self._building: dict[Modality, Building] = {}
         self._spent_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # on the last building
         self._rested_at_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when no rest will be owed any more
         self._closing = threading.Event()
-        self._builders = ThreadPoolExecutor(len(MODALITIES), "shelf")
+        self._builders = ThreadPoolExecutor(len(MODALITIES), "gallery")
 
     def close(self) -> None:
         """Wait for what is being built."""
         self._closing.set()
         self._builders.shutdown()
 
-    def get(self, modality: Modality) -> Shelf:
-        """Return a shelf of the catalogue as it is now, or an older one.
+    def get(self, modality: Modality) -> ServedGallery:
+        """Return the gallery of the catalogue as it is now, or an older one.
 
         An older one where building takes over a quarter of a second, or had to rest after other changes.
         Where there is none yet a reader waits however long it takes. Raises what `build` raises.
@@ -67,23 +69,23 @@ class Shelves:
         wanted = self._version()
         while True:
             with self._lock:
-                shelf = self._built.get(modality)
-                if shelf is not None and shelf.table.catalogue_version >= wanted:
-                    return shelf
+                served = self._built.get(modality)
+                if served is not None and served.table.catalogue_version >= wanted:
+                    return served
                 building = self._building.get(modality)
-                if building is None or building.shelf.done():
-                    building = self._building[modality] = self._begin(modality, shelf)
+                if building is None or building.served.done():
+                    building = self._building[modality] = self._begin(modality, served)
             try:
-                building.shelf.result(None if shelf is None else max(0.0, building.wait_until_s - time.monotonic()))
+                building.served.result(None if served is None else max(0.0, building.wait_until_s - time.monotonic()))
             except TimeoutError:
-                assert shelf is not None, "without one there is no limit"
-                return shelf
+                assert served is not None, "without one there is no limit"
+                return served
             except EcholensError:
                 if building.version >= wanted:
                     raise
 
-    def _begin(self, modality: Modality, last: Shelf | None) -> Building:
-        """Have a shelf built, after a rest where the last ones took more than their share."""
+    def _begin(self, modality: Modality, last: ServedGallery | None) -> Building:
+        """Start building a gallery, after a pause if the last ones took more than their share of the time."""
         now = time.monotonic()
         rest_s = 0.0 if last is None else max(0.0, self._rested_at_s[modality] - CREDIT_S - now)
         soon = rest_s == 0 and self._spent_s[modality] <= PATIENCE_S
@@ -93,20 +95,20 @@ class Shelves:
             self._builders.submit(self._rebuild, modality, last, rest_s),
         )
 
-    def _rebuild(self, modality: Modality, last: Shelf | None, rest_s: float) -> Shelf:
+    def _rebuild(self, modality: Modality, last: ServedGallery | None, rest_s: float) -> ServedGallery:
         if self._closing.wait(rest_s) and last is not None:
             return last
         started = time.monotonic()
         try:
-            shelf = self._build(modality, last)
+            served = self._build(modality, last)
         except BaseException:
             with self._lock:
                 self._built.pop(modality, None)  # what was there is there no longer
                 self._building.pop(modality, None)  # the error would hold what was there until the next building
             raise
         with self._lock:
-            self._built[modality] = shelf
+            self._built[modality] = served
             if last is not None:  # the first takes longer than those that follow it
                 spent_s = self._spent_s[modality] = time.monotonic() - started
                 self._rested_at_s[modality] = max(started, self._rested_at_s[modality]) + spent_s / SHARE
-        return shelf
+        return served

@@ -16,7 +16,7 @@ from model.modality import Modality
 
 
 @dataclass(frozen=True)
-class Searching:
+class IndexSettings:
     """Choose an index; `budget`: items that a certified search scores at most."""
 
     choice: GalleryChoice = "auto"

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from app.library.one_at_a_time import Turns
+from app.library.one_at_a_time import OneAtATime
 from app.library.session import Session
 from index.records import LatentTable
 from model.errors import EmptyLibrary, FigureError, LibraryBusy
@@ -83,12 +83,12 @@ class LatentMaps:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._turns = Turns(MOST_WAITING, MapBusy)
+        self._one_at_a_time = OneAtATime(MOST_WAITING, MapBusy)
         self._last: LatentMap | None = None
 
     def current(self, view: View) -> LatentMap:
         """Return the map of the library as it is; EmptyLibrary, Unmappable, MapBusy, LibraryBusy."""
-        with self._turns.take():
+        with self._one_at_a_time.take():
             last, version = self._last, self._session.library.catalogue.catalogue_version
             if last is None or (last.view, last.version) != (view, version):
                 self._last = last = draw(_tables(self._session, view.modality), view)

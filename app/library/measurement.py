@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.library.features import all_videos, annotation_of
-from app.library.one_at_a_time import Turns
+from app.library.one_at_a_time import OneAtATime
 from app.library.session import Session
 from index.records import LatentTable, SegmentRow, Video
 from model.data.corpus import Timeline
@@ -54,12 +54,12 @@ class Measure:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._turns = Turns(MOST_WAITING, MeasureBusy)
+        self._one_at_a_time = OneAtATime(MOST_WAITING, MeasureBusy)
         self._last: Measurement | None = None
 
     def current(self, seed: int = 0) -> Measurement:
         """Return the figures of the library as it is. NothingLabelled, MeasureBusy, LibraryError."""
-        with self._turns.take():
+        with self._one_at_a_time.take():
             version = self._session.library.catalogue.catalogue_version
             if self._last is None or (self._last.catalogue_version, self._last.seed) != (version, seed):
                 self._last = measure(self._session, seed)

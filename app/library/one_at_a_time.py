@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from model.errors import EcholensError
 
 
-class Turns:
+class OneAtATime:
     """Let one thread compute while at most `most_waiting` wait: each of them is a thread that answers nobody else."""
 
     def __init__(self, most_waiting: int, refusal: Callable[[], EcholensError]) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from app.library.default_model import copy_default_model
-from app.library.galleries import Shelf, Shelves
-from app.library.index_settings import Searching
-from app.processes.decoder import Decoder, Here
+from app.library.galleries import Galleries, ServedGallery
+from app.library.index_settings import IndexSettings
+from app.processes.decoder import Decoder, InThread
 from index.library import Library
 from index.records import LatentTable
 from model.errors import CheckpointError, EmptyLibrary, Mismatch, UntrainedLibrary
@@ -35,18 +35,18 @@ class Session:
         library: Library,
         front_end: FrontEnd,
         device: torch.device,
-        searching: Searching | None = None,
+        index_settings: IndexSettings | None = None,
         decoder: Decoder | None = None,
         footage_decoder: Decoder | None = None,
     ) -> None:
         """`decoder` is for what is asked, `footage_decoder` for what is taken in; without them this thread decodes."""
         self.library, self.front_end, self.device = library, front_end, device
-        self.searching = searching or Searching()
-        self.decoder: Decoder = decoder or Here(front_end)
+        self.index_settings = index_settings or IndexSettings()
+        self.decoder: Decoder = decoder or InThread(front_end)
         self.footage_decoder: Decoder = footage_decoder or self.decoder
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
-        self._shelves = Shelves(self._shelve, lambda: library.catalogue.catalogue_version)
+        self._galleries = Galleries(self._build_gallery, lambda: library.catalogue.catalogue_version)
 
     @staticmethod
     @contextmanager
@@ -55,7 +55,7 @@ class Session:
         device: torch.device,
         front_end: str | None = None,
         create: bool = True,
-        searching: Searching | None = None,
+        index_settings: IndexSettings | None = None,
         decoders: Decoders | None = None,
     ) -> Iterator[Session]:
         """Open a library, or create one with `front_end` (default `raw`, which begins with the shipped model).
@@ -72,12 +72,12 @@ class Session:
             if library.catalogue.frontend != name:
                 library.catalogue.set_identity(name, _begin(library, name))
             session = Session(
-                library, made, device, searching, *(decoders(name, library.frontends) if decoders else ())
+                library, made, device, index_settings, *(decoders(name, library.frontends) if decoders else ())
             )
             try:
                 yield session
             finally:
-                session._shelves.close()
+                session._galleries.close()
 
     @property
     def encoder(self) -> Encoder:
@@ -98,24 +98,24 @@ class Session:
                 self._encoder = Encoder(self._load(fingerprint), self.device)
             return self._encoder
 
-    def shelf(self, modality: Modality) -> Shelf:
+    def gallery(self, modality: Modality) -> ServedGallery:
         """Return the gallery of the library as it is now, or, where building that takes long, as it just was.
 
         Raises:
             EmptyLibrary: no item of that modality. Those of `encoder`.
         """
-        return self._shelves.get(modality)
+        return self._galleries.get(modality)
 
     def table(self, modality: Modality) -> LatentTable:
-        """Return the latents of the library as it is now, without a gallery over them. Raises what `shelf` raises."""
+        """Return the latents of the library as it is now, without a gallery over them. Raises what `gallery` raises."""
         return self._table(modality, self.encoder)
 
-    def _shelve(self, modality: Modality, last: Shelf | None) -> Shelf:
+    def _build_gallery(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
         encoder = self.encoder
         table = self._table(modality, encoder)
         before = last.gallery if last is not None and last.encoder is encoder else None
-        gallery = self.searching.gallery(self.library, modality, table, encoder.checkpoint.weights, before)
-        return Shelf(table, gallery, encoder)
+        gallery = self.index_settings.gallery(self.library, modality, table, encoder.checkpoint.weights, before)
+        return ServedGallery(table, gallery, encoder)
 
     def _table(self, modality: Modality, encoder: Encoder) -> LatentTable:
         table = self.library.catalogue.latents(modality)

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int64
 
 from app.media.previews import write_preview
 from app.media.timings import Timings
-from app.media.upload import Held, on_disk
+from app.media.upload import SmallUpload, on_disk
 from model.data.features import Features
 from model.errors import (
     NoPicture,
@@ -63,11 +63,11 @@ class Decoded:
 class Place:
     """Ask where in `video`. The query is a stretch of the video itself, or a second file."""
 
-    video: Path | Held
+    video: Path | SmallUpload
     direction: Direction
     query_start_s: int | None = None
     query_length_s: int | None = None
-    query: Path | Held | None = None
+    query: Path | SmallUpload | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Facts:
 
 
 def decode_query(
-    front_end: FrontEnd, file: Path | Held, limits: Limits, at_s: float | None, asked: Modality | None
+    front_end: FrontEnd, file: Path | SmallUpload, limits: Limits, at_s: float | None, asked: Modality | None
 ) -> Decoded:
     """Return the features of second floor(at_s), else of the first ten, by the modality asked for or the only one.
 

@@ -11,7 +11,7 @@ from index.disk import writing
 
 
 @dataclass(frozen=True)
-class Held:
+class SmallUpload:
     """Hold a file's bytes, and where they may be written, in a folder of their own."""
 
     path: Path
@@ -24,7 +24,7 @@ class Held:
 
 
 @contextmanager
-def on_disk(file: Path | Held) -> Iterator[Path]:
+def on_disk(file: Path | SmallUpload) -> Iterator[Path]:
     """Return the path of a file; what is held is written for so long. Raises LibraryError, as on a full disk."""
     if isinstance(file, Path):
         yield file

@@ -13,7 +13,7 @@ import numpy as np
 
 from app.media.decoding import canary
 from app.processes.cores import use_threads
-from app.processes.workers import Blame, Workers
+from app.processes.workers import FailureErrors, Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 from model.frontends.frontend import FrontEnd
 from model.frontends.registry import make_front_end
@@ -22,7 +22,7 @@ from model.modality import Modality
 P = ParamSpec("P")
 T = TypeVar("T")
 MOST_BYTES = 2 * 1024**3  # of memory, for one process
-BLAME = Blame(
+FAILURE_ERRORS = FailureErrors(
     died=lambda: DecoderDied(
         "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
         "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
@@ -50,7 +50,7 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Here:
+class InThread:
     """Decode in the thread that asks."""
 
     front_end: FrontEnd
@@ -70,7 +70,7 @@ class Here:
 
 
 @dataclass(frozen=True, eq=False)
-class Elsewhere:
+class InWorkers:
     """Decode in worker processes, each call for at most `limit_s`."""
 
     workers: Workers

@@ -35,7 +35,7 @@ GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
 
 
 @dataclass(frozen=True)
-class Blame:
+class FailureErrors:
     """Say what it means when a call ends its process twice, takes longer than so many seconds, or too much memory."""
 
     died: Callable[[], EcholensError]
@@ -80,7 +80,7 @@ class Workers:
         memory_bytes: int | None,
         name: str,
         preload: str,
-        blame: Blame,
+        failure_errors: FailureErrors,
         renewed: bool = False,
         niceness: int = 0,
     ) -> None:
@@ -90,7 +90,7 @@ class Workers:
         """
         self._renewed, self._niceness = renewed, niceness
         self._calls: dict[int, int] = {}  # that a process has answered, by the place of its thread
-        self._blame, self._name = blame, name
+        self._failure_errors, self._name = failure_errors, name
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([preload])
         self._memory_bytes = memory_bytes
@@ -131,8 +131,8 @@ class Workers:
     ) -> Future[T]:
         """Queue a call of a module's function, before the others if `urgent`; result and errors come back pickled.
 
-        The future also raises the errors of `blame`, and WorkerFailure where no process can be started. Cancelling it
-        takes it out of the queue; what runs is finished.
+        The future also raises the errors of `failure_errors`, and WorkerFailure where no process can be
+        started. Cancelling it takes it out of the queue; a call that has begun is finished.
         """
         future: Future[T] = Future()
         task = _Task(future, (function, args), limit_s)
@@ -191,7 +191,7 @@ class Workers:
                 if not connection.poll(task.limit_s):
                     self._replace(place)
                     assert task.limit_s is not None
-                    raise self._blame.slow(task.limit_s)
+                    raise self._failure_errors.slow(task.limit_s)
                 done, outcome = connection.recv()
             except GONE:
                 if self._closing:
@@ -199,11 +199,11 @@ class Workers:
                 self._replace(place)
                 continue
             if isinstance(outcome, MemoryError):
-                raise self._blame.swollen()
+                raise self._failure_errors.swollen()
             if not done:
                 raise outcome
             return outcome
-        raise self._blame.died()
+        raise self._failure_errors.died()
 
     def _replace(self, place: int) -> None:
         if self._closing:

@@ -13,13 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.library.galleries import Shelf
-from app.library.index_settings import Searching
+from app.library.galleries import ServedGallery
+from app.library.index_settings import IndexSettings
 from app.library.session import Session
 from app.media.decoding import Decoded, Track
 from app.media.timings import Timings
 from app.processes.cores import use_threads
-from app.processes.workers import Blame
+from app.processes.workers import FailureErrors
 from app.queries.encoding import Encoding, encode_many
 from app.queries.localization import Found, encodings, locate
 from app.queries.retrieval import Answer, Query, Question, Search, answer, search_many, stored_query
@@ -32,7 +32,7 @@ from model.network.encoder import Encoder
 
 T = TypeVar("T")
 ENGINE = __name__  # what processes are forked with: it imports what decoding needs as well
-BLAME = Blame(
+FAILURE_ERRORS = FailureErrors(
     died=lambda: WorkerFailure("the process that encodes and searches ended on this, twice: the log may say why"),
     slow=lambda limit_s: WorkerFailure(f"encoding and searching took over {limit_s:g} s and was ended: ask again"),
     swollen=lambda: WorkerFailure("encoding and searching takes more memory than there is: ask for less"),
@@ -45,7 +45,7 @@ class Served:
 
     library: Path
     device: DeviceName
-    searching: Searching
+    index_settings: IndexSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ Done = Answer | Found | Reading
 class _Encoded:
     """Hold a work's query once it is encoded, by which model; what is searched, and the latents of a clip, if any."""
 
-    shelf: Shelf | None
+    served: ServedGallery | None
     encoder: Encoder
     query: Query
     target: Latents | None = None
@@ -114,12 +114,12 @@ def _tried(function: Callable[..., T], *args: Any) -> T | EcholensError:
 
 
 def _read_all(session: Session, works: Sequence[Work]) -> list[_Encoded | EcholensError]:
-    """Encode what has features, and read from the library what is there: by the model of the shelf that is searched."""
+    """Encode what has features, and read from the library what is there: by the model of the searched gallery."""
     targets: set[Modality] = {work.question.target for work in works if isinstance(work, Retrieve)}
-    shelves = {target: _tried(session.shelf, target) for target in targets}
+    galleries = {target: _tried(session.gallery, target) for target in targets}
     serving = _tried(lambda: session.encoder)
     chosen = [
-        (None, serving) if not isinstance(work, Retrieve) else _shelf_and_model(shelves[work.question.target])
+        (None, serving) if not isinstance(work, Retrieve) else _shelf_and_model(galleries[work.question.target])
         for work in works
     ]
     wanted = [
@@ -128,22 +128,22 @@ def _read_all(session: Session, works: Sequence[Work]) -> list[_Encoded | Echole
     ]
     latents = iter(encode_many([encoding for asked in wanted for encoding in asked]))
     read: list[_Encoded | EcholensError] = []
-    for work, (shelf, encoder), asked in zip(works, chosen, wanted, strict=True):
+    for work, (served, encoder), asked in zip(works, chosen, wanted, strict=True):
         rows = [next(latents) for _ in asked]
         if isinstance(encoder, EcholensError):
             read.append(encoder)
         elif isinstance(work, Localize):
-            read.append(_Encoded(shelf, encoder, Query(work.decoded.query.modality, rows[0]), rows[1]))
+            read.append(_Encoded(served, encoder, Query(work.decoded.query.modality, rows[0]), rows[1]))
         elif work.track is not None:
-            read.append(_Encoded(shelf, encoder, Query(work.track.modality, rows[0])))
+            read.append(_Encoded(served, encoder, Query(work.track.modality, rows[0])))
         else:
             query = _tried(stored_query, session, encoder, work.question)
-            read.append(query if isinstance(query, EcholensError) else _Encoded(shelf, encoder, query))
+            read.append(query if isinstance(query, EcholensError) else _Encoded(served, encoder, query))
     return read
 
 
-def _shelf_and_model(shelf: Shelf | EcholensError) -> tuple[Shelf | None, Encoder | EcholensError]:
-    return (None, shelf) if isinstance(shelf, EcholensError) else (shelf, shelf.encoder)
+def _shelf_and_model(served: ServedGallery | EcholensError) -> tuple[ServedGallery | None, Encoder | EcholensError]:
+    return (None, served) if isinstance(served, EcholensError) else (served, served.encoder)
 
 
 def _encodings(work: Work, encoder: Encoder) -> list[Encoding]:
@@ -154,9 +154,9 @@ def _encodings(work: Work, encoder: Encoder) -> list[Encoding]:
 
 def _search_all(works: Sequence[Work], read: Sequence[_Encoded | EcholensError]) -> list[SearchResult | None]:
     searches = {
-        at: Search(one.shelf, one.query.latents, work.question)
+        at: Search(one.served, one.query.latents, work.question)
         for at, (work, one) in enumerate(zip(works, read, strict=True))
-        if isinstance(work, Retrieve) and isinstance(one, _Encoded) and one.shelf is not None
+        if isinstance(work, Retrieve) and isinstance(one, _Encoded) and one.served is not None
     }
     found = dict(zip(searches, search_many(list(searches.values())), strict=True))
     return [found.get(at) for at in range(len(works))]
@@ -170,9 +170,9 @@ def _finish(work: Work, read: _Encoded | EcholensError, found: SearchResult | No
         assert read.target is not None
         return locate(read.encoder, work.name, work.decoded, read.query.latents, read.target, own)
     if isinstance(work, Retrieve):
-        assert read.shelf is not None
+        assert read.served is not None
         assert found is not None
-        return answer(read.shelf, work.question, read.query, found, own)
+        return answer(read.served, work.question, read.query, found, own)
     return Reading(read.query, read.encoder.fingerprint, {"encode": own.stages_ms["encode"]})
 
 
@@ -182,4 +182,6 @@ def _opened(served: Served) -> tuple[ExitStack, Session]:
     use_threads(1)
     stack = ExitStack()
     device = choose_device(served.device)
-    return stack, stack.enter_context(Session.open(served.library, device, create=False, searching=served.searching))
+    return stack, stack.enter_context(
+        Session.open(served.library, device, create=False, index_settings=served.index_settings)
+    )

@@ -28,7 +28,7 @@ MOST_BATCH_S = 600.0  # the first builds galleries, which takes minutes for mill
 SECOND = np.zeros(1, np.int64)
 
 
-class Line:
+class Pipeline:
     """Answer the questions of one event loop; raises what `retrieve`, `localize` and `imagine` raise."""
 
     def __init__(self, session: Session, engine: Workers, served: Served, limits: Limits, metrics: Metrics) -> None:

@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool
 
-from app.library.galleries import Shelf
+from app.library.galleries import ServedGallery
 from app.library.session import Session, rows_of
 from app.media.decoding import decode_query
 from app.media.timings import Timings
-from app.media.upload import Held
+from app.media.upload import SmallUpload
 from app.queries.encoding import Encoding, encode_many
 from index.gallery import SearchResult
 from index.records import Video
@@ -31,7 +31,7 @@ class Question:
     """Ask a library. Either a file or a segment of the library is the query; times are in seconds."""
 
     target: Modality
-    file: Path | Held | None = None
+    file: Path | SmallUpload | None = None
     segment_id: int | None = None
     query_modality: Modality | None = None
     k: int = 10
@@ -79,9 +79,9 @@ class Query:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Look for a question's hits on a shelf."""
+    """Look for a question's hits in a gallery."""
 
-    shelf: Shelf
+    served: ServedGallery
     query: Latents
     question: Question
 
@@ -108,11 +108,11 @@ def retrieve(session: Session, question: Question, limits: Limits) -> Answer:
     """
     check(question)
     timings = Timings()
-    shelf = session.shelf(question.target)  # with its encoder: a model that is swapped in meanwhile changes nothing
-    query = read_query(session, shelf.encoder, question, limits, timings)
+    served = session.gallery(question.target)  # with its encoder: a model that is swapped in meanwhile changes nothing
+    query = read_query(session, served.encoder, question, limits, timings)
     with timings.stage("search"):
-        (found,) = search_many([Search(shelf, query.latents, question)])
-    return answer(shelf, question, query, found, timings)
+        (found,) = search_many([Search(served, query.latents, question)])
+    return answer(served, question, query, found, timings)
 
 
 def read_query(session: Session, encoder: Encoder, question: Question, limits: Limits, timings: Timings) -> Query:
@@ -129,9 +129,9 @@ def read_query(session: Session, encoder: Encoder, question: Question, limits: L
     return Query(track.modality, latents)
 
 
-def answer(shelf: Shelf, question: Question, query: Query, found: SearchResult, timings: Timings) -> Answer:
-    """Describe what was found as the shelf's version has it: the catalogue may have gone on since."""
-    hits = _hits(shelf, found)
+def answer(served: ServedGallery, question: Question, query: Query, found: SearchResult, timings: Timings) -> Answer:
+    """Describe what was found as the gallery's version has it: the catalogue may have gone on since."""
+    hits = _hits(served, found)
     rerank_ms = 1000 * found.rerank_s
     timings.add("rerank", rerank_ms)
     timings.add("search", -rerank_ms)
@@ -139,9 +139,9 @@ def answer(shelf: Shelf, question: Question, query: Query, found: SearchResult, 
         _merged(hits) if question.merge_adjacent else hits,
         query.modality,
         float(query.latents.sigma.mean()),
-        shelf.encoder.fingerprint,
+        served.encoder.fingerprint,
         found,
-        shelf.table.catalogue_version,
+        served.table.catalogue_version,
         timings.report(),
     )
 
@@ -174,19 +174,19 @@ def stored_query(session: Session, encoder: Encoder, question: Question) -> Quer
 
 
 def search_many(searches: Sequence[Search]) -> list[SearchResult]:
-    """Return what each finds; those of one shelf, one k and the same filters are searched for together."""
+    """Return what each finds; those of one gallery, one k and the same filters are searched for together."""
     found: dict[int, SearchResult] = {}
     together: dict[tuple[object, ...], list[int]] = {}
-    for place, (shelf, query, question) in enumerate((s.shelf, s.query, s.question) for s in searches):
+    for place, (served, query, question) in enumerate((s.served, s.query, s.question) for s in searches):
         if question.group_by == "video":
-            found[place] = _best_of_videos(shelf, query, question.k, _allowed(shelf, question))
+            found[place] = _best_of_videos(served, query, question.k, _allowed(served, question))
         else:
-            together.setdefault((id(shelf), question.k, *question.filters), []).append(place)
+            together.setdefault((id(served), question.k, *question.filters), []).append(place)
     for places in together.values():
-        shelf, question = searches[places[0]].shelf, searches[places[0]].question
+        served, question = searches[places[0]].served, searches[places[0]].question
         queries = Latents.concatenate(searches[place].query for place in places)
-        allowed = _allowed(shelf, question)
-        found |= zip(places, shelf.gallery.search_batch(queries, question.k, allowed), strict=True)
+        allowed = _allowed(served, question)
+        found |= zip(places, served.gallery.search_batch(queries, question.k, allowed), strict=True)
     return [_near(found[place], search.question.max_distance) for place, search in enumerate(searches)]
 
 
@@ -194,20 +194,22 @@ def _near(found: SearchResult, max_distance: float | None) -> SearchResult:
     return found if max_distance is None else _only(found, np.flatnonzero(found.distance <= max_distance))
 
 
-def _best_of_videos(shelf: Shelf, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+def _best_of_videos(
+    served: ServedGallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+) -> SearchResult:
     """Return the best second of each of the k best videos: search on until there are k, or no more."""
     wanted = k
     while True:
-        found = shelf.gallery.search(query, wanted, allowed)
-        videos = shelf.table.video_ids[rows_of(shelf.table, found.ids)]
+        found = served.gallery.search(query, wanted, allowed)
+        videos = served.table.video_ids[rows_of(served.table, found.ids)]
         _, first = np.unique(videos, return_index=True)
         if len(first) >= k or len(found.ids) < wanted:
             return _only(found, np.sort(first)[:k])
         wanted *= 4
 
 
-def _allowed(shelf: Shelf, question: Question) -> Bool[np.ndarray, "n"] | None:
-    table = shelf.table
+def _allowed(served: ServedGallery, question: Question) -> Bool[np.ndarray, "n"] | None:
+    table = served.table
     masks = []
     if question.label is not None:
         masks.append(table.labels == question.label)
@@ -230,8 +232,8 @@ def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
     )
 
 
-def _hits(shelf: Shelf, found: SearchResult) -> tuple[Hit, ...]:
-    table, hits = shelf.table, []
+def _hits(served: ServedGallery, found: SearchResult) -> tuple[Hit, ...]:
+    table, hits = served.table, []
     for place, row in enumerate(rows_of(table, found.ids).tolist()):
         hits.append(
             Hit(

@@ -16,7 +16,7 @@ from app.http.problems import problem_of
 from app.http.uploads import query_file
 from app.queries.batch_retrieval import retrieve_batch
 from app.queries.retrieval import Answer, Question
-from app.routes.query_form import MULTIPART, Asked
+from app.routes.query_form import MULTIPART, QueryForm
 from app.schemas.batch import BatchAnswer, BatchItem
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
@@ -27,7 +27,7 @@ MOST_HITS_IN_ALL = 10_000
 router = APIRouter(tags=["search"])
 
 
-class AskedByMany(Asked):
+class BatchForm(QueryForm):
     """Files, seconds of the library, or both are the queries."""
 
     files: list[UploadFile] = Field([], description="sounds, pictures or videos as queries")
@@ -38,7 +38,7 @@ class AskedByMany(Asked):
 async def post_batch(
     service: Current,
     request: Request,
-    asked: Annotated[AskedByMany, Form(media_type=MULTIPART)],
+    asked: Annotated[BatchForm, Form(media_type=MULTIPART)],
 ) -> Response:
     """Retrieve for several queries alike; each gets its answer or its own problem, and none fails another."""
     question, files, segment_ids = asked.question(service.settings), asked.files, asked.segment_ids
@@ -53,7 +53,7 @@ async def post_batch(
         paths = [await held.enter_async_context(query_file(file, service.scratch)) for file in files]
         questions = [replace(question, file=path) for path in paths]
         questions += [replace(question, segment_id=segment_id) for segment_id in segment_ids]
-        outcomes = await service.attend(request, retrieve_batch(service.line, questions))
+        outcomes = await service.answer(request, retrieve_batch(service.pipeline, questions))
     return await asyncio.to_thread(_written, questions, outcomes)
 
 

@@ -37,7 +37,7 @@ async def post_generate(
     """Imagine the sound and the look that belong to a query; `Accept: image/png` or `audio/wav` gives one alone."""
     async with query_file(file, service.scratch) as path:
         question = Question("audio", path, segment_id, query_modality, at_s=at_s)
-        answer = GenerateAnswer.of(await service.attend(request, service.line.imagine(question)))
+        answer = GenerateAnswer.of(await service.answer(request, service.pipeline.imagine(question)))
     return _alone(answer, request.headers.get("accept", "")) or answer
 
 

@@ -28,4 +28,4 @@ async def post_localize(
     async with query_file(video, service.scratch) as video_path, query_file(query, service.scratch) as query_path:
         assert video_path is not None, "the upload is required"
         place = Place(video_path, direction, query_start_s, query_length_s, query_path)
-        return LocalizeAnswer.of(await service.attend(request, service.line.localize(place)))
+        return LocalizeAnswer.of(await service.answer(request, service.pipeline.localize(place)))

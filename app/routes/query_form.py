@@ -13,7 +13,7 @@ from model.errors import QueryError
 MULTIPART = "multipart/form-data"
 
 
-class Asked(BaseModel):
+class QueryForm(BaseModel):
     """Be a form without its query. One model is read three times as fast as a parameter for each field."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -36,4 +36,4 @@ class Asked(BaseModel):
         """Return the question without its query: a file or a segment is added by `dataclasses.replace`."""
         if self.k > settings.most_hits:
             raise QueryError(f"k={self.k} given, at most {settings.most_hits} expected")
-        return Question(**{name: getattr(self, name) for name in Asked.model_fields})
+        return Question(**{name: getattr(self, name) for name in QueryForm.model_fields})

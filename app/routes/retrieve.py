@@ -14,7 +14,7 @@ from pydantic import Field
 from app.http.answers import written
 from app.http.uploads import query_file
 from app.queries.retrieval import Answer
-from app.routes.query_form import MULTIPART, Asked
+from app.routes.query_form import MULTIPART, QueryForm
 from app.schemas.search import RetrieveAnswer
 from app.service import Current
 
@@ -23,7 +23,7 @@ MANY = 100  # hits: to write down a thousand takes 37 ms, which is done beside t
 CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s", "distance", "label")
 
 
-class AskedByOne(Asked):
+class RetrieveForm(QueryForm):
     """Either a file or a second of the library is the query."""
 
     file: UploadFile | None = Field(None, description="a sound, picture or video as the query")
@@ -39,13 +39,13 @@ class AskedByOne(Asked):
 async def post_retrieve(
     service: Current,
     request: Request,
-    asked: Annotated[AskedByOne, Form(media_type=MULTIPART)],
+    asked: Annotated[RetrieveForm, Form(media_type=MULTIPART)],
 ) -> Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
     question = asked.question(service.settings)
     async with query_file(asked.file, service.scratch) as file:
         question = replace(question, file=file, segment_id=asked.segment_id)
-        answer = await service.attend(request, service.line.retrieve(question))
+        answer = await service.answer(request, service.pipeline.retrieve(question))
     as_csv = "text/csv" in request.headers.get("accept", "")
     if len(answer.hits) > MANY:
         return await asyncio.to_thread(_written, answer, as_csv)

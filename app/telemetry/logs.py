@@ -76,7 +76,7 @@ class TextLines(logging.Formatter):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drop the server's copy of what `Requests` has logged already, with the request's id."""
+    """Drop the server's copy of what `RequestLog` has logged already, with the request's id."""
     return not (record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI application"))
 
 

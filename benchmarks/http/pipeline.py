@@ -60,7 +60,7 @@ class Pipeline:
             locate(encoder, place.video.name, one, query, target, Timings())
 
     def _retrieve(self, files: list[Path], modality: Modality, target: Modality) -> None:
-        front_end, shelf = self._session.front_end, self._session.shelf(target)
+        front_end, served = self._session.front_end, self._session.gallery(target)
         tracks = [decode_query(front_end, file, Limits(), None, modality).query for file in files]
-        latents = encode_many([Encoding(shelf.encoder, modality, track.rows, averaged=True) for track in tracks])
-        shelf.gallery.search_batch(Latents.concatenate(latents), HITS)
+        latents = encode_many([Encoding(served.encoder, modality, track.rows, averaged=True) for track in tracks])
+        served.gallery.search_batch(Latents.concatenate(latents), HITS)

@@ -6,8 +6,8 @@ Rolled exact match and temporal IoU of four judges, each on the network's score 
 distances in order of time (Zhu et al., 2021), `match` (the mean distance of all the query's seconds to all the
 window's), `context` (model/judging/context.py) and `structure`, which is context without its two terms that know the
 query.
-Asked are two questions, both ways: `event`, the labelled event; `any`, a stretch of `--length` seconds drawn at random
-from each video with both modalities throughout, wherever it lies. Chance is one in the clip's seconds.
+Two questions are asked, both ways: `event`, the labelled event; `any`, a stretch of `--length` seconds drawn at
+random from each video with both modalities throughout, wherever it lies. Chance is one in the clip's seconds.
 `structure` is told nothing of the query but its length: as far as `any` is at chance there, it cannot serve a user.
 Intervals are 95 % bootstraps over videos.
 """

@@ -302,15 +302,15 @@ def _judge_galleries(session: Session) -> Problems:
     for modality in MODALITIES:
         ids = sorted(row.segment_id for row in rows if (row.heard if modality == "audio" else row.seen))
         try:
-            shelf = session.shelf(modality)
+            served = session.gallery(modality)
         except EmptyLibrary:
             if ids:
                 yield "disagreements", f"{len(ids)} {modality} seconds in the catalogue, none in the gallery"
             continue
-        if sorted(shelf.gallery.ids.tolist()) != ids:
+        if sorted(served.gallery.ids.tolist()) != ids:
             yield "disagreements", f"the {modality} gallery holds other seconds than the catalogue"
-        for row, segment_id in enumerate(shelf.table.ids):
-            found = shelf.gallery.search(shelf.table.latents[[row]], 10)
+        for row, segment_id in enumerate(served.table.ids):
+            found = served.gallery.search(served.table.latents[[row]], 10)
             if segment_id not in found.ids[found.distance == found.distance[0]]:
                 yield "disagreements", f"the {modality} of segment {segment_id} does not find itself"
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from app.http.cancellation import attended
+from app.http.cancellation import cancel_on_disconnect
 from model.errors import ClientGone, PastDeadline, QueryError
 
 
@@ -29,14 +29,14 @@ class Work:
         return "done"
 
 
-async def attend(work: Work, limit_s: float, gone_after_s: float | None = None) -> str:
+async def answer(work: Work, limit_s: float, gone_after_s: float | None = None) -> str:
     async def receive() -> Message:
         await asyncio.sleep(60 if gone_after_s is None else gone_after_s)
         return {"type": "http.disconnect"}
 
     request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
     try:
-        return await attended(request, work.do(), limit_s)
+        return await cancel_on_disconnect(request, work.do(), limit_s)
     finally:
         await asyncio.sleep(0)  # the cancelled have a turn to notice
 

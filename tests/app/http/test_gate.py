@@ -32,14 +32,14 @@ def test_who_waits_gets_the_place_of_who_leaves() -> None:
         tasks = [asyncio.create_task(come(gate, came, name)) for name in "abcd"]
         await settled()
         assert (came, gate.inside, gate.waiting) == (["a", "b"], 2, 2)
-        gate.left(0.1)
+        gate.leave(0.1)
         await settled()
         assert (came, gate.inside) == (["a", "b", "d"], 2)
-        gate.left(0.1)
+        gate.leave(0.1)
         await asyncio.gather(*tasks)
         assert (came, gate.inside, gate.waiting) == (["a", "b", "d", "c"], 2, 0)
-        gate.left(0.1)
-        gate.left(0.1)
+        gate.leave(0.1)
+        gate.leave(0.1)
         assert gate.inside == 0
 
     asyncio.run(run())
@@ -54,17 +54,17 @@ def test_the_last_places_are_kept_for_who_has_just_come(monkeypatch: pytest.Monk
         tasks = [asyncio.create_task(come(gate, came, name)) for name in "123456"]
         await settled()
         monkeypatch.setattr(app.http.gate, "FRESH_S", -1.0)  # 5 and 6 have waited for long now
-        gate.left(0.1)
+        gate.leave(0.1)
         await settled()
         assert (came, gate.inside, gate.waiting) == (list("1234"), 3, 2)
         await come(gate, came, "7")
         assert (gate.inside, gate.waiting) == (4, 2)
-        gate.left(0.1)
-        gate.left(0.1)
+        gate.leave(0.1)
+        gate.leave(0.1)
         await settled()
         assert (came, gate.inside, gate.waiting) == (list("123475"), 3, 1)
         monkeypatch.setattr(app.http.gate, "FRESH_S", LONG_S)
-        gate.left(0.1)
+        gate.leave(0.1)
         await asyncio.gather(*tasks)
         assert (came, gate.inside, gate.waiting) == (list("1234756"), 3, 0)
 
@@ -80,7 +80,7 @@ def test_nobody_waits_longer_than_patience_lasts_nor_in_a_crowd() -> None:
         started = time.monotonic()
         assert not await gate.enter()
         assert time.monotonic() - started >= 0.04
-        gate.left(0.1)
+        gate.leave(0.1)
         assert gate.inside == 0, "who gave up holds no place"
 
         strict = Gate(1)
@@ -108,12 +108,12 @@ def test_who_is_cancelled_keeps_no_place() -> None:
             waiting = asyncio.create_task(gate.enter())
             await settled()
             if let_in:
-                gate.left(0.1)
+                gate.leave(0.1)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
             assert (waiting.cancelled(), gate.waiting) == (True, 0)
             if not let_in:
-                gate.left(0.1)
+                gate.leave(0.1)
             assert gate.inside == 0
             assert await gate.enter()
 
@@ -125,8 +125,8 @@ def test_the_wait_that_is_advised_follows_what_requests_take() -> None:
     gate = Gate(1)
     assert gate.wait_s == 1
     for _ in range(100):
-        gate.left(4.2)
+        gate.leave(4.2)
     assert gate.wait_s == 5
     for _ in range(100):
-        gate.left(1e4)
+        gate.leave(1e4)
     assert gate.wait_s == 30

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.problems import STATUSES, TITLES, status_of
-from app.http.request_log import Requests
+from app.http.request_log import RequestLog
 from app.server import create_app
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
@@ -97,7 +97,7 @@ def raising(error: Exception) -> ASGIApp:
 
 def around(application: ASGIApp, raise_server_exceptions: bool = False) -> TestClient:
     routes = [Route("/", PlainTextResponse, methods=["GET"])]
-    return TestClient(Requests(application, Metrics(), routes), raise_server_exceptions=raise_server_exceptions)
+    return TestClient(RequestLog(application, Metrics(), routes), raise_server_exceptions=raise_server_exceptions)
 
 
 @pytest.mark.parametrize(

@@ -242,8 +242,8 @@ def test_a_directory_goes_on_where_the_service_stopped(
             def stop(source: Source) -> None:
                 handed.append(source.file_name)
                 if source.file_name == "damaged.mp4":
-                    for lane in client.app.state.service.jobs._lanes.values():  # type: ignore[attr-defined]
-                        lane.stop()
+                    for runner in client.app.state.service.jobs._runners.values():  # type: ignore[attr-defined]
+                        runner.stop()
 
             stepping(patched, stop)
             job_id = asked(client, root).json()["job_id"]

@@ -160,9 +160,9 @@ def test_jobs_can_stop_at_once(own_library: Path) -> None:
     """Nothing waits: stopping takes no time-out, and the threads are gone."""
     before = set(threading.enumerate())
     with serving(own_library):
-        lanes = [t for t in threading.enumerate() if t.name in ("ingest jobs", "train jobs") and t not in before]
-        assert len(lanes) == 2
-    assert not any(thread.is_alive() for thread in lanes)
+        runners = [t for t in threading.enumerate() if t.name in ("ingest jobs", "train jobs") and t not in before]
+        assert len(runners) == 2
+    assert not any(thread.is_alive() for thread in runners)
 
 
 def test_a_copy_s_job_whose_end_was_not_written_is_done_again(

@@ -1,4 +1,4 @@
-"""Shelves: what a reader gets while another version is being built."""
+"""Galleries: what a reader gets while another version is being built."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from latent_samples import clustered_latents
 from service_samples import until
 
 import app.library.galleries
-from app.library.galleries import Shelf, Shelves
+from app.library.galleries import Galleries, ServedGallery
 from index.brute_force import BruteForceGallery
 from index.records import LatentTable
 from model.data.distance import ScoreWeights
@@ -28,12 +28,12 @@ class Library:
 
     def __init__(self) -> None:
         self.version, self.builds, self.empty, self.takes_s = 1, 0, False, 0.0
-        self.last: Shelf | None = None
+        self.last: ServedGallery | None = None
         self.ready = threading.Event()
         self.ready.set()
 
-    def build(self, modality: Modality, last: Shelf | None) -> Shelf:
-        assert last is self.last, "the shelf that this one follows is told"
+    def build(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
+        assert last is self.last, "the served that this one follows is told"
         version, self.builds, self.last = self.version, self.builds + 1, None
         assert self.ready.wait(30)
         time.sleep(self.takes_s)
@@ -42,7 +42,7 @@ class Library:
         ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
         latents = clustered_latents(3)
         table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {})
-        self.last = Shelf(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
+        self.last = ServedGallery(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
         return self.last
 
 
@@ -52,98 +52,98 @@ def library() -> Library:
 
 
 @pytest.fixture
-def shelves(library: Library) -> Iterator[Shelves]:
-    shelves = Shelves(library.build, lambda: library.version)
-    yield shelves
+def galleries(library: Library) -> Iterator[Galleries]:
+    galleries = Galleries(library.build, lambda: library.version)
+    yield galleries
     library.ready.set()
-    shelves.close()
+    galleries.close()
 
 
-def version(shelves: Shelves) -> int:
-    return shelves.get("audio").table.catalogue_version
+def version(galleries: Galleries) -> int:
+    return galleries.get("audio").table.catalogue_version
 
 
-def test_a_change_is_seen_at_once_where_building_is_quick(library: Library, shelves: Shelves) -> None:
+def test_a_change_is_seen_at_once_where_building_is_quick(library: Library, galleries: Galleries) -> None:
     """Built once for each version, and only when asked."""
-    assert [version(shelves), version(shelves)] == [1, 1]
+    assert [version(galleries), version(galleries)] == [1, 1]
     library.version = 5
-    assert [version(shelves), version(shelves)] == [5, 5]
+    assert [version(galleries), version(galleries)] == [5, 5]
     assert library.builds == 2
 
 
 def test_readers_go_on_with_the_old_version_while_a_new_one_is_built(
-    library: Library, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+    library: Library, galleries: Galleries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They get the old one until the new one stands, which is built once for all."""
     monkeypatch.setattr(app.library.galleries, "PATIENCE_S", 0.01)
-    assert version(shelves) == 1
+    assert version(galleries) == 1
     library.ready.clear()
     library.version = 2
     with ThreadPoolExecutor(9) as threads:
-        assert list(threads.map(lambda _: version(shelves), range(8))) == [1] * 8
+        assert list(threads.map(lambda _: version(galleries), range(8))) == [1] * 8
     library.ready.set()
-    until(lambda: version(shelves) == 2)
+    until(lambda: version(galleries) == 2)
     assert library.builds == 2
 
 
-def test_what_is_built_of_an_older_version_is_not_taken_for_the_latest(library: Library, shelves: Shelves) -> None:
+def test_what_is_built_of_an_older_version_is_not_taken_for_the_latest(library: Library, galleries: Galleries) -> None:
     """A change during a building is built after it; who asked before it may get either version."""
     library.ready.clear()
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(version, shelves)
+        first = threads.submit(version, galleries)
         while not library.builds:
             pass
         library.version = 2
-        second = threads.submit(version, shelves)
+        second = threads.submit(version, galleries)
         library.ready.set()
         assert second.result(30) == 2
         assert first.result(30) in {1, 2}
     assert library.builds == 2
 
 
-def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, shelves: Shelves) -> None:
-    """The old shelf does not outlive its items, not even in the error."""
-    assert version(shelves) == 1
-    old = weakref.ref(shelves.get("audio").gallery)
+def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, galleries: Galleries) -> None:
+    """The old served does not outlive its items, not even in the error."""
+    assert version(galleries) == 1
+    old = weakref.ref(galleries.get("audio").gallery)
     library.version, library.empty = 2, True
     for _ in range(2):
         with pytest.raises(EmptyLibrary):
-            version(shelves)
+            version(galleries)
     gc.collect()
     assert old() is None
     library.version, library.empty = 3, False
-    assert version(shelves) == 3
+    assert version(galleries) == 3
 
 
 def test_building_rests_where_changes_come_one_after_the_other(
-    library: Library, shelves: Shelves, monkeypatch: pytest.MonkeyPatch
+    library: Library, galleries: Galleries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes its share of the time, nobody waits for it meanwhile, and the last change is seen in the end."""
     monkeypatch.setattr(app.library.galleries, "CREDIT_S", 0.0)
     monkeypatch.setattr(app.library.galleries, "SHARE", 0.1)
     monkeypatch.setattr(library, "takes_s", 0.05)
-    assert version(shelves) == 1
+    assert version(galleries) == 1
     started, seen = time.monotonic(), [1]
     while time.monotonic() < started + 1.5:
         library.version += 1
-        seen.append(version(shelves))
+        seen.append(version(galleries))
     spent_s = time.monotonic() - started
     assert library.builds <= 3 + spent_s * 0.1 / 0.05
     assert seen == sorted(seen)
     assert len(seen) > 10 * library.builds, "readers go on"
-    until(lambda: version(shelves) == library.version)
+    until(lambda: version(galleries) == library.version)
 
 
 def test_a_rest_ends_with_the_service(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing waits for a shelf that is being built, not for one that is not begun."""
+    """Closing waits for a served that is being built, not for one that is not begun."""
     monkeypatch.setattr(app.library.galleries, "SHARE", 1e-6)
     monkeypatch.setattr(library, "takes_s", 0.01)
-    shelves = Shelves(library.build, lambda: library.version)
+    galleries = Galleries(library.build, lambda: library.version)
     monkeypatch.setattr(app.library.galleries, "CREDIT_S", 0.0)
-    assert version(shelves) == 1
+    assert version(galleries) == 1
     library.version = 2
-    assert version(shelves) == 2
+    assert version(galleries) == 2
     library.version = 3
-    assert version(shelves) == 2
-    shelves.close()
+    assert version(galleries) == 2
+    galleries.close()
     assert library.builds == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from latent_samples import clustered_latents
 
-from app.library.index_settings import Searching
+from app.library.index_settings import IndexSettings
 from app.settings import Settings
 from index.library import Library
 from index.records import LatentTable
@@ -30,7 +30,7 @@ def test_settings_name_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the environment; a name that is no index is refused."""
     monkeypatch.setenv("ECHOLENS_INDEX", "hnsw")
     monkeypatch.setenv("ECHOLENS_SEARCH_BUDGET", "7")
-    assert (Settings().searching.choice, Settings().searching.budget) == ("hnsw", 7)
+    assert (Settings().index_settings.choice, Settings().index_settings.budget) == ("hnsw", 7)
     monkeypatch.setenv("ECHOLENS_INDEX", "magic")
     with pytest.raises(ValueError, match="hnsw"):
         Settings()
@@ -40,10 +40,10 @@ def test_the_chosen_index_answers(tmp_path: Path, table: LatentTable) -> None:
     """The certified cascade unless something else is asked for; a budget is kept."""
     query, paths = table.latents[[0]], {}
     with Library.open(tmp_path) as library:
-        for searching in (Searching(), Searching("hnsw"), Searching("ivf"), Searching(budget=5)):
-            found = searching.gallery(library, "visual", table, ScoreWeights()).search(query, 5)
-            paths[searching] = found.path, found.recall is not None
-            assert searching.budget is None or found.examined <= searching.budget
+        for index_settings in (IndexSettings(), IndexSettings("hnsw"), IndexSettings("ivf"), IndexSettings(budget=5)):
+            found = index_settings.gallery(library, "visual", table, ScoreWeights()).search(query, 5)
+            paths[index_settings] = found.path, found.recall is not None
+            assert index_settings.budget is None or found.examined <= index_settings.budget
     assert list(paths.values()) == [("cascade", False), ("hnsw", True), ("ivf", True), ("cascade", False)]
 
 
@@ -56,7 +56,7 @@ def test_a_damaged_index_file_is_made_anew(
         file = library.cache / "index" / "audio.faiss"
 
         def ids() -> list[int]:
-            gallery = Searching("ivf").gallery(library, "audio", table, ScoreWeights())
+            gallery = IndexSettings("ivf").gallery(library, "audio", table, ScoreWeights())
             return [int(i) for i in gallery.search(query, 5).ids]
 
         first, kept = ids(), file.read_bytes()

@@ -137,7 +137,7 @@ def test_one_map_is_computed_at_a_time_and_the_last_is_kept(monkeypatch: pytest.
     maps = LatentMaps(session)  # type: ignore[arg-type]
     with ThreadPoolExecutor(MOST_WAITING + 1) as pool:
         asked = [pool.submit(maps.current, View("audio")) for _ in range(MOST_WAITING + 1)]
-        while maps._turns.waiting < MOST_WAITING:
+        while maps._one_at_a_time.waiting < MOST_WAITING:
             pass
         with pytest.raises(MapBusy, match="ask again"):
             maps.current(View("audio"))

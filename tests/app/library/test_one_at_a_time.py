@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from service_samples import until
 
-from app.library.one_at_a_time import Turns
+from app.library.one_at_a_time import OneAtATime
 from model.errors import LibraryBusy
 
 
 def test_one_computes_and_few_wait() -> None:
     """Never two at once; beyond those who may wait the refusal is raised; all who waited have their turn."""
-    turns, go_on = Turns(2, lambda: LibraryBusy("later")), threading.Event()
+    turns, go_on = OneAtATime(2, lambda: LibraryBusy("later")), threading.Event()
     inside, most_inside, done = 0, 0, 0
 
     def compute() -> None:
@@ -39,7 +39,7 @@ def test_one_computes_and_few_wait() -> None:
 
 def test_an_error_ends_the_turn() -> None:
     """What fails leaves the turn to the next."""
-    turns = Turns(0, lambda: LibraryBusy("later"))
+    turns = OneAtATime(0, lambda: LibraryBusy("later"))
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"), turns.take():
             raise ValueError("broken")

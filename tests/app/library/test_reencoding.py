@@ -65,8 +65,8 @@ def test_readers_have_the_old_or_the_new(own_library: Path, other: Path) -> None
     with Session.open(own_library, CPU, create=False) as reader, Session.open(own_library, CPU, create=False) as writer:
 
         def step() -> None:
-            shelf = reader.shelf("visual")
-            seen.append((shelf.encoder.fingerprint, shelf.table.fingerprint, len(shelf.table.ids)))
+            served = reader.served("visual")
+            seen.append((served.encoder.fingerprint, served.table.fingerprint, len(served.table.ids)))
 
         done = reencode(writer, other, False, step)
         assert seen == [(old[0], old[0], 30)] * 6

@@ -11,7 +11,7 @@ import pytest
 from fastapi import UploadFile
 
 from app.http.uploads import SMALL_BYTES, query_file
-from app.media.upload import Held, on_disk
+from app.media.upload import SmallUpload, on_disk
 from app.processes.scratch import scratch
 
 
@@ -67,7 +67,7 @@ def test_a_query_s_file_lives_as_long_as_its_request(temporary: Path, size: int,
 
 def test_a_held_file_can_be_written_where_a_killed_process_began(temporary: Path) -> None:
     """The folder that it left is no hindrance to the second attempt, and goes."""
-    held = Held(temporary / "7" / "a.wav", b"sound")
+    held = SmallUpload(temporary / "7" / "a.wav", b"sound")
     held.path.parent.mkdir()
     held.path.write_bytes(b"so")
     with on_disk(held) as path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import app.processes.workers
-from app.processes.decoder import BLAME
+from app.processes.decoder import FAILURE_ERRORS
 from app.processes.workers import Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 
@@ -30,7 +30,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def workers() -> Iterator[Workers]:
-    workers = Workers(2, MEMORY_BYTES, "test", "model.errors", BLAME)
+    workers = Workers(2, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS)
     wait_until(lambda: len(workers.process_ids()) == 2)
     yield workers
     workers.close()
@@ -46,7 +46,7 @@ def test_calls_are_made_in_processes_of_their_own(workers: Workers) -> None:
 
 def test_processes_are_as_nice_as_they_are_told_to_be() -> None:
     """Relative to the process that they are forked from."""
-    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, niceness=3)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS, niceness=3)
     try:
         assert workers.submit(os.nice, 0).result(MOST_WAIT_S) == os.nice(0) + 3
     finally:
@@ -98,7 +98,7 @@ def test_a_process_is_renewed_after_many_calls(monkeypatch: pytest.MonkeyPatch) 
     """Where asked for: another process takes its place, no call notices, and it counts as no fault."""
     monkeypatch.setattr(app.processes.workers, "MOST_CALLS", 3)
     for renewed, processes in ((True, 4), (False, 1)):
-        workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, renewed)
+        workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS, renewed)
         try:
             pids = [workers.submit(os.getpid).result(MOST_WAIT_S) for _ in range(10)]
             assert len(set(pids)) == processes
@@ -111,7 +111,7 @@ def test_a_process_is_renewed_after_many_calls(monkeypatch: pytest.MonkeyPatch) 
 def test_a_process_that_keeps_much_is_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a large call leaves behind goes with its process; one that gives back what it took stays."""
     monkeypatch.setattr(app.processes.workers, "MOST_KEPT_BYTES", 32 * 1024**2)
-    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME, renewed=True)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS, renewed=True)
     try:
         first = workers.submit(os.getpid).result(MOST_WAIT_S)
         assert workers.submit(len, bytes(1024)).result(MOST_WAIT_S) == 1024
@@ -125,7 +125,7 @@ def test_a_process_that_keeps_much_is_renewed(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Path) -> None:
     """A cancelled call is never made; an urgent one comes before those that wait."""
-    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS)
     try:
         gate = workers.submit(time.sleep, 0.3)
         wait_until(gate.running)
@@ -144,7 +144,7 @@ def test_what_waits_can_be_taken_back_and_what_is_urgent_goes_first(tmp_path: Pa
 def test_closing_leaves_nothing_behind() -> None:
     """What runs is cut off, what waits is cancelled, and neither process nor thread is left."""
     before = set(threading.enumerate())
-    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", BLAME)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS)
     workers.submit(abs, -1).result(MOST_WAIT_S)
     (pid,) = workers.process_ids()
     running, waiting = workers.submit(time.sleep, 60), workers.submit(abs, -1)

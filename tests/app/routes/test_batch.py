@@ -93,7 +93,7 @@ def test_a_batch_has_its_limits(own_library: Path) -> None:
 
 
 def test_queries_that_are_alike_share_a_search(own_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of one shelf, k and filter are one search; each finds what it finds alone, in its place."""
+    """Those of one served, k and filter are one search; each finds what it finds alone, in its place."""
     sizes: list[int] = []
     search_batch = Gallery.search_batch
 
@@ -102,9 +102,9 @@ def test_queries_that_are_alike_share_a_search(own_library: Path, monkeypatch: p
         return search_batch(gallery, queries, *rest)
 
     with Session.open(own_library, torch.device("cpu")) as session:
-        shelf = session.shelf("visual")
+        served = session.gallery("visual")
         kinds = [Question("visual", segment_id=0, k=3, label=label) for label in ("red", "green", None)]
-        searches = [Search(shelf, shelf.table.latents[[row]], kinds[row % 3]) for row in range(30)]
+        searches = [Search(served, served.table.latents[[row]], kinds[row % 3]) for row in range(30)]
         alone = [search_many([search])[0] for search in searches]
         monkeypatch.setattr(Gallery, "search_batch", counted)
         together = search_many(searches)

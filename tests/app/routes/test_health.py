@@ -10,7 +10,7 @@ import pytest
 from service_samples import assert_answers, assert_problem, serving
 from starlette.testclient import TestClient
 
-from app.processes.decoder import Elsewhere
+from app.processes.decoder import InWorkers
 from index.library import Library
 from model.errors import FrontEndError
 from model.network.checkpoint import Checkpoint
@@ -36,13 +36,13 @@ def test_an_empty_library_is_ready(tmp_path: Path) -> None:
 def test_a_broken_station_is_named(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the canary stumbles over is the detail of a 503, and live stays green: no probe restarts it."""
 
-    def broken(self: Elsewhere) -> Future[object]:
+    def broken(self: InWorkers) -> Future[object]:
         future: Future[object] = Future()
         future.set_exception(FrontEndError("the weights of the front-end are gone: fetch them again"))
         return future
 
     with monkeypatch.context() as patch:
-        patch.setattr(Elsewhere, "canary", broken)
+        patch.setattr(InWorkers, "canary", broken)
         assert_problem(client.get("/health/ready"), 503, "not_ready", "weights of the front-end")
         assert client.get("/health/live").status_code == 200
     assert_answers(client)

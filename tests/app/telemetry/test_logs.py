@@ -89,7 +89,7 @@ def test_no_secret_is_written(tmp_path: Path, footage: list[Path], configure: Co
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_client_makes_a_line(client: TestClient, footage: list[Path], configure: Configure, form: LogFormat) -> None:
-    """Line breaks of every kind in paths and file names are escaped."""
+    """Pipeline breaks of every kind in paths and file names are escaped."""
     stream = configure(form)
     breaks = "a\nFORGED b\rFORGED c\u2028FORGED d\x1b[2JFORGED e\x85FORGED"
     client.get("/nowhere/" + "".join(f"%{byte:02x}" for byte in breaks.encode()))

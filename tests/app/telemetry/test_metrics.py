@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 import app.http.request_log
 from app.http.problems import every_code
-from app.http.request_log import Requests
+from app.http.request_log import RequestLog
 from app.telemetry.metrics import METHODS, OTHER_METHOD, REFUSALS, STAGES, Metrics
 from index.library import Library
 from index.records import Failure
@@ -174,7 +174,7 @@ def test_the_duration_ends_with_the_last_byte(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(app.http.request_log.time, "perf_counter", lambda: now[0])
     metrics = Metrics()
-    watched = Requests(slow, metrics, [Route("/slow", PlainTextResponse, methods=["GET"])])
+    watched = RequestLog(slow, metrics, [Route("/slow", PlainTextResponse, methods=["GET"])])
     assert TestClient(watched).get("/slow").text == "ab"
     scraped = samples_of(metrics.exposition("")[0].decode())
     assert value(scraped, "echolens_request_seconds_sum", route="/slow", method="GET") == 7.0
@@ -206,7 +206,7 @@ def test_who_hangs_up_is_counted_as_gone(hangs_up: bool) -> None:
         await watched({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
 
     metrics = Metrics()
-    asyncio.run(ask(Requests(left, metrics, [Route("/", PlainTextResponse, methods=["GET"])])))
+    asyncio.run(ask(RequestLog(left, metrics, [Route("/", PlainTextResponse, methods=["GET"])])))
     scraped = samples_of(metrics.exposition("")[0].decode())
     labels = {"route": "/", "method": "GET"}
     assert value(scraped, "echolens_requests_total", status="none", **labels) == hangs_up

@@ -1,4 +1,4 @@
-"""A lane: one thread that does the jobs of one kind, the oldest first."""
+"""A runner: one thread that does the jobs of one kind, the oldest first."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Ended:
     messages: tuple[JobMessage, ...] = ()
 
 
-class Running:
-    """What the work on a job knows of its lane: whether it is to end, and where it says how far it is."""
+class RunningJob:
+    """What the work on a job knows of its runner: whether it is to end, and where it says how far it is."""
 
     def __init__(self, queue: JobQueue, job: Job) -> None:
         self.job, self.result, self.cancelled = job, job.result, False
@@ -79,7 +79,7 @@ class Work(Protocol):
 
     kind: ClassVar[str]
 
-    def do(self, running: Running) -> Ended | None:
+    def do(self, running: RunningJob) -> Ended | None:
         """Do a job, from where it was; None if it was interrupted. An EcholensError fails it."""
         ...
 
@@ -88,12 +88,12 @@ class Work(Protocol):
         ...
 
 
-class Lane:
+class JobRunner:
     """Do the queued jobs of one kind, one after the other, until stopped."""
 
     def __init__(self, queue: JobQueue, work: Work) -> None:
         self._queue, self._work = queue, work
-        self._running: Running | None = None
+        self._running: RunningJob | None = None
         self._lock = threading.Lock()  # what begins, ends and cancels a job: none is begun unseen
         self._stopping, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"{work.kind} jobs", daemon=True)
@@ -115,7 +115,7 @@ class Lane:
         self._woken.set()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the end of a lane that was stopped."""
+        """Wait for the end of a runner that was stopped."""
         self._thread.join(max(0.0, timeout_s))
 
     def is_alive(self) -> bool:
@@ -151,13 +151,13 @@ class Lane:
             elif not self._stopping.is_set():
                 self._woken.wait()
 
-    def _begin(self) -> Running | None:
+    def _begin(self) -> RunningJob | None:
         with self._lock:
             job = None if self._stopping.is_set() else self._queue.begin(self._work.kind)
-            self._running = None if job is None else Running(self._queue, job)
+            self._running = None if job is None else RunningJob(self._queue, job)
             return self._running
 
-    def _do(self, running: Running) -> None:
+    def _do(self, running: RunningJob) -> None:
         _tell(running.job)
         try:
             ended = self._work.do(running)
@@ -181,7 +181,7 @@ class Lane:
             if self._stopping.wait(REFUSED_RETRY_S):
                 return
 
-    def _end(self, running: Running, ended: Ended | None) -> Job:
+    def _end(self, running: RunningJob, ended: Ended | None) -> Job:
         job_id = running.job.job_id
         with self._lock:
             if ended is None:
