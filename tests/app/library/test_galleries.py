@@ -33,7 +33,7 @@ class Library:
         self.ready.set()
 
     def build(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
-        assert last is self.last, "the served that this one follows is told"
+        assert last is self.last, "the gallery before this one is passed on"
         version, self.builds, self.last = self.version, self.builds + 1, None
         assert self.ready.wait(30)
         time.sleep(self.takes_s)
@@ -135,7 +135,7 @@ def test_building_rests_where_changes_come_one_after_the_other(
 
 
 def test_a_rest_ends_with_the_service(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closing waits for a served that is being built, not for one that is not begun."""
+    """Closing waits for a gallery that is being built, not for one that is not begun."""
     monkeypatch.setattr(app.library.galleries, "SHARE", 1e-6)
     monkeypatch.setattr(library, "takes_s", 0.01)
     galleries = Galleries(library.build, lambda: library.version)

@@ -93,7 +93,7 @@ def test_a_batch_has_its_limits(own_library: Path) -> None:
 
 
 def test_queries_that_are_alike_share_a_search(own_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of one served, k and filter are one search; each finds what it finds alone, in its place."""
+    """Those of one gallery, k and filter are one search; each finds what it finds alone, in its place."""
     sizes: list[int] = []
     search_batch = Gallery.search_batch
 
