@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from app.http.cancellation import cancel_on_disconnect
+from app.http.keys import Key
 from app.jobs.jobs import Jobs
 from app.library.latent_map import LatentMaps
 from app.library.measurement import Measure
@@ -22,9 +23,10 @@ from app.processes.cores import use_threads
 from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
 from app.processes.workers import Workers
-from app.queries.engine import ENGINE, Served
+from app.queries.engine import ENGINE, EngineSettings
 from app.queries.engine import FAILURE_ERRORS as ENGINE_FAILURE_ERRORS
 from app.queries.pipeline import Pipeline
+from app.schemas.search import Locate
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from model.errors import EcholensError
@@ -53,6 +55,12 @@ class Service:
     async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
         return await cancel_on_disconnect(request, work, self.settings.most_request_s)
+
+    def shown_paths(self, request: Request) -> Locate | None:
+        """Return what tells a hit's path: to a key of scope admin, and without keys on loopback; else None."""
+        key: Key | None = getattr(request.state, "key", None)
+        is_shown = self.settings.is_loopback if key is None else key.scope == "admin"
+        return self.session.library.locate if is_shown else None
 
 
 @asynccontextmanager
@@ -89,15 +97,15 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         session = opened.enter_context(
             Session.open(settings.data, device, index_settings=settings.index_settings, decoders=decoders)
         )
-        served = Served(session.library.directory, settings.device, settings.index_settings)
-        line = Pipeline(session, engine, served, settings.query_limits, metrics)
+        engine_settings = EngineSettings(session.library.directory, settings.device, settings.index_settings)
+        pipeline = Pipeline(session, engine, engine_settings, settings.query_limits, metrics)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
-        service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, line, folder)
-        _watch(metrics, line, {"questions": queries, "ingest": footage, "engine": engine})
+        service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, pipeline, folder)
+        _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
         jobs.start()
         opened.callback(jobs.stop)
-        warming = asyncio.create_task(_warm_up(line))
+        warming = asyncio.create_task(_warm_up(pipeline))
         try:
             await asyncio.wait((warming,), timeout=MOST_WARMING_S)  # longer for large libraries: alive, not yet ready
             yield service

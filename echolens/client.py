@@ -1,13 +1,13 @@
 """The service from Python: a method for each route, typed answers, one exception.
 
-    from echolens.client import Client
+    from echolens import Client
 
     with Client("http://127.0.0.1:8000") as client:
-        client.wait_for(client.upload(Path("clip.mp4"), label="kettle"))
-        for hit in client.retrieve("visual", file=Path("whistle.wav")).hits:
+        client.wait_for(client.upload("clip.mp4", label="kettle"))
+        for hit in client.retrieve("visual", file="whistle.wav").hits:
             print(hit.file_name, hit.start_s, hit.distance)
 
-Needs neither torch nor a library: it may run on another machine.
+A file is given by its path, or as its bytes. Needs neither torch nor a library: it may run on another machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from httpx2 import Client as Http
 from httpx2 import Response
@@ -38,6 +38,21 @@ Modality = Literal["audio", "visual"]
 Model = TypeVar("Model", bound=BaseModel)
 FIRST_POLL_S, MOST_POLL_S = 0.05, 1.0  # a short job is not waited for long, a long one not asked often
 ENDED = ("done", "failed", "cancelled")
+
+
+class RetrieveOptions(TypedDict, total=False):
+    """Be what a question may say beside its target and its query; None, or left out: the service's default."""
+
+    query_modality: Modality | None
+    k: int | None
+    at_s: float | None
+    label: str | None
+    video_id: str | None
+    after_s: float | None
+    before_s: float | None
+    max_distance: float | None
+    group_by: Literal["segment", "video"] | None
+    merge_adjacent: bool | None
 
 
 class Client:
@@ -75,19 +90,10 @@ class Client:
         *,
         file: Medium | None = None,
         segment_id: int | None = None,
-        query_modality: Modality | None = None,
-        k: int | None = None,
-        at_s: float | None = None,
-        label: str | None = None,
-        video_id: str | None = None,
-        after_s: float | None = None,
-        before_s: float | None = None,
-        max_distance: float | None = None,
-        group_by: Literal["segment", "video"] | None = None,
-        merge_adjacent: bool | None = None,
+        **options: Unpack[RetrieveOptions],
     ) -> RetrieveAnswer:
         """Find the seconds whose look or sound fits a file, or a second of the library, best."""
-        fields = _given(locals(), "file")
+        fields = _given({"target": target, "segment_id": segment_id, **options})
         return self._post("/retrieve", RetrieveAnswer, fields, [("file", file)])
 
     def retrieve_batch(
@@ -96,18 +102,10 @@ class Client:
         *,
         files: Sequence[Medium] = (),
         segment_ids: Sequence[int] = (),
-        query_modality: Modality | None = None,
-        k: int | None = None,
-        label: str | None = None,
-        video_id: str | None = None,
-        after_s: float | None = None,
-        before_s: float | None = None,
-        max_distance: float | None = None,
-        group_by: Literal["segment", "video"] | None = None,
-        merge_adjacent: bool | None = None,
+        **options: Unpack[RetrieveOptions],
     ) -> BatchAnswer:
         """Retrieve for several queries alike: first the files, then the seconds; each succeeds or fails by itself."""
-        fields = _given(locals(), "files")
+        fields = _given({"target": target, "segment_ids": segment_ids, **options})
         return self._post("/retrieve/batch", BatchAnswer, fields, [("files", file) for file in files])
 
     def localize(
@@ -138,7 +136,7 @@ class Client:
 
     def upload(
         self,
-        path: Path,
+        path: str | Path,
         *,
         label: str | None = None,
         event_start_s: float | None = None,

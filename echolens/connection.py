@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from app.schemas.problem import ProblemAnswer
 
-Medium = Path | bytes
+Medium = str | Path | bytes  # a path, or the content
 TRIES = 4
 MOST_WAIT_S = 60.0  # between two tries; a longer Retry-After is the caller's to wait for
 
@@ -97,7 +97,8 @@ class Connection:
                 if isinstance(medium, bytes):
                     files.append((name, ("query", medium)))
                 else:
-                    files.append((name, (medium.name, opened.enter_context(medium.open("rb")))))
+                    source = Path(medium)
+                    files.append((name, (source.name, opened.enter_context(source.open("rb")))))
             try:
                 return self._http.request(method, path, headers=headers, files=files or None, **content)
             except TransportError as error:

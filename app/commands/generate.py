@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import numpy as np
 import typer
 
-from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, LibraryOption, opened, out
-from app.queries.generation import imagine
-from app.queries.retrieval import Question
-from index.disk import writing
-from model.media.medium import Limits
+from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from model.modality import Modality
 
 
 def generate_command(
-    file: Annotated[Path, typer.Argument(help="a sound, picture or video")],
-    directory: Annotated[Path, typer.Option("--out", help="made where it is absent")],
-    query_modality: Annotated[Literal["audio", "visual"] | None, typer.Option(help="required for a video")] = None,
+    file: Annotated[Path | None, typer.Argument(help="a sound, picture or video")] = None,
+    directory: Annotated[Path | None, typer.Option("--out", help="where the files go; made if it is absent")] = None,
+    segment_id: Annotated[int | None, typer.Option(help="a second of the library in place of a file")] = None,
+    query_modality: Annotated[Modality | None, typer.Option(help="required for a video")] = None,
     at: Annotated[float | None, typer.Option(help="the second that holds it, else the first ten")] = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
+    as_json: JsonOption = False,
 ) -> None:
-    """Write the sound and the look that the model imagines for a query: features.npz, frame.png, sound.wav."""
+    """Write the sound and the look that the model imagines for a query: features.npz, frame.png, sound.wav.
+
+    \b
+    echolens generate knock.wav --out imagined
+    echolens generate knock.wav --json
+    """
+    import numpy as np
+
+    from app.queries.engine import answer  # brings torch
+    from app.queries.generation import Generation
+    from app.queries.query import Query
+    from app.schemas.generation import GenerateAnswer
+    from index.disk import writing
+    from model.media.medium import Limits
+
+    if directory is None and not as_json:
+        raise typer.BadParameter("give a directory, or --json", param_hint="--out")
     with opened(library, device) as session:
-        generated = imagine(session, Question("audio", file, None, query_modality, at_s=at), Limits()).generated
-    with writing(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        np.savez(directory / "features.npz", audio=generated.audio, visual=generated.visual)
-        for name, content in (("frame.png", generated.frame_png), ("sound.wav", generated.sound_wav)):
-            if content is not None:
-                (directory / name).write_bytes(content)
-    out.print(f"Written to {directory}", markup=False, highlight=False, soft_wrap=True)
+        imagined = answer(session, Generation(Query(file, segment_id, query_modality, at)), Limits())
+        front_end = session.front_end.name
+    if directory is not None:
+        with writing(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            np.savez(directory / "features.npz", audio=imagined.audio, visual=imagined.visual)
+            for name, content in (("frame.png", imagined.frame_png), ("sound.wav", imagined.sound_wav)):
+                if content is not None:
+                    (directory / name).write_bytes(content)
+    if as_json:
+        print_json(GenerateAnswer.of(imagined, front_end).model_dump(mode="json"))
+    else:
+        out.print(f"Written to {directory}", markup=False, highlight=False, soft_wrap=True)

@@ -3,56 +3,60 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
+from app.commands.question_options import takes_question
 from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
-from app.queries.retrieval import Question, retrieve
-from app.schemas.search import RetrieveAnswer
-from model.media.medium import Limits
+from app.queries.question import Question
+
+if TYPE_CHECKING:
+    from app.schemas.search import RetrieveAnswer
+
+MOST_COLUMNS = 1000  # of a line
 
 
+@takes_question
 def retrieve_command(
-    file: Annotated[Path, typer.Argument(help="a sound, picture or video")],
-    target: Annotated[Literal["audio", "visual"], typer.Option(help="what to find")],
-    query_modality: Annotated[Literal["audio", "visual"] | None, typer.Option(help="required for a video")] = None,
-    at: Annotated[float | None, typer.Option(help="the second that holds it, else the first ten")] = None,
-    k: Annotated[int, typer.Option(help="hits wanted")] = 10,
-    label: Annotated[str | None, typer.Option()] = None,
-    max_distance: Annotated[float | None, typer.Option()] = None,
-    group_by: Annotated[Literal["segment", "video"], typer.Option()] = "segment",
-    merge_adjacent: Annotated[
-        bool, typer.Option("--merge-adjacent", help="one hit for neighbouring seconds among the k nearest")
-    ] = False,
+    question: Question,
+    file: Annotated[Path | None, typer.Argument(help="a sound, picture or video")] = None,
+    segment_id: Annotated[int | None, typer.Option(help="a second of the library in place of a file")] = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Find the seconds of a library whose look or sound fits a query best."""
-    question = Question(
-        target=target,
-        file=file,
-        query_modality=query_modality,
-        k=k,
-        at_s=at,
-        label=label,
-        max_distance=max_distance,
-        group_by=group_by,
-        merge_adjacent=merge_adjacent,
-    )
+    """Find the seconds of a library whose look or sound fits a query best.
+
+    \b
+    echolens retrieve knock.wav --target visual
+    echolens retrieve still.jpg --target audio --k 3 --group-by video
+    echolens retrieve clip.mp4 --query-modality audio --at 3 --target visual --json
+    """
+    from app.queries.engine import answer  # brings torch
+    from app.queries.query import Query
+    from app.queries.retrieval import Retrieval
+    from app.schemas.search import RetrieveAnswer
+    from model.media.medium import Limits
+
+    query = Query(file, segment_id, question.query_modality, question.at_s)
     with opened(library, device) as session:
-        answer = RetrieveAnswer.of(retrieve(session, question, Limits()))
+        hits = answer(session, Retrieval(question, query), Limits())
+        shown = RetrieveAnswer.of(hits, session.library.locate)
     if as_json:
-        print_json(answer.model_dump())
-        return
-    table = Table("rank", "distance", "file", "second", "label", box=None)
+        print_json(shown.model_dump())
+    else:
+        _show(shown)
+
+
+def _show(answer: RetrieveAnswer) -> None:
+    from rich.table import Table
+
+    table = Table("rank", "distance", "file", "second", "label", "path", box=None)
     for hit in answer.hits:
-        table.add_row(
-            str(hit.rank), f"{hit.distance:.3f}", hit.file_name, f"{hit.start_s}-{hit.end_s}", hit.label or ""
-        )
-    out.print(table)
+        second = f"{hit.start_s}-{hit.end_s}"
+        table.add_row(str(hit.rank), f"{hit.distance:.3f}", hit.file_name, second, hit.label or "", hit.file_path or "")
+    out.print(table, width=MOST_COLUMNS, crop=False)  # a path is of no use when it is cut
     search = answer.search
     proof = "exact" if search.certified else "not proved exact"
     out.print(

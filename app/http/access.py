@@ -66,7 +66,7 @@ class Access:
             or self._too_large(headers)
         )
         if refusal is None and key is not None:
-            scope.setdefault("state", {})["key_id"] = key.key_id  # for the log: the id, never the key
+            scope.setdefault("state", {})["key"] = key  # what is known of the key, never itself
             refusal = self._over(key)
         if refusal is not None:
             refusal.headers.update(unless_short(headers))

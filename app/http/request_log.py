@@ -107,8 +107,8 @@ class RequestLog:
             "bytes_in": traffic.bytes_in,
             "bytes_out": traffic.bytes_out,
         }
-        if (key_id := scope.get("state", {}).get("key_id")) is not None:
-            fields["key_id"] = key_id
+        if (key := scope.get("state", {}).get("key")) is not None:
+            fields["key_id"] = key.key_id
         if exchange.problem_code is not None and status is not None:
             self._metrics.count_problem(exchange.problem_code)
             fields["code"] = exchange.problem_code

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+
 from index.gallery import Gallery
 from index.records import LatentTable
 from model.errors import EcholensError
@@ -30,7 +32,7 @@ class ServedGallery:
 
 @dataclass(frozen=True, eq=False)
 class Building:
-    """A gallery that is being built from a catalogue version or a later one; readers wait for it until `wait_until_s`."""
+    """A gallery that is being built, of a catalogue version or a later one; readers wait until `wait_until_s`."""
 
     version: int
     wait_until_s: float
@@ -112,3 +114,8 @@ class Galleries:
                 spent_s = self._spent_s[modality] = time.monotonic() - started
                 self._rested_at_s[modality] = max(started, self._rested_at_s[modality]) + spent_s / SHARE
         return served
+
+
+def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:
+    """Return the rows of segment ids in a table, whose ids ascend."""
+    return np.searchsorted(table.ids, ids)

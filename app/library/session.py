@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from app.library.default_model import copy_default_model
@@ -153,8 +152,3 @@ def _begin(library: Library, front_end: str) -> str | None:
     if front_end != "raw":
         return None
     return copy_default_model(library.checkpoints)
-
-
-def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:
-    """Return the rows of segment ids in a table, whose ids ascend."""
-    return np.searchsorted(table.ids, ids)

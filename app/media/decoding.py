@@ -31,7 +31,7 @@ from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
 from model.modality import Modality
 
 Direction = Literal["a2v", "v2a"]
-MODALITIES: dict[Direction, tuple[Modality, Modality]] = {
+DIRECTIONS: dict[Direction, tuple[Modality, Modality]] = {  # of the query, of what is looked for
     "a2v": ("audio", "visual"),
     "v2a": ("visual", "audio"),
 }
@@ -57,17 +57,6 @@ class Decoded:
     target: Track | None
     length_s: int
     timings_ms: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Ask where in `video`. The query is a stretch of the video itself, or a second file."""
-
-    video: Path | SmallUpload
-    direction: Direction
-    query_start_s: int | None = None
-    query_length_s: int | None = None
-    query: Path | SmallUpload | None = None
 
 
 @dataclass(frozen=True)
@@ -105,33 +94,40 @@ def decode_query(
     return Decoded(track, None, length_s, timings.stages_ms)
 
 
-def decode_place(front_end: FrontEnd, place: Place, limits: Limits) -> Decoded:
-    """Return the features of a clip's target modality, and the query's.
+def decode_clip(
+    front_end: FrontEnd,
+    video: Path | SmallUpload,
+    direction: Direction,
+    query: range | Path | SmallUpload,
+    limits: Limits,
+) -> Decoded:
+    """Return the features of a clip's target modality, and the query's: seconds of the same clip, or a second file.
 
     Raises:
         MediaError: a file cannot be used. QueryError: the query does not lie in the clip or is longer.
     """
     timings = Timings()
-    query_modality, target_modality = MODALITIES[place.direction]
-    asked = _stretch(place)
-    wanted = {target_modality: range(MOST_TARGET_S)} | ({query_modality: asked} if asked is not None else {})
-    with on_disk(place.video) as video:
+    query_modality, target_modality = DIRECTIONS[direction]
+    stretch = query if isinstance(query, range) else None
+    wanted = {target_modality: range(MOST_TARGET_S)} | ({query_modality: stretch} if stretch is not None else {})
+    with on_disk(video) as path:
         with timings.stage("decode"):
-            medium = open_medium(video, limits)
+            medium = open_medium(path, limits)
             for modality in wanted:
                 modality_of(medium, modality)
         length_s, (target, *own) = _tracks(front_end, medium, 0, MOST_TARGET_S + 1, wanted, timings)
     if length_s > MOST_TARGET_S:
-        raise TooLong(f"{place.video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
-    _check_present(target, place.video.name, 0, length_s)
-    if asked is None:
-        return Decoded(_other(front_end, place, limits, length_s, timings), target, length_s, timings.stages_ms)
-    if asked.start < 0 or asked.stop <= asked.start or asked.stop > length_s:
+        raise TooLong(f"{video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
+    _check_present(target, video.name, 0, length_s)
+    if not isinstance(query, range):
+        track = _decode_second_file(front_end, query, query_modality, limits, length_s, timings)
+        return Decoded(track, target, length_s, timings.stages_ms)
+    if query.start < 0 or query.stop <= query.start or query.stop > length_s:
         raise QueryError(
-            f"the query [{asked.start}, {asked.stop}) s was given, a stretch of at least 1 s within "
+            f"the query [{query.start}, {query.stop}) s was given, a stretch of at least 1 s within "
             f"[0, {length_s}) expected"
         )
-    _check_present(own[0], place.video.name, asked.start, asked.stop)
+    _check_present(own[0], video.name, query.start, query.stop)
     return Decoded(own[0], target, length_s, timings.stages_ms)
 
 
@@ -242,28 +238,17 @@ def _check_present(track: Track, name: str, start_s: int, end_s: int) -> None:
     raise NoPicture(f"{where} has no picture: ask for another second")
 
 
-def _stretch(place: Place) -> range | None:
-    """Return the seconds of the clip that are the query; None where a second file is."""
-    start_s, length_s = place.query_start_s, place.query_length_s
-    if place.query is not None:
-        if start_s is not None or length_s is not None:
-            raise QueryError("give a query file, or query_start_s and query_length_s, not both")
-        return None
-    if start_s is None or length_s is None:
-        raise QueryError("give query_start_s and query_length_s, or a second file as query")
-    return range(start_s, start_s + length_s)
-
-
-def _other(front_end: FrontEnd, place: Place, limits: Limits, most_s: int, timings: Timings) -> Track:
-    """Return the track of the second file, which must fit into a clip of `most_s`."""
-    assert place.query is not None
-    modality, stop_s = MODALITIES[place.direction][0], MOST_TARGET_S + 1
-    with on_disk(place.query) as path:
+def _decode_second_file(
+    front_end: FrontEnd, file: Path | SmallUpload, modality: Modality, limits: Limits, most_s: int, timings: Timings
+) -> Track:
+    """Return the track of a query's own file, which must fit into a clip of `most_s`."""
+    stop_s = MOST_TARGET_S + 1
+    with on_disk(file) as path:
         with timings.stage("decode"):
             medium = open_medium(path, limits)
             modality_of(medium, modality)
         end_s, (track,) = _tracks(front_end, medium, 0, stop_s, {modality: range(stop_s)}, timings)
-    _check_present(track, place.query.name, 0, end_s)
+    _check_present(track, file.name, 0, end_s)
     length_s = int(track.start_s[-1] - track.start_s[0]) + 1
     if length_s > most_s:
         raise QueryError(f"the query lasts {length_s} s, the clip {most_s} s: a query must fit into the clip")

@@ -1,34 +1,31 @@
-"""What encodes and searches: a process of its own, with the library open, that does a batch at a time.
+"""The engine: it encodes a batch of questions together, searches for them together and finishes each.
 
-It shares no interpreter with what parses requests, so neither waits for the other's lock; and it is replaced when it
-ends. It follows the catalogue as others change it.
+The command line runs it as a batch of one in its own process. The service runs it in a process of its own, which
+shares no interpreter with what parses requests, follows the catalogue as others change it, and is replaced when it
+ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.library.galleries import ServedGallery
 from app.library.index_settings import IndexSettings
 from app.library.session import Session
-from app.media.decoding import Decoded, Track
 from app.media.timings import Timings
 from app.processes.cores import use_threads
 from app.processes.workers import FailureErrors
-from app.queries.encoding import Encoding, encode_many
-from app.queries.localization import Found, encodings, locate
-from app.queries.retrieval import Answer, Query, Question, Search, answer, search_many, stored_query
+from app.queries.encoding import encode_many
+from app.queries.search import search_many
+from app.queries.work import Answer, Answered, AnyWork, Serving, Work
 from index.gallery import SearchResult
-from model.data.latents import Latents
 from model.errors import EcholensError, WorkerFailure
-from model.modality import Modality
+from model.media.medium import Limits
 from model.network.device import DeviceName, choose_device
-from model.network.encoder import Encoder
 
 T = TypeVar("T")
 ENGINE = __name__  # what processes are forked with: it imports what decoding needs as well
@@ -40,7 +37,7 @@ FAILURE_ERRORS = FailureErrors(
 
 
 @dataclass(frozen=True)
-class Served:
+class EngineSettings:
     """Say which library is searched, how, and on what."""
 
     library: Path
@@ -48,140 +45,103 @@ class Served:
     index_settings: IndexSettings
 
 
-@dataclass(frozen=True, eq=False)
-class Retrieve:
-    """Answer a question whose file was decoded; without a track the query is its segment."""
+def answer(session: Session, work: Work[Any, Answered], limits: Limits) -> Answered:
+    """Answer one question in this thread.
 
-    question: Question
-    track: Track | None
-
-
-@dataclass(frozen=True, eq=False)
-class Localize:
-    """Find the window in a clip of this name."""
-
-    name: str
-    decoded: Decoded
-
-
-@dataclass(frozen=True, eq=False)
-class Read:
-    """Return a query's latents, of a track or of the question's segment."""
-
-    question: Question
-    track: Track | None
+    Raises:
+        MediaError: a file cannot be used. QueryError: the question makes no sense.
+        LibraryError: nothing to search, no model, or one that does not match.
+    """
+    work.check()
+    timings = Timings()
+    if (decoding := work.decoding(session.decoder, limits)) is not None:
+        decoded = decoding.result()
+        timings.stages_ms |= decoded.timings_ms
+        work = work.decoded(decoded)
+    outcome: Answered | EcholensError = answer_many(session, [work])[0]
+    if isinstance(outcome, EcholensError):
+        raise outcome
+    with timings.stage("generate") if outcome.is_rendered else nullcontext():
+        outcome = outcome.render(session.front_end)
+    return outcome.timed(timings)
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """Hold what a query was read as, and what that took."""
-
-    query: Query
-    fingerprint: str
-    timings_ms: dict[str, float]
-
-
-Work = Retrieve | Localize | Read
-Done = Answer | Found | Reading
-
-
-@dataclass(frozen=True, eq=False)
-class _Encoded:
-    """Hold a work's query once it is encoded, by which model; what is searched, and the latents of a clip, if any."""
-
-    served: ServedGallery | None
-    encoder: Encoder
-    query: Query
-    target: Latents | None = None
-
-
-def do_many(served: Served, works: Sequence[Work]) -> list[Done | EcholensError]:
-    """Return what each asks for, or why it cannot be had; all is encoded together and searched together."""
-    _, session = _opened(served)
+def answer_many(session: Session, works: Sequence[AnyWork]) -> list[Any]:
+    """Return for each question whose files are decoded its answer, or the EcholensError that it alone has."""
     timings = Timings()
     with timings.stage("encode"):
-        read = _read_all(session, works)
+        serving = _serving(session, works)
+        encoded = _encode(session, works, serving)
     with timings.stage("search"):
-        found = _search_all(works, read)
-    return [_tried(_finish, *one, timings) for one in zip(works, read, found, strict=True)]
+        found = _search(works, serving, encoded)
+    return [_outcome(_finish, *one, timings) for one in zip(works, serving, encoded, found, strict=True)]
 
 
-def _tried(function: Callable[..., T], *args: Any) -> T | EcholensError:
+def answer_batch(settings: EngineSettings, works: Sequence[AnyWork]) -> list[Answer | EcholensError]:
+    """Do what `answer_many` does, as the service's engine process."""
+    _, session = _opened(settings)
+    return answer_many(session, works)
+
+
+def _serving(session: Session, works: Sequence[AnyWork]) -> list[Serving | EcholensError]:
+    """Return each question's model and gallery: of a gallery the model that encoded it, even if another serves now."""
+
+    def of(target: Any) -> Serving:
+        if target is None:
+            return Serving(session.encoder, None)
+        gallery = session.gallery(target)
+        return Serving(gallery.encoder, gallery)
+
+    found = {target: _outcome(of, target) for target in {work.target for work in works}}
+    return [found[work.target] for work in works]
+
+
+def _encode(session: Session, works: Sequence[AnyWork], serving: Sequence[Serving | EcholensError]) -> list[Any]:
+    wanted = [
+        [] if isinstance(by, EcholensError) else work.encodings(by.encoder)
+        for work, by in zip(works, serving, strict=True)
+    ]
+    latents = iter(encode_many([encoding for encodings in wanted for encoding in encodings]))
+    encoded: list[Any] = []
+    for work, by, encodings in zip(works, serving, wanted, strict=True):
+        own = [next(latents) for _ in encodings]
+        encoded.append(by if isinstance(by, EcholensError) else _outcome(work.encoded, session, by.encoder, own))
+    return encoded
+
+
+def _search(
+    works: Sequence[AnyWork], serving: Sequence[Serving | EcholensError], encoded: Sequence[Any]
+) -> list[SearchResult | None]:
+    searches = {
+        row: search
+        for row, (work, by, query) in enumerate(zip(works, serving, encoded, strict=True))
+        if isinstance(by, Serving) and by.gallery is not None and not isinstance(query, EcholensError)
+        if (search := work.search(by.gallery, query)) is not None
+    }
+    found = dict(zip(searches, search_many(list(searches.values())), strict=True))
+    return [found.get(row) for row in range(len(works))]
+
+
+def _finish(work: AnyWork, serving: Any, encoded: Any, found: SearchResult | None, timings: Timings) -> Answer:
+    if isinstance(encoded, EcholensError):
+        raise encoded
+    finished: Answer = work.finish(serving, encoded, found, Timings(dict(timings.stages_ms)))
+    return finished
+
+
+def _outcome(function: Callable[..., T], *args: Any) -> T | EcholensError:
     try:
         return function(*args)
     except EcholensError as error:
         return error
 
 
-def _read_all(session: Session, works: Sequence[Work]) -> list[_Encoded | EcholensError]:
-    """Encode what has features, and read from the library what is there: by the model of the searched gallery."""
-    targets: set[Modality] = {work.question.target for work in works if isinstance(work, Retrieve)}
-    galleries = {target: _tried(session.gallery, target) for target in targets}
-    serving = _tried(lambda: session.encoder)
-    chosen = [
-        (None, serving) if not isinstance(work, Retrieve) else _shelf_and_model(galleries[work.question.target])
-        for work in works
-    ]
-    wanted = [
-        [] if isinstance(encoder, EcholensError) else _encodings(work, encoder)
-        for work, (_, encoder) in zip(works, chosen, strict=True)
-    ]
-    latents = iter(encode_many([encoding for asked in wanted for encoding in asked]))
-    read: list[_Encoded | EcholensError] = []
-    for work, (served, encoder), asked in zip(works, chosen, wanted, strict=True):
-        rows = [next(latents) for _ in asked]
-        if isinstance(encoder, EcholensError):
-            read.append(encoder)
-        elif isinstance(work, Localize):
-            read.append(_Encoded(served, encoder, Query(work.decoded.query.modality, rows[0]), rows[1]))
-        elif work.track is not None:
-            read.append(_Encoded(served, encoder, Query(work.track.modality, rows[0])))
-        else:
-            query = _tried(stored_query, session, encoder, work.question)
-            read.append(query if isinstance(query, EcholensError) else _Encoded(served, encoder, query))
-    return read
-
-
-def _shelf_and_model(served: ServedGallery | EcholensError) -> tuple[ServedGallery | None, Encoder | EcholensError]:
-    return (None, served) if isinstance(served, EcholensError) else (served, served.encoder)
-
-
-def _encodings(work: Work, encoder: Encoder) -> list[Encoding]:
-    if isinstance(work, Localize):
-        return encodings(encoder, work.decoded)
-    return [] if work.track is None else [Encoding(encoder, work.track.modality, work.track.rows, averaged=True)]
-
-
-def _search_all(works: Sequence[Work], read: Sequence[_Encoded | EcholensError]) -> list[SearchResult | None]:
-    searches = {
-        at: Search(one.served, one.query.latents, work.question)
-        for at, (work, one) in enumerate(zip(works, read, strict=True))
-        if isinstance(work, Retrieve) and isinstance(one, _Encoded) and one.served is not None
-    }
-    found = dict(zip(searches, search_many(list(searches.values())), strict=True))
-    return [found.get(at) for at in range(len(works))]
-
-
-def _finish(work: Work, read: _Encoded | EcholensError, found: SearchResult | None, timings: Timings) -> Done:
-    if isinstance(read, EcholensError):
-        raise read
-    own = Timings(dict(timings.stages_ms))
-    if isinstance(work, Localize):
-        assert read.target is not None
-        return locate(read.encoder, work.name, work.decoded, read.query.latents, read.target, own)
-    if isinstance(work, Retrieve):
-        assert read.served is not None
-        assert found is not None
-        return answer(read.served, work.question, read.query, found, own)
-    return Reading(read.query, read.encoder.fingerprint, {"encode": own.stages_ms["encode"]})
-
-
 @cache
-def _opened(served: Served) -> tuple[ExitStack, Session]:
+def _opened(settings: EngineSettings) -> tuple[ExitStack, Session]:
     """Open the library once in this process, for as long as it lives."""
     use_threads(1)
     stack = ExitStack()
-    device = choose_device(served.device)
+    device = choose_device(settings.device)
     return stack, stack.enter_context(
-        Session.open(served.library, device, create=False, index_settings=served.index_settings)
+        Session.open(settings.library, device, create=False, index_settings=settings.index_settings)
     )

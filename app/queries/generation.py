@@ -1,15 +1,23 @@
-"""The pair that a model imagines for a query: numbers always, a picture and a sound where they can be made."""
+"""Generation: the pair that a model imagines for a query; numbers always, a picture and a sound where possible."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 from jaxtyping import Float32
 
 from app.library.session import Session
+from app.media.decoding import Decoded
 from app.media.timings import Timings
-from app.queries.retrieval import Query, Question, check, read_query
+from app.processes.decoder import Decoder
+from app.queries.encoding import Encoding
+from app.queries.query import EncodedQuery, Query
+from app.queries.work import Answer, Serving, Work
+from index.gallery import SearchResult
 from model.data.latents import Latents
 from model.frontends.frontend import FrontEnd
 from model.media.encoding import encode_png, encode_wav
@@ -18,57 +26,66 @@ from model.modality import Modality
 from model.network.encoder import Encoder
 
 
-@dataclass(frozen=True, eq=False)
-class Generated:
-    """Hold a generated pair in the front-end's units; `frame_png`, `sound_wav` where the front-end can go back."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Imagined(Answer):
+    """Hold a generated pair in the front-end's units, and of what it was generated.
+
+    `frame_png`, `sound_wav`: made by `render`, where the front-end can go back from features.
+    """
 
     audio: Float32[np.ndarray, "..."]
     visual: Float32[np.ndarray, "..."]
-    frame_png: bytes | None
-    sound_wav: bytes | None
+    modality: Modality
+    uncertainty: float
+    frame_png: bytes | None = None
+    sound_wav: bytes | None = None
+    is_rendered: ClassVar[bool] = True
 
-
-def generate(encoder: Encoder, front_end: FrontEnd, latents: Latents) -> Generated:
-    """Return what the model imagines for latents of one row."""
-    pair = encoder.pair(latents)
-    audio, visual = pair["audio"][0], pair["visual"][0]
-    picture, sound = front_end.picture(visual), front_end.sound(audio)
-    return Generated(
-        audio,
-        visual,
-        None if picture is None else encode_png(picture),
-        None if sound is None else encode_wav(sound),
-    )
+    def render(self, front_end: FrontEnd) -> Self:
+        """Return it with its picture and its sound."""
+        picture, sound = front_end.picture(self.visual), front_end.sound(self.audio)
+        return replace(
+            self,
+            frame_png=None if picture is None else encode_png(picture),
+            sound_wav=None if sound is None else encode_wav(sound),
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Imagined:
-    """Hold what was imagined, and of what."""
+class Generation(Work[EncodedQuery, Imagined]):
+    """Ask for what belongs to a query."""
 
-    generated: Generated
-    front_end: str
-    modality: Modality
-    uncertainty: float
-    fingerprint: str
-    timings_ms: dict[str, float]
+    query: Query
 
+    def check(self) -> None:
+        """Refuse what makes no sense. Raises QueryError."""
+        self.query.check()
 
-def imagine(session: Session, question: Question, limits: Limits) -> Imagined:
-    """Generate the pair of a file or of a second of the library; the question's target and filters do not matter.
+    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
+        """Have the query's file decoded."""
+        return self.query.decoding(decoder, limits)
 
-    Raises:
-        MediaError: the query file cannot be used. QueryError: the question makes no sense.
-        LibraryError: no model, or one that does not match.
-    """
-    check(question)
-    timings, encoder = Timings(), session.encoder
-    query = read_query(session, encoder, question, limits, timings)
-    return imagined(session.front_end, encoder, query, timings)
+    def decoded(self, decoded: Decoded) -> Generation:
+        """Return the question with the query's features."""
+        return Generation(self.query.decoded(decoded))
 
+    def encodings(self, encoder: Encoder) -> list[Encoding]:
+        """Return the query's."""
+        return self.query.encodings(encoder)
 
-def imagined(front_end: FrontEnd, encoder: Encoder, query: Query, timings: Timings) -> Imagined:
-    """Generate the pair of what was asked by."""
-    with timings.stage("generate"):
-        generated = generate(encoder, front_end, query.latents)
-    uncertainty = float(query.latents.sigma.mean())
-    return Imagined(generated, front_end.name, query.modality, uncertainty, encoder.fingerprint, timings.report())
+    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
+        """Return the query's latents."""
+        return self.query.encoded(session, encoder, latents)
+
+    def finish(self, serving: Serving, encoded: EncodedQuery, found: SearchResult | None, timings: Timings) -> Imagined:
+        """Let the shared decoder generate the pair."""
+        with timings.stage("generate"):
+            pair = serving.encoder.pair(encoded.latents)
+        return Imagined(
+            audio=pair["audio"][0],
+            visual=pair["visual"][0],
+            modality=encoded.modality,
+            uncertainty=encoded.uncertainty,
+            fingerprint=serving.encoder.fingerprint,
+            timings_ms=timings.report(),
+        )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
 
 from app.library.session import Session
-from app.media.decoding import Decoded, Place, decode_place
+from app.media.decoding import Decoded, Direction, decode_clip
 from app.media.timings import Timings
-from app.queries.encoding import Encoding, encode_many
+from app.media.upload import SmallUpload
+from app.processes.decoder import Decoder
+from app.queries.encoding import Encoding
+from app.queries.work import Answer, Serving, Work
+from index.gallery import SearchResult
 from model.data.distance import distances
 from model.data.latents import Latents
 from model.errors import QueryError
@@ -28,62 +35,90 @@ class Window:
     probability: float
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Located(Answer):
     """Hold the best window [start_s, end_s), all windows and D(query second, target second)."""
 
     start_s: int
     end_s: int
     windows: tuple[Window, ...]
     matrix: Float64[np.ndarray, "length seconds"]
-    fingerprint: str
-    timings_ms: dict[str, float]
 
 
-def localize(session: Session, place: Place, limits: Limits) -> Found:
-    """Find the window of the target modality that fits the query best, step after step in this thread.
+@dataclass(frozen=True, eq=False)
+class Localization(Work[tuple[Latents, Latents], Located]):
+    """Ask where in `video`. The query is a stretch of the video itself, or a second file; `features`: of both."""
 
-    Raises:
-        MediaError: a file cannot be used. QueryError: the query does not lie in the clip or is longer.
-        LibraryError: no model, or one that does not match.
-    """
-    encoder, timings = session.encoder, Timings()
-    decoded = session.decoder.submit(decode_place, place, limits).result()
-    timings.stages_ms |= decoded.timings_ms
-    with timings.stage("encode"):
-        query, target = encode_many(encodings(encoder, decoded))
-    return locate(encoder, place.video.name, decoded, query, target, timings)
+    video: Path | SmallUpload
+    direction: Direction
+    query_start_s: int | None = None
+    query_length_s: int | None = None
+    query: Path | SmallUpload | None = None
+    features: Decoded | None = None
 
+    def check(self) -> None:
+        """Refuse what makes no sense. Raises QueryError."""
+        bounds = (self.query_start_s, self.query_length_s)
+        if self.query is not None and bounds != (None, None):
+            raise QueryError("give a query file, or query_start_s and query_length_s, not both")
+        if self.query is None and None in bounds:
+            raise QueryError("give query_start_s and query_length_s, or a second file as query")
 
-def encodings(encoder: Encoder, decoded: Decoded) -> list[Encoding]:
-    """Return what is to be encoded: the query's seconds, the target's."""
-    assert decoded.target is not None
-    return [Encoding(encoder, track.modality, track.rows) for track in (decoded.query, decoded.target)]
+    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded]:
+        """Have the clip decoded, and the query."""
+        if self.query is not None:
+            return decoder.submit(decode_clip, self.video, self.direction, self.query, limits)
+        assert self.query_start_s is not None, "checked before"
+        assert self.query_length_s is not None, "checked before"
+        stretch = range(self.query_start_s, self.query_start_s + self.query_length_s)
+        return decoder.submit(decode_clip, self.video, self.direction, stretch, limits)
 
+    def decoded(self, decoded: Decoded) -> Localization:
+        """Return the question with the features of clip and query; of the files their names alone."""
+        return replace(self, video=Path(self.video.name), query=None, features=decoded)
 
-def locate(encoder: Encoder, name: str, decoded: Decoded, query: Latents, target: Latents, timings: Timings) -> Found:
-    """Score every window of a clip of this name by the sum of its seconds' distances. Raises QueryError."""
-    assert decoded.target is not None
-    with timings.stage("search"):
-        matrix = np.full((len(query), decoded.length_s), np.nan)
-        matrix[:, decoded.target.start_s] = distances(query, target, encoder.checkpoint.weights).total
-        offsets = decoded.query.start_s - decoded.query.start_s[0]
-        windows = window_distances(matrix, offsets=offsets)
-        probabilities = window_probabilities(windows, encoder.checkpoint.temperature)
-    if np.isnan(windows).all():
-        raise QueryError(
-            f"every window of {offsets[-1] + 1} s in {name} has a second without "
-            f"{decoded.target.modality}: ask with a shorter query"
+    def encodings(self, encoder: Encoder) -> list[Encoding]:
+        """Return the query's seconds, and the clip's."""
+        decoded = self._features
+        assert decoded.target is not None
+        return [Encoding(encoder, track.modality, track.rows) for track in (decoded.query, decoded.target)]
+
+    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> tuple[Latents, Latents]:
+        """Return the latents of the query's seconds, and of the clip's."""
+        query, target = latents
+        return query, target
+
+    def finish(
+        self, serving: Serving, encoded: tuple[Latents, Latents], found: SearchResult | None, timings: Timings
+    ) -> Located:
+        """Score every window by the sum of its seconds' distances. Raises QueryError."""
+        decoded, checkpoint = self._features, serving.encoder.checkpoint
+        assert decoded.target is not None
+        with timings.stage("search"):
+            matrix = np.full((len(encoded[0]), decoded.length_s), np.nan)
+            matrix[:, decoded.target.start_s] = distances(*encoded, checkpoint.weights).total
+            offsets = decoded.query.start_s - decoded.query.start_s[0]
+            windows = window_distances(matrix, offsets=offsets)
+            probabilities = window_probabilities(windows, checkpoint.temperature)
+        if np.isnan(windows).all():
+            raise QueryError(
+                f"every window of {offsets[-1] + 1} s in {self.video.name} has a second without "
+                f"{decoded.target.modality}: ask with a shorter query"
+            )
+        best = int(np.nanargmin(windows))
+        return Located(
+            start_s=best,
+            end_s=best + int(offsets[-1]) + 1,
+            windows=tuple(
+                Window(start, None if np.isnan(d) else float(d), float(p))
+                for start, (d, p) in enumerate(zip(windows, probabilities, strict=True))
+            ),
+            matrix=matrix,
+            fingerprint=serving.encoder.fingerprint,
+            timings_ms=timings.report(),
         )
-    best = int(np.nanargmin(windows))
-    return Found(
-        best,
-        best + int(offsets[-1]) + 1,
-        tuple(
-            Window(start, None if np.isnan(d) else float(d), float(p))
-            for start, (d, p) in enumerate(zip(windows, probabilities, strict=True))
-        ),
-        matrix,
-        encoder.fingerprint,
-        timings.report(),
-    )
+
+    @property
+    def _features(self) -> Decoded:
+        assert self.features is not None, "decoded before"
+        return self.features

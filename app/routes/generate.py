@@ -8,7 +8,8 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from app.http.openapi import binary
 from app.http.uploads import query_file
-from app.queries.retrieval import Question
+from app.queries.generation import Generation
+from app.queries.query import Query
 from app.schemas.generation import GenerateAnswer
 from app.service import Current
 from model.errors import NotAcceptable
@@ -36,8 +37,9 @@ async def post_generate(
 ) -> GenerateAnswer | Response:
     """Imagine the sound and the look that belong to a query; `Accept: image/png` or `audio/wav` gives one alone."""
     async with query_file(file, service.scratch) as path:
-        question = Question("audio", path, segment_id, query_modality, at_s=at_s)
-        answer = GenerateAnswer.of(await service.answer(request, service.pipeline.imagine(question)))
+        work = Generation(Query(path, segment_id, query_modality, at_s))
+        imagined = await service.answer(request, service.pipeline.answer(work))
+    answer = GenerateAnswer.of(imagined, service.session.front_end.name)
     return _alone(answer, request.headers.get("accept", "")) or answer
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from app.http.uploads import query_file
-from app.media.decoding import Direction, Place
+from app.media.decoding import Direction
+from app.queries.localization import Localization
 from app.schemas.search import LocalizeAnswer
 from app.service import Current
 
@@ -27,5 +28,5 @@ async def post_localize(
     """Find where in a clip one sees what one hears, or hears what one sees."""
     async with query_file(video, service.scratch) as video_path, query_file(query, service.scratch) as query_path:
         assert video_path is not None, "the upload is required"
-        place = Place(video_path, direction, query_start_s, query_length_s, query_path)
-        return LocalizeAnswer.of(await service.answer(request, service.pipeline.localize(place)))
+        work = Localization(video_path, direction, query_start_s, query_length_s, query_path)
+        return LocalizeAnswer.of(await service.answer(request, service.pipeline.answer(work)))

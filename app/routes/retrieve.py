@@ -5,29 +5,20 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response, UploadFile
-from pydantic import Field
+from fastapi import APIRouter, Form, Request, Response
 
 from app.http.answers import written
 from app.http.uploads import query_file
-from app.queries.retrieval import Answer
-from app.routes.query_form import MULTIPART, QueryForm
-from app.schemas.search import RetrieveAnswer
+from app.queries.retrieval import Hits
+from app.routes.query_form import MULTIPART, AskedByOne
+from app.schemas.search import Locate, RetrieveAnswer
 from app.service import Current
 
 router = APIRouter(tags=["search"])
 MANY = 100  # hits: to write down a thousand takes 37 ms, which is done beside the event loop
-CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s", "distance", "label")
-
-
-class RetrieveForm(QueryForm):
-    """Either a file or a second of the library is the query."""
-
-    file: UploadFile | None = Field(None, description="a sound, picture or video as the query")
-    segment_id: int | None = Field(None, description="a second of the library as the query")
+CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s", "distance", "label", "file_path")
 
 
 @router.post(
@@ -39,21 +30,21 @@ class RetrieveForm(QueryForm):
 async def post_retrieve(
     service: Current,
     request: Request,
-    asked: Annotated[RetrieveForm, Form(media_type=MULTIPART)],
+    asked: Annotated[AskedByOne, Form(media_type=MULTIPART)],
 ) -> Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
-    question = asked.question(service.settings)
     async with query_file(asked.file, service.scratch) as file:
-        question = replace(question, file=file, segment_id=asked.segment_id)
-        answer = await service.answer(request, service.pipeline.retrieve(question))
+        work = asked.retrieval(service.settings, file=file, segment_id=asked.segment_id)
+        hits = await service.answer(request, service.pipeline.retrieve(work))
     as_csv = "text/csv" in request.headers.get("accept", "")
-    if len(answer.hits) > MANY:
-        return await asyncio.to_thread(_written, answer, as_csv)
-    return _written(answer, as_csv)
+    locate = service.shown_paths(request)
+    if len(hits.hits) > MANY:
+        return await asyncio.to_thread(_written, hits, locate, as_csv)
+    return _written(hits, locate, as_csv)
 
 
-def _written(answer: Answer, as_csv: bool) -> Response:
-    shown = RetrieveAnswer.of(answer)
+def _written(hits: Hits, locate: Locate | None, as_csv: bool) -> Response:
+    shown = RetrieveAnswer.of(hits, locate)
     return Response(_csv(shown), media_type="text/csv") if as_csv else written(shown)
 
 

@@ -40,14 +40,13 @@ class GenerateAnswer(Answering):
     timings_ms: dict[str, float]
 
     @staticmethod
-    def of(imagined: Imagined) -> GenerateAnswer:
+    def of(imagined: Imagined, front_end: str) -> GenerateAnswer:
         """Write a generated pair out."""
-        generated = imagined.generated
         return GenerateAnswer(
-            front_end=imagined.front_end,
-            features=PairAnswer(audio=_features(generated.audio), visual=_features(generated.visual)),
-            frame_png=_base64(generated.frame_png),
-            sound_wav=_base64(generated.sound_wav),
+            front_end=front_end,
+            features=PairAnswer(audio=_features(imagined.audio), visual=_features(imagined.visual)),
+            frame_png=_base64(imagined.frame_png),
+            sound_wav=_base64(imagined.sound_wav),
             query=QueryAnswer(
                 modality=imagined.modality, uncertainty=imagined.uncertainty, fingerprint=imagined.fingerprint
             ),

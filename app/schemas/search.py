@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
 
 from app.schemas.answering import Answering
 
 if TYPE_CHECKING:
-    from app.queries.localization import Found
-    from app.queries.retrieval import Answer, Hit
+    from app.queries.localization import Located
+    from app.queries.retrieval import Hit, Hits
+
+Locate = Callable[[str], Path]  # from the path that the catalogue holds to the file's own
 
 
 class Parts(Answering):
@@ -33,6 +39,9 @@ class HitAnswer(Answering):
     segment_id: int
     video_id: str
     file_name: str
+    file_path: str | None = Field(
+        None, description="where the file lies on the server; told on loopback without keys, and to keys of scope admin"
+    )
     start_s: int
     end_s: int
     distance: float
@@ -70,12 +79,12 @@ class RetrieveAnswer(Answering):
     timings_ms: dict[str, float]
 
     @staticmethod
-    def of(answer: Answer) -> RetrieveAnswer:
-        """Write an answer out."""
+    def of(answer: Hits, locate: Locate | None) -> RetrieveAnswer:
+        """Write an answer out; with `locate`, each hit's path too."""
         found = answer.search
         return RetrieveAnswer.model_validate(  # all of it in one call: a model for each part takes twice as long
             {
-                "hits": [_hit(hit) for hit in answer.hits],
+                "hits": [_hit(hit, locate) for hit in answer.hits],
                 "search": {
                     "certified": found.certified,
                     "examined": found.examined,
@@ -114,7 +123,7 @@ class LocalizeAnswer(Answering):
     timings_ms: dict[str, float]
 
     @staticmethod
-    def of(found: Found) -> LocalizeAnswer:
+    def of(found: Located) -> LocalizeAnswer:
         """Write a finding out; NaN becomes null."""
         return LocalizeAnswer(
             start_s=found.start_s,
@@ -126,13 +135,14 @@ class LocalizeAnswer(Answering):
         )
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
     links = f"/segments/{hit.segment_id}"
     return {
         "rank": hit.rank,
         "segment_id": hit.segment_id,
         "video_id": hit.video.video_id,
         "file_name": hit.video.file_name,
+        "file_path": None if locate is None else str(locate(hit.video.path)),
         "start_s": hit.start_s,
         "end_s": hit.end_s,
         "distance": hit.distance,

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.library.session import Session
-from app.media.decoding import Place, decode_place, decode_query
-from app.media.timings import Timings
+from app.media.decoding import decode_query
 from app.processes.cores import use_threads
 from app.queries.encoding import Encoding, encode_many
-from app.queries.localization import encodings, locate
+from app.queries.engine import answer_many
+from app.queries.localization import Localization
 from benchmarks.http.query_media import Query
 from model.data.latents import Latents
 from model.media.medium import Limits
@@ -52,12 +52,11 @@ class Pipeline:
 
     def localize(self, clips: list[Path]) -> None:
         """Find where in each clip one sees what is heard in its seconds 3 and 4."""
-        front_end, encoder = self._session.front_end, self._session.encoder
-        places = [Place(clip, "a2v", 3, 2) for clip in clips]
-        decoded = [decode_place(front_end, place, Limits()) for place in places]
-        latents = encode_many([encoding for one in decoded for encoding in encodings(encoder, one)])
-        for place, one, query, target in zip(places, decoded, latents[::2], latents[1::2], strict=True):
-            locate(encoder, place.video.name, one, query, target, Timings())
+        works = []
+        for clip in clips:
+            work = Localization(clip, "a2v", 3, 2)
+            works.append(work.decoded(work.decoding(self._session.decoder, Limits()).result()))
+        answer_many(self._session, works)
 
     def _retrieve(self, files: list[Path], modality: Modality, target: Modality) -> None:
         front_end, served = self._session.front_end, self._session.gallery(target)

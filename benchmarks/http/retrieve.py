@@ -20,7 +20,10 @@ import numpy as np
 import torch
 
 from app.library.session import Session
-from app.queries.retrieval import Question, retrieve
+from app.queries.engine import answer
+from app.queries.query import Query
+from app.queries.question import Question
+from app.queries.retrieval import Retrieval
 from benchmarks.service.live_service import Service
 from model.media.encoding import encode_wav
 from model.media.medium import Limits
@@ -80,7 +83,7 @@ def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:
             path = Path(directory) / "query.wav"
             path.write_bytes(sound)
             started = time.perf_counter()
-            retrieve(session, Question(target="visual", file=path), Limits())
+            answer(session, Retrieval(Question(target="visual"), Query(path)), Limits())
             if number >= WARM_UP:
                 spent_ms.append(1000 * (time.perf_counter() - started))
         return _percentiles(spent_ms)

@@ -15,7 +15,10 @@ import torch
 
 from app.library.features import all_videos
 from app.library.session import Session
-from app.queries.retrieval import Answer, Question, retrieve
+from app.queries.engine import answer
+from app.queries.query import Query
+from app.queries.question import Question
+from app.queries.retrieval import Retrieval
 from index.records import Video
 from model.errors import MediaError
 from model.media.medium import Limits
@@ -52,18 +55,18 @@ def _has_both(session: Session, video: Video) -> bool:
 def _print(
     session: Session, path: Path, own: Video | None, query: Modality, target: Modality, at_s: float | None
 ) -> None:
-    question = Question(target, path, query_modality=query, k=1000, at_s=at_s, group_by="video")
+    question = Question(target=target, k=1000, group_by="video")
     try:
-        answer: Answer = retrieve(session, question, Limits())
+        found = answer(session, Retrieval(question, Query(path, modality=query, at_s=at_s)), Limits())
     except MediaError as error:
         print(f"{path.parent.name}: {error}")
         return
-    others = [h for h in answer.hits if own is None or h.video.video_id != own.video_id]
-    place = next((h.rank for h in answer.hits if own and h.video.video_id == own.video_id), None)
+    others = [h for h in found.hits if own is None or h.video.video_id != own.video_id]
+    rank = next((h.rank for h in found.hits if own and h.video.video_id == own.video_id), None)
     name = own.label if own else path.parent.name
-    found = "; ".join(f"{h.video.label or '(no label)'} {h.video.file_name[:6]}@{h.start_s}" for h in others[:LISTED])
-    rank = f"own video at rank {place} of {len(answer.hits)}" if own else "a recording from elsewhere"
-    print(f"{name} ({query} -> {target}; {rank}): {found}")
+    listed = "; ".join(f"{h.video.label or '(no label)'} {h.video.file_name[:6]}@{h.start_s}" for h in others[:LISTED])
+    own_rank = f"own video at rank {rank} of {len(found.hits)}" if own else "a recording from elsewhere"
+    print(f"{name} ({query} -> {target}; {own_rank}): {listed}")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,8 @@ import numpy as np
 import torch
 
 from app.library.session import Session
-from app.media.timings import Timings
-from app.queries.retrieval import Question as Asking
-from app.queries.retrieval import read_query
+from app.media.decoding import decode_query
+from app.queries.encoding import Encoding, encode_many
 from benchmarks.robustness.history import Answer, History, Question
 from benchmarks.service.live_service import Client, Service
 from benchmarks.service.short_clips import make_clips
@@ -115,8 +114,8 @@ def make_queries(session: Session, files: list[Path]) -> list[Query]:
     queries = []
     for file in files:
         if file.suffix != ".mp4":
-            question = Asking("audio", file)
-            latents = read_query(session, session.encoder, question, Limits(), Timings()).latents
+            track = decode_query(session.front_end, file, Limits(), None, None).query
+            (latents,) = encode_many([Encoding(session.encoder, track.modality, track.rows, averaged=True)])
             queries.append(Query({}, (file.name, file.read_bytes()), latents))
     for modality in MODALITIES:
         table = session.library.catalogue.latents(modality)

@@ -116,6 +116,14 @@ def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, 
     assert len({h["video_id"] for h in grouped}) == len(grouped) == 6
     labelled = parsed(echolens(*arguments, "--target", "audio", "--label", "blue", "--json"))["hits"]
     assert {h["label"] for h in labelled} == {"blue"}
+    late = parsed(echolens(*arguments, "--target", "audio", "--after", 2, "--before", 4, "--k", 100, "--json"))["hits"]
+    assert {h["start_s"] for h in late} == {2, 3}
+    own = body["hits"][0]
+    alone = parsed(echolens(*arguments, "--target", "audio", "--video-id", own["video_id"], "--json"))["hits"]
+    assert {h["file_path"] for h in alone} == {own["file_path"]} == {str(footage[2])}
+    second = ("--segment-id", own["segment_id"], "--query-modality", "visual", "--library", library)
+    again = parsed(echolens("retrieve", *second, "--target", "visual", "--k", 4, "--json"))["hits"]
+    assert [h["segment_id"] for h in again] == [h["segment_id"] for h in body["hits"]]
     table = echolens(*arguments, "--target", "visual")
     assert (table.code, footage[2].name in table.out, "exact" in table.out) == (0, True, True)
 

@@ -14,7 +14,8 @@ from service_samples import assert_answers, assert_problem, send, serving
 from starlette.testclient import TestClient
 
 from app.library.session import Session
-from app.queries.retrieval import Question, Search, search_many
+from app.queries.question import Question
+from app.queries.search import Search, search_many
 from index.gallery import Gallery
 
 
@@ -103,7 +104,7 @@ def test_queries_that_are_alike_share_a_search(own_library: Path, monkeypatch: p
 
     with Session.open(own_library, torch.device("cpu")) as session:
         served = session.gallery("visual")
-        kinds = [Question("visual", segment_id=0, k=3, label=label) for label in ("red", "green", None)]
+        kinds = [Question(target="visual", k=3, label=label) for label in ("red", "green", None)]
         searches = [Search(served, served.table.latents[[row]], kinds[row % 3]) for row in range(30)]
         alone = [search_many([search])[0] for search in searches]
         monkeypatch.setattr(Gallery, "search_batch", counted)

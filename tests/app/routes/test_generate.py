@@ -16,7 +16,10 @@ from PIL import Image
 from service_samples import Command, assert_problem, serving
 from starlette.testclient import TestClient
 
-from app.queries.generation import generate
+from app.media.timings import Timings
+from app.queries.generation import Generation
+from app.queries.query import EncodedQuery, Query
+from app.queries.work import Serving
 from app.schemas.generation import GenerateAnswer
 from model.data.latents import Latents
 from model.frontends.frontend import FrontEnd
@@ -108,7 +111,8 @@ def test_generated_features_are_standard_units_undone(library: Path) -> None:
     random = np.random.default_rng(0)
     features = random.uniform(-8, 0, (1, 64, 32)).astype(np.float32)
     latents: Latents = encoder.latents("audio", features)
-    found = generate(encoder, RawFrontEnd(), latents)
+    asked = EncodedQuery("audio", latents)
+    found = Generation(Query()).finish(Serving(encoder, None), asked, None, Timings())
     n = encoder.checkpoint.normalization
     for name, half in (("visual", latents.generated[0, :3072]), ("audio", latents.generated[0, 3072:])):
         mean, scale = n.get_buffer(f"{name}_mean").numpy(), float(n.get_buffer(f"{name}_scale"))

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from media_samples import grey_frame, stepped_tone, tone, write_picture, write_sound, write_video
-from service_samples import CLIP_S, CLIPS_OF_A_KIND, KINDS, send
+from service_samples import CLIP_S, CLIPS_OF_A_KIND, KINDS, send, serving
 from starlette.testclient import TestClient
+
+from app.http import keys
 
 SEGMENTS = CLIP_S * len(KINDS) * CLIPS_OF_A_KIND
 HIT = {
@@ -19,6 +21,7 @@ HIT = {
     "segment_id",
     "video_id",
     "file_name",
+    "file_path",
     "start_s",
     "end_s",
     "distance",
@@ -65,6 +68,7 @@ def test_every_direction_answers_in_order(client: TestClient, modality: str, tar
         assert hit["distance"] == pytest.approx(hit["parts"]["latent"] + hit["parts"]["generated"])
         assert hit["end_s"] == hit["start_s"] + 1
         assert hit["label"] == hit["file_name"].partition("-")[0]
+        assert Path(hit["file_path"]).is_file()
     assert body["query"]["modality"] == modality
     assert body["query"]["uncertainty"] > 0
 
@@ -245,3 +249,18 @@ def test_the_schema_names_every_route(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     known = {"/retrieve", "/localize", "/metrics/mrr", "/videos", "/videos/{video_id}", "/jobs"}
     assert known <= set(paths)
+
+
+def test_paths_are_for_those_who_may_do_everything(own_library: Path) -> None:
+    """Without keys on loopback and with an admin's key a hit has its path, in CSV too; with a reader's it has none."""
+    _, admin = keys.create(own_library, "a", "admin")
+    _, reader = keys.create(own_library, "b", "read")
+    form = {"segment_id": "1", "target": "visual", "k": "1"}
+    with serving(own_library) as client:
+        for key, is_shown in ((admin, True), (reader, False)):
+            headers = {"Authorization": f"Bearer {key}"}
+            (hit,) = client.post("/retrieve", data=form, headers=headers).json()["hits"]
+            assert (hit["file_path"] is not None) == is_shown
+            answer = client.post("/retrieve", data=form, headers=headers | {"Accept": "text/csv"})
+            (row,) = csv.DictReader(io.StringIO(answer.text))
+            assert row["file_path"] == (hit["file_path"] or "")

@@ -1,0 +1,80 @@
+"""The query: a file, or a second of the library, that is searched or imagined by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.library.session import Session
+from app.media.decoding import Decoded, Track, decode_query
+from app.media.upload import SmallUpload
+from app.processes.decoder import Decoder
+from app.queries.encoding import Encoding
+from model.data.latents import Latents
+from model.errors import Mismatch, QueryError
+from model.media.medium import Limits
+from model.modality import Modality
+from model.network.encoder import Encoder
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedQuery:
+    """Hold one row of latents to search by, and the modality that it was read from."""
+
+    modality: Modality
+    latents: Latents
+
+    @property
+    def uncertainty(self) -> float:
+        """Return the mean standard deviation of the query's posterior."""
+        return float(self.latents.sigma.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """Name a file or a second of the library, and by which modality and second of it to ask; `track`: its features."""
+
+    file: Path | SmallUpload | None = None
+    segment_id: int | None = None
+    modality: Modality | None = None
+    at_s: float | None = None
+    track: Track | None = None
+
+    def check(self) -> None:
+        """Raise QueryError unless there is either a file or a second, and a time that can be."""
+        if self.at_s is not None and not 0 <= self.at_s < math.inf:
+            raise QueryError(f"at_s={self.at_s} given, a finite number of at least 0 expected")
+        if (self.file is None) == (self.segment_id is None):
+            raise QueryError("give either a file or a segment_id as the query, not both and not neither")
+
+    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
+        """Have the file decoded, if it is one. The future raises MediaError, QueryError."""
+        if self.file is None:
+            return None
+        return decoder.submit(decode_query, self.file, limits, self.at_s, self.modality)
+
+    def decoded(self, decoded: Decoded) -> Query:
+        """Return the query with its features in place of its file."""
+        return replace(self, file=None, track=decoded.query)
+
+    def encodings(self, encoder: Encoder) -> list[Encoding]:
+        """Return what is to be encoded: one row for all seconds of the file, nothing for a second of the library."""
+        return [] if self.track is None else [Encoding(encoder, self.track.modality, self.track.rows, averaged=True)]
+
+    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
+        """Return the latents of the file, or those that the library has. Raises NotFound, Mismatch, QueryError."""
+        return self._stored(session, encoder) if self.track is None else EncodedQuery(self.track.modality, latents[0])
+
+    def _stored(self, session: Session, encoder: Encoder) -> EncodedQuery:
+        assert self.segment_id is not None, "checked before"
+        segment = session.library.catalogue.segment(self.segment_id)
+        modality: Modality = self.modality or ("audio" if segment.heard else "visual")
+        table = session.library.catalogue.latent_of(self.segment_id, modality)  # may be newer than what is searched
+        if table.fingerprint != encoder.fingerprint:
+            raise Mismatch("the library was encoded anew just now; ask again")
+        if not len(table.ids):
+            raise QueryError(f"segment {self.segment_id} has no {modality} latent: ask by its other modality")
+        return EncodedQuery(modality, table.latents)

@@ -1,0 +1,67 @@
+"""Searches in galleries, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.library.galleries import ServedGallery, rows_of
+from app.queries.question import Question
+from index.gallery import SearchResult
+from model.data.latents import Latents
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Look for a question's hits in a gallery, by one row of latents."""
+
+    served: ServedGallery
+    query: Latents
+    question: Question
+
+
+def search_many(searches: Sequence[Search]) -> list[SearchResult]:
+    """Return what each finds; those of one gallery, one k and equal filters are searched for together."""
+    found: dict[int, SearchResult] = {}
+    together: dict[tuple[object, ...], list[int]] = {}
+    for row, search in enumerate(searches):
+        if search.question.group_by == "video":
+            found[row] = _best_of_videos(search)
+        else:
+            alike = (id(search.served), search.question.k, search.question.filters)
+            together.setdefault(alike, []).append(row)
+    for rows in together.values():
+        served, question = searches[rows[0]].served, searches[rows[0]].question
+        queries = Latents.concatenate(searches[row].query for row in rows)
+        allowed = question.filters.mask(served.table)
+        found |= zip(rows, served.gallery.search_batch(queries, question.k, allowed), strict=True)
+    return [_near(found[row], search.question.max_distance) for row, search in enumerate(searches)]
+
+
+def _best_of_videos(search: Search) -> SearchResult:
+    """Return the best second of each of the k best videos: search on until there are k, or no more."""
+    served, k = search.served, search.question.k
+    allowed, wanted = search.question.filters.mask(served.table), k
+    while True:
+        found = served.gallery.search(search.query, wanted, allowed)
+        videos = served.table.video_ids[rows_of(served.table, found.ids)]
+        _, first = np.unique(videos, return_index=True)
+        if len(first) >= k or len(found.ids) < wanted:
+            return _only(found, np.sort(first)[:k])
+        wanted *= 4
+
+
+def _near(found: SearchResult, max_distance: float | None) -> SearchResult:
+    return found if max_distance is None else _only(found, np.flatnonzero(found.distance <= max_distance))
+
+
+def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
+    return replace(
+        found,
+        ids=found.ids[rows],
+        distance=found.distance[rows],
+        latent=found.latent[rows],
+        generated=found.generated[rows],
+    )

@@ -1,0 +1,95 @@
+"""What each kind of question brings to the engine, which knows none of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from app.library.galleries import ServedGallery
+from app.library.session import Session
+from app.media.decoding import Decoded
+from app.media.timings import Timings
+from app.processes.decoder import Decoder
+from app.queries.encoding import Encoding
+from app.queries.search import Search
+from index.gallery import SearchResult
+from model.data.latents import Latents
+from model.frontends.frontend import FrontEnd
+from model.media.medium import Limits
+from model.modality import Modality
+from model.network.encoder import Encoder
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Answer:
+    """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`."""
+
+    fingerprint: str
+    timings_ms: dict[str, float]
+    is_rendered: ClassVar[bool] = False
+
+    def render(self, front_end: FrontEnd) -> Self:
+        """Return the answer with what only a front-end can make of it; slow where `is_rendered`, else itself."""
+        return self
+
+    def timed(self, timings: Timings) -> Self:
+        """Return the answer with the stages of `timings` as well, under a total of all of them."""
+        for stage, spent_ms in self.timings_ms.items():
+            if stage != "total":
+                timings.add(stage, spent_ms)
+        return replace(self, timings_ms=timings.report())
+
+
+Encoded = TypeVar("Encoded")
+Answered = TypeVar("Answered", bound=Answer)
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """Hold the model that a work is answered by, and the gallery that it searches, if any: both of one moment."""
+
+    encoder: Encoder
+    gallery: ServedGallery | None
+
+
+class Work(ABC, Generic[Encoded, Answered]):
+    """One question, from its files to its answer. It is pickled between the steps: to a decoder, to the engine."""
+
+    @property
+    def target(self) -> Modality | None:
+        """Return the modality whose gallery is searched; None if none is."""
+        return None
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse a question that makes no sense, before its file is read. Raises QueryError."""
+
+    @abstractmethod
+    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
+        """Have the question's files decoded; None where it has none. The future raises MediaError, QueryError."""
+
+    @abstractmethod
+    def decoded(self, decoded: Decoded) -> Work[Encoded, Answered]:
+        """Return the question with its features in place of its files."""
+
+    @abstractmethod
+    def encodings(self, encoder: Encoder) -> list[Encoding]:
+        """Return what is to be encoded."""
+
+    @abstractmethod
+    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> Encoded:
+        """Return what the latents of `encodings` mean for this question. Raises EcholensError."""
+
+    def search(self, gallery: ServedGallery, encoded: Encoded) -> Search | None:
+        """Return what is to be searched for; None if nothing is."""
+        return None
+
+    @abstractmethod
+    def finish(self, serving: Serving, encoded: Encoded, found: SearchResult | None, timings: Timings) -> Answered:
+        """Return the answer. Raises EcholensError."""
+
+
+AnyWork = Work[Any, Any]
