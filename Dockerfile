@@ -22,6 +22,7 @@ print(*p['dependencies'], *e[sys.argv[1]], *e['litert'], sep='\n')" "$VARIANT" >
 # Run once at the end: it shows that all of it loads, and leaves the compiled modules, which a read-only start cannot write.
 COPY README.md LICENSE ./
 COPY app app
+COPY echolens echolens
 COPY model model
 COPY index index
 RUN $INSTALL --no-deps . && cd / && NUMBA_CACHE_DIR=/tmp/numba /opt/echolens/bin/echolens --help > /dev/null

@@ -23,6 +23,7 @@ from app.processes.cores import use_threads
 from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
 from app.processes.workers import Workers
+from app.queries.canary import Canary
 from app.queries.engine import ENGINE, EngineSettings
 from app.queries.engine import FAILURE_ERRORS as ENGINE_FAILURE_ERRORS
 from app.queries.pipeline import Pipeline
@@ -50,6 +51,7 @@ class Service:
     maps: LatentMaps
     metrics: Metrics
     pipeline: Pipeline
+    canary: Canary
     scratch: Path
 
     async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -99,13 +101,16 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         )
         engine_settings = EngineSettings(session.library.directory, settings.device, settings.index_settings)
         pipeline = Pipeline(session, engine, engine_settings, settings.query_limits, metrics)
+        canary = Canary(session.decoder, pipeline)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
-        service = Service(settings, session, jobs, Measure(session), LatentMaps(session), metrics, pipeline, folder)
+        service = Service(
+            settings, session, jobs, Measure(session), LatentMaps(session), metrics, pipeline, canary, folder
+        )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
         jobs.start()
         opened.callback(jobs.stop)
-        warming = asyncio.create_task(_warm_up(pipeline))
+        warming = asyncio.create_task(_warm_up(canary))
         try:
             await asyncio.wait((warming,), timeout=MOST_WARMING_S)  # longer for large libraries: alive, not yet ready
             yield service
@@ -113,10 +118,10 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             warming.cancel()
 
 
-async def _warm_up(pipeline: Pipeline) -> None:
+async def _warm_up(canary: Canary) -> None:
     """Pay the cost of first calls now, not in a request; a library that cannot serve yet says so when asked."""
     try:
-        await pipeline.canary()
+        await canary.send()
     except EcholensError as error:
         log.warning("not ready: %s", error)
 

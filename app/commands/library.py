@@ -22,7 +22,7 @@ from app.commands.terminal import (
     progress,
 )
 from app.library.check import check
-from app.library.reencoding import reencode
+from app.library.model_swap import reencode
 from index import snapshot
 from index.check import is_sound
 from index.library import Library

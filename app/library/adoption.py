@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app.library.reencoding import swap_in
+from app.library.model_swap import swap_in
 from app.library.session import Session
 from index.disk import writing
 from model.data.corpus import Corpus

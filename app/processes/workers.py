@@ -89,7 +89,7 @@ class Workers:
         With `niceness` they leave the processor to what has less of it.
         """
         self._renewed, self._niceness = renewed, niceness
-        self._calls: dict[int, int] = {}  # that a process has answered, by the place of its thread
+        self._calls: dict[int, int] = {}  # that a process has answered, by slot
         self._failure_errors, self._name = failure_errors, name
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([preload])
@@ -99,10 +99,10 @@ class Workers:
         self._closing = False
         self._lock = threading.Lock()
         self._busy, self._replaced = 0, 0
-        self._workers: dict[int, _Worker] = {}  # by the place of the thread that leads them
+        self._workers: dict[int, _Worker] = {}  # by slot: a thread and its process
         self._leaders = [
-            threading.Thread(target=self._lead, args=(place,), name=f"{name}-{place}", daemon=True)
-            for place in range(count)
+            threading.Thread(target=self._lead, args=(slot,), name=f"{name}-{slot}", daemon=True)
+            for slot in range(count)
         ]
         for leader in self._leaders:
             leader.start()
@@ -156,24 +156,24 @@ class Workers:
         for leader in self._leaders:
             leader.join(END_S)
 
-    def _lead(self, place: int) -> None:
+    def _lead(self, slot: int) -> None:
         with suppress(WorkerFailure):  # tried again, and told, when there is work
-            self._start(place)
+            self._start(slot)
         while (task := self._next()) is not None:
             if not task.future.set_running_or_notify_cancel():
                 continue
             with self._lock:
                 self._busy += 1
             try:
-                task.future.set_result(self._do(place, task))
+                task.future.set_result(self._do(slot, task))
             except BaseException as error:  # a thread that ended would leave its process and its share of the work
                 task.future.set_exception(error)
             finally:
                 with self._lock:
                     self._busy -= 1
-            self._renew(place)
-        if place in self._workers:
-            self._workers.pop(place).end()
+            self._renew(slot)
+        if slot in self._workers:
+            self._workers.pop(slot).end()
 
     def _next(self) -> _Task | None:
         with self._there_is_work:
@@ -181,22 +181,22 @@ class Workers:
                 self._there_is_work.wait()
             return None if self._closing else self._tasks.popleft()
 
-    def _do(self, place: int, task: _Task) -> Any:
+    def _do(self, slot: int, task: _Task) -> Any:
         for _ in range(ATTEMPTS):
-            if place not in self._workers or not self._workers[place].process.is_alive():
-                self._replace(place)
-            connection = self._workers[place].connection
+            if slot not in self._workers or not self._workers[slot].process.is_alive():
+                self._replace(slot)
+            connection = self._workers[slot].connection
             try:
                 connection.send(task.call)
                 if not connection.poll(task.limit_s):
-                    self._replace(place)
+                    self._replace(slot)
                     assert task.limit_s is not None
                     raise self._failure_errors.slow(task.limit_s)
                 done, outcome = connection.recv()
             except GONE:
                 if self._closing:
                     raise CancelledError from None
-                self._replace(place)
+                self._replace(slot)
                 continue
             if isinstance(outcome, MemoryError):
                 raise self._failure_errors.swollen()
@@ -205,27 +205,27 @@ class Workers:
             return outcome
         raise self._failure_errors.died()
 
-    def _replace(self, place: int) -> None:
+    def _replace(self, slot: int) -> None:
         if self._closing:
             raise CancelledError
-        if place in self._workers:
-            self._workers.pop(place).end()
+        if slot in self._workers:
+            self._workers.pop(slot).end()
             with self._lock:
                 self._replaced += 1
             log.warning("%s: a process ended and is replaced", self._name)
-        self._start(place)
+        self._start(slot)
 
-    def _renew(self, place: int) -> None:
-        """Let another process take the place of one that has answered many calls, or keeps what a large one took."""
-        self._calls[place] = self._calls.get(place, 0) + 1
-        if not self._renewed or self._closing or place not in self._workers:
+    def _renew(self, slot: int) -> None:
+        """Let another process replace one that has answered many calls, or keeps what a large one took."""
+        self._calls[slot] = self._calls.get(slot, 0) + 1
+        if not self._renewed or self._closing or slot not in self._workers:
             return
-        if self._calls[place] >= MOST_CALLS or self._workers[place].keeps_much:
-            self._workers.pop(place).end()
+        if self._calls[slot] >= MOST_CALLS or self._workers[slot].keeps_much:
+            self._workers.pop(slot).end()
             with suppress(WorkerFailure):
-                self._start(place)
+                self._start(slot)
 
-    def _start(self, place: int) -> None:
+    def _start(self, slot: int) -> None:
         ours, theirs = self._context.Pipe()
         for attempt in range(1, STARTS + 1):
             process = self._context.Process(
@@ -242,8 +242,8 @@ class Workers:
                     ) from error
                 time.sleep(BETWEEN_STARTS_S)
         theirs.close()  # so that the pipe ends with the process
-        self._workers[place] = _Worker(process, ours, _private_bytes(process))
-        self._calls[place] = 0
+        self._workers[slot] = _Worker(process, ours, _private_bytes(process))
+        self._calls[slot] = 0
 
 
 def _work(connection: Connection, memory_bytes: int | None, niceness: int) -> None:
@@ -282,7 +282,7 @@ def _end_with(parent: int) -> None:
 
 
 def _offer_to_the_kernel() -> None:
-    """Be the process that the kernel ends first where the machine's memory runs out: another takes its place."""
+    """Be the process that the kernel ends first where the machine's memory runs out: another replaces it."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 

@@ -26,26 +26,26 @@ class Encoding:
 def encode_many(encodings: Sequence[Encoding]) -> list[Latents]:
     """Return the latents that each asks for; those of one model and one modality are encoded together."""
     together: dict[tuple[int, Modality], list[int]] = {}
-    for place, encoding in enumerate(encodings):
-        together.setdefault((id(encoding.encoder), encoding.modality), []).append(place)
+    for index, encoding in enumerate(encodings):
+        together.setdefault((id(encoding.encoder), encoding.modality), []).append(index)
     latents: dict[int, Latents] = {}
-    for (_, modality), places in together.items():
-        rows = np.concatenate([encodings[place].rows for place in places])
-        every = encodings[places[0]].encoder.latents(modality, rows)
-        ends = np.cumsum([len(encodings[place].rows) for place in places])
-        for place, end in zip(places, ends.tolist(), strict=True):
-            latents[place] = every[end - len(encodings[place].rows) : end]
+    for (_, modality), indexes in together.items():
+        rows = np.concatenate([encodings[index].rows for index in indexes])
+        every = encodings[indexes[0]].encoder.latents(modality, rows)
+        ends = np.cumsum([len(encodings[index].rows) for index in indexes])
+        for index, end in zip(indexes, ends.tolist(), strict=True):
+            latents[index] = every[end - len(encodings[index].rows) : end]
     _average(encodings, latents)
-    return [latents[place] for place in range(len(encodings))]
+    return [latents[index] for index in range(len(encodings))]
 
 
 def _average(encodings: Sequence[Encoding], latents: dict[int, Latents]) -> None:
-    """Put one row in the place of several where that is asked for; one decoding for all of one model."""
+    """Replace several rows by one where that is asked for; one decoding for all of one model."""
     together: dict[int, list[int]] = {}
-    for place, encoding in enumerate(encodings):
-        if encoding.averaged and len(latents[place]) > 1:
-            together.setdefault(id(encoding.encoder), []).append(place)
-    for places in together.values():
-        means = encodings[places[0]].encoder.averages([latents[place] for place in places])
-        for row, place in enumerate(places):
-            latents[place] = means[row : row + 1]
+    for index, encoding in enumerate(encodings):
+        if encoding.averaged and len(latents[index]) > 1:
+            together.setdefault(id(encoding.encoder), []).append(index)
+    for indexes in together.values():
+        means = encodings[indexes[0]].encoder.averages([latents[index] for index in indexes])
+        for row, index in enumerate(indexes):
+            latents[index] = means[row : row + 1]

@@ -7,26 +7,19 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-import numpy as np
-
 from app.library.session import Session
-from app.media.decoding import DIRECTIONS, Track
 from app.media.timings import Timings
 from app.processes.batching import Batcher
 from app.processes.workers import Workers
 from app.queries.engine import EngineSettings, answer_batch
-from app.queries.generation import Generation
-from app.queries.query import Query
-from app.queries.question import Question
 from app.queries.retrieval import Hits, Retrieval
 from app.queries.work import Answer, Answered, AnyWork, Work
 from app.telemetry.metrics import Metrics
-from model.errors import EcholensError, EmptyLibrary
+from model.errors import EcholensError
 from model.media.medium import Limits
 
 MOST_BATCH = 64
 MOST_BATCH_S = 600.0  # the first builds galleries, which takes minutes for millions of items
-SECOND = np.zeros(1, np.int64)
 
 
 class Pipeline:
@@ -38,7 +31,6 @@ class Pipeline:
         """`limits`: what one query file may cost."""
         self._session, self._limits, self._metrics = session, limits, metrics
         self._engine, self._settings = engine, settings
-        self._canary: asyncio.Task[float] | None = None
         self._batches = Batcher[AnyWork, Answer](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
@@ -70,7 +62,7 @@ class Pipeline:
             decoded = await asyncio.wrap_future(decoding)
             timings.stages_ms |= decoded.timings_ms
             work = work.decoded(decoded)
-        answered = cast(Answered, await self._batches.do(work))
+        answered = await self.answer_decoded(work)
         if answered.is_rendered:
             with timings.stage("generate"):
                 answered = await asyncio.to_thread(answered.render, self._session.front_end)
@@ -78,26 +70,9 @@ class Pipeline:
         self._metrics.observe_stages(answered.timings_ms)
         return answered
 
-    async def canary(self) -> float:
-        """Send a tone and a picture through a worker, the model and the index; return the milliseconds it took.
-
-        A caller who comes while one is on its way waits for that one. An empty library is ready: it waits for footage.
-        Raises EcholensError where a part does not work.
-        """
-        if self._canary is None or self._canary.done():
-            self._canary = asyncio.create_task(self._send_canary())
-        return await asyncio.shield(self._canary)
-
-    async def _send_canary(self) -> float:
-        started = time.perf_counter()
-        features = await asyncio.wrap_future(self._session.decoder.canary())
-        for modality, target in DIRECTIONS.values():
-            query = Query(track=Track(modality, SECOND, features[modality]))
-            try:
-                await self._batches.do(Retrieval(Question(target=target, k=1), query))
-            except EmptyLibrary:
-                await self._batches.do(Generation(query))
-        return 1000 * (time.perf_counter() - started)
+    async def answer_decoded(self, work: Work[Any, Answered]) -> Answered:
+        """Answer a question whose files are decoded, in the engine's next batch."""
+        return cast(Answered, await self._batches.do(work))
 
     async def _do(self, works: Sequence[AnyWork]) -> Sequence[Answer | EcholensError]:
         return await asyncio.wrap_future(self._engine.submit(answer_batch, self._settings, works, limit_s=MOST_BATCH_S))

@@ -34,7 +34,7 @@ async def get_ready(service: Current) -> HealthAnswer:
         raise NotReady("the thread that does the jobs has ended: restart the service; the log says why")
     try:
         async with asyncio.timeout(MOST_CANARY_S):
-            spent_ms = await service.pipeline.canary()
+            spent_ms = await service.canary.send()
     except EcholensError as error:
         raise NotReady(str(error)) from error
     except TimeoutError as error:

@@ -153,7 +153,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_taken(
         raise FULL
 
     before, files = state(own_library), files_below(own_library / "checkpoints")
-    monkeypatch.setattr("app.library.reencoding.shutil.copyfile", full)
+    monkeypatch.setattr("app.library.model_swap.shutil.copyfile", full)
     ran = echolens("library", "reencode", "--checkpoint", other, "--library", own_library)
     assert (ran.code, "No space left" in ran.err) == (LIBRARY, True)
     assert state(own_library) == before

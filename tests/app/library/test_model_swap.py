@@ -16,7 +16,7 @@ from service_samples import Command, Ran
 
 from app.library.default_model import DEFAULT_MODEL
 from app.library.features import features_of
-from app.library.reencoding import reencode
+from app.library.model_swap import reencode
 from app.library.session import Session
 from index.library import Library
 from model.errors import LibraryBusy
