@@ -1,4 +1,4 @@
-"""What is searched: for each modality the newest gallery that is built. A new one is built aside, readers go on."""
+"""The galleries that serve: for each modality the newest one. The next is built aside while readers use it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from model.errors import EcholensError
 from model.modality import MODALITIES, Modality
 from model.network.encoder import Encoder
 
-PATIENCE_S = 0.25  # that readers wait to see the latest change
-SHARE = 0.25  # of the time that building takes at most, of each modality, while the library changes all the time
-CREDIT_S = 1.0  # of rest that may still be owed when a building begins: a single change is built at once
+PATIENCE_S = 0.25  # how long readers wait for the latest change
+SHARE = 0.25  # the largest share of time spent on building, per modality, while the library changes all the time
+CREDIT_S = 1.0  # pauses shorter than this are skipped: a single change is built at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +40,9 @@ class Building:
 
 
 class Galleries:
-    """Lend galleries to any number of threads.
+    """Give any number of threads the gallery of a modality.
 
-    `build` makes a modality's, given the one before it, if any; `version` says what the catalogue is at.
+    `build` makes one from the one before it, if any; `version` returns the catalogue's version.
     """
 
     def __init__(
@@ -52,21 +52,21 @@ class Galleries:
         self._lock = threading.Lock()
         self._built: dict[Modality, ServedGallery] = {}
         self._building: dict[Modality, Building] = {}
-        self._spent_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # on the last building
-        self._rested_at_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when no rest will be owed any more
+        self._spent_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # on the last one built
+        self._rested_at_s: dict[Modality, float] = dict.fromkeys(MODALITIES, 0.0)  # when the pause that it owes is over
         self._closing = threading.Event()
         self._builders = ThreadPoolExecutor(len(MODALITIES), "gallery")
 
     def close(self) -> None:
-        """Wait for what is being built."""
+        """Wait until nothing is being built."""
         self._closing.set()
         self._builders.shutdown()
 
     def get(self, modality: Modality) -> ServedGallery:
         """Return the gallery of the catalogue as it is now, or an older one.
 
-        An older one where building takes over a quarter of a second, or had to rest after other changes.
-        Where there is none yet a reader waits however long it takes. Raises what `build` raises.
+        An older one if building takes over a quarter of a second, or has to pause after other changes. The first one
+        is waited for, however long it takes. Raises what `build` raises.
         """
         wanted = self._version()
         while True:
@@ -105,12 +105,12 @@ class Galleries:
             served = self._build(modality, last)
         except BaseException:
             with self._lock:
-                self._built.pop(modality, None)  # what was there is there no longer
-                self._building.pop(modality, None)  # the error would hold what was there until the next building
+                self._built.pop(modality, None)  # the library that it was built from is gone
+                self._building.pop(modality, None)  # its error would keep the old gallery in memory
             raise
         with self._lock:
             self._built[modality] = served
-            if last is not None:  # the first takes longer than those that follow it
+            if last is not None:  # the first one takes longer than those after it
                 spent_s = self._spent_s[modality] = time.monotonic() - started
                 self._rested_at_s[modality] = max(started, self._rested_at_s[modality]) + spent_s / SHARE
         return served

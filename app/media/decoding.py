@@ -1,6 +1,6 @@
-"""From a file to the features of its seconds: what worker processes do, and the command line by itself.
+"""From a file to the features of its seconds. The service runs this in worker processes, the command line in its own.
 
-A front-end's features are a small part of the sound and pictures that they are made of: those alone leave the process.
+Only features leave a worker: they are much smaller than the sound and pictures that they are made of.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CHUNK_S = 4
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Hold one modality of a recording: a row of features for each second [start_s, start_s + 1) that has it."""
+    """Hold one modality of a recording: one row of features for each second [start_s, start_s + 1) that has it."""
 
     modality: Modality
     start_s: Int64[np.ndarray, "n"]
@@ -51,7 +51,10 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Hold a query, where it is looked for in a clip also that clip, of `length_s`, and what each stage took."""
+    """Hold a query's features, those of the clip that it is looked for in, if any, and milliseconds by stage.
+
+    `length_s`: of the clip, else of the query.
+    """
 
     query: Track
     target: Track | None
@@ -61,7 +64,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Facts:
-    """Hold what a file is; `has_sound`, `has_picture`: tracks that it declares."""
+    """Hold what the head of a file says; `has_sound`, `has_picture`: the tracks that it declares."""
 
     sha256: str
     size_bytes: int
@@ -74,7 +77,7 @@ class Facts:
 def decode_query(
     front_end: FrontEnd, file: Path | SmallUpload, limits: Limits, at_s: float | None, asked: Modality | None
 ) -> Decoded:
-    """Return the features of second floor(at_s), else of the first ten, by the modality asked for or the only one.
+    """Return the features of second floor(at_s), or of the first ten, in the given modality or the only one.
 
     Raises:
         MediaError: the file cannot be used, is silent, or lacks what was asked for.
@@ -132,7 +135,7 @@ def decode_clip(
 
 
 def decode_footage(front_end: FrontEnd, path: Path, limits: Limits, previews: Path) -> Features:
-    """Return the features of a whole recording; write the previews of its seconds. Four frames are held at a time.
+    """Return the features of a whole recording and write the previews of its seconds. Holds four frames at a time.
 
     Raises MediaError, and LibraryError where a preview cannot be written.
     """
@@ -169,10 +172,10 @@ def canary(front_end: FrontEnd) -> dict[Modality, np.ndarray]:
 
 
 def modality_of(medium: Medium, asked: Modality | None) -> Modality:
-    """Return what a file is asked by: sound by its sound, a picture by its look, a video as told.
+    """Return the modality to search by: of a sound audio, of a picture visual, of a video the one asked for.
 
     Raises:
-        QueryError: a video, and not told. NoSoundTrack, NoPicture: told what it has not.
+        QueryError: a video, and none was asked for. NoSoundTrack, NoPicture: the file lacks the one asked for.
     """
     if asked is None:
         if medium.kind == "video":
@@ -194,7 +197,7 @@ def modality_of(medium: Medium, asked: Modality | None) -> Modality:
 def _tracks(
     front_end: FrontEnd, medium: Medium, start_s: int, stop_s: int, wanted: dict[Modality, range], timings: Timings
 ) -> tuple[int, list[Track]]:
-    """Return where a recording ends, or `stop_s`, and a track for each modality wanted, over the seconds wanted.
+    """Return where a recording ends, at most `stop_s`, and for each wanted modality the track of its wanted seconds.
 
     One frame is held at a time.
     """

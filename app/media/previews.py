@@ -20,7 +20,7 @@ Make = Callable[[Path, int, Path], None]  # writes the previews of (a file's, se
 
 
 class Previews:
-    """Know one video's previews, `START.jpg` and `START.wav`; written at ingest, made again where gone."""
+    """Read one video's previews, `START.jpg` and `START.wav`; written at ingest, made again if they are gone."""
 
     def __init__(self, library: Library, video_id: str) -> None:
         self._library, self._video_id = library, video_id
@@ -35,7 +35,7 @@ class Previews:
         return self._read(row, "wav", row.heard, "sound", make)
 
     def remove(self) -> None:
-        """Remove them with their video."""
+        """Remove them all."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _read(self, row: SegmentRow, suffix: str, there: bool, what: str, make: Make) -> bytes:
@@ -53,7 +53,7 @@ class Previews:
 
 
 def write_preview(directory: Path, segment: Segment) -> None:
-    """Write what a second has into a video's folder of previews. Raises LibraryError, as on a full disk."""
+    """Write a second's frame and sound into a video's folder of previews. Raises LibraryError (full disk)."""
     with writing(directory):
         directory.mkdir(exist_ok=True)
     if segment.frame is not None:

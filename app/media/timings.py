@@ -16,7 +16,7 @@ class Timings:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a block; a stage that comes twice adds up."""
+        """Time a block; times of the same stage add up."""
         started = time.perf_counter()
         try:
             yield
@@ -24,7 +24,7 @@ class Timings:
             self.add(name, 1000 * (time.perf_counter() - started))
 
     def add(self, name: str, spent_ms: float) -> None:
-        """Count time that was measured elsewhere."""
+        """Add a time that was measured elsewhere."""
         self.stages_ms[name] = self.stages_ms.get(name, 0.0) + spent_ms
 
     def report(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A small upload: held in memory until it is decoded, in a file only where and while that is done."""
+"""A small upload: kept in memory, and written to a file only while it is decoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.disk import writing
 
 @dataclass(frozen=True)
 class SmallUpload:
-    """Hold a file's bytes, and where they may be written, in a folder of their own."""
+    """Hold a file's bytes, and the path that they may be written to, in a folder of its own."""
 
     path: Path
     content: bytes = field(repr=False)
@@ -25,7 +25,7 @@ class SmallUpload:
 
 @contextmanager
 def on_disk(file: Path | SmallUpload) -> Iterator[Path]:
-    """Return the path of a file; what is held is written for so long. Raises LibraryError, as on a full disk."""
+    """Return the path of a file; a small upload is there until the context ends. Raises LibraryError (full disk)."""
     if isinstance(file, Path):
         yield file
         return

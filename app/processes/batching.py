@@ -1,4 +1,4 @@
-"""A micro-batcher: what waits while a batch is at work becomes the next one, so that an idle service adds no delay."""
+"""A micro-batcher: items that arrive during a batch form the next one, so an idle service adds no delay."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Do items one batch after the other, up to `most` at once; used from one event loop.
+    """Process items in batches of up to `most`, one batch at a time; used from one event loop.
 
-    `work` returns a result or an error for each item of a batch. Where it fails itself, each item is done alone, so
-    that what fails fails alone; an item whose asker has gone is dropped.
+    `work` returns a result or an error for each item of a batch. If it raises, each item is processed alone, so that
+    only the faulty item fails. An item whose caller was cancelled is dropped.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Batcher(Generic[Item, Result]):
         most: int,
         seen: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`seen` is told the size of every batch."""
+        """`seen` is called with the size of every batch."""
         self._work, self._most, self._seen = work, most, seen
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._at_work: asyncio.Task[None] | None = None
@@ -37,42 +37,42 @@ class Batcher(Generic[Item, Result]):
         return len(self._waiting)
 
     async def do(self, item: Item) -> Result:
-        """Return what `work` makes of an item, in the next batch. Raises what it raises."""
-        asker: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, asker))
+        """Return the result of `work` for an item, from the next batch. Raises its error."""
+        caller: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, caller))
         if self._at_work is None:
             self._at_work = asyncio.create_task(self._go_on())
-        return await asker
+        return await caller
 
     async def _go_on(self) -> None:
-        """Do batches until nothing waits."""
+        """Process batches until no item waits."""
         try:
             while batch := self._next():
                 self._seen(len(batch))
                 outcomes = await self._outcomes([item for item, _ in batch])
-                for (_, asker), outcome in zip(batch, outcomes, strict=True):
-                    if asker.done():
+                for (_, caller), outcome in zip(batch, outcomes, strict=True):
+                    if caller.done():
                         continue
                     if isinstance(outcome, BaseException):
-                        asker.set_exception(outcome)
+                        caller.set_exception(outcome)
                     else:
-                        asker.set_result(outcome)
+                        caller.set_result(outcome)
         finally:
             self._at_work = None
 
     def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         while self._waiting and len(batch) < self._most:
-            item, asker = self._waiting.popleft()
-            if not asker.done():  # its asker may have gone
-                batch.append((item, asker))
+            item, caller = self._waiting.popleft()
+            if not caller.done():  # its caller may have been cancelled
+                batch.append((item, caller))
         return batch
 
     async def _outcomes(self, items: list[Item]) -> list[Result | BaseException]:
         try:
             return list(await self._work(items))
-        except asyncio.CancelledError:  # with the service
-            return [WorkerFailure("the service ends; ask again in a moment") for _ in items]
+        except asyncio.CancelledError:  # the service stops
+            return [WorkerFailure("the service is stopping; try again in a moment") for _ in items]
         except Exception as error:
             if len(items) == 1:
                 return [error]

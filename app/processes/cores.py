@@ -1,4 +1,4 @@
-"""How many cores there are to use, and how many of them one process uses."""
+"""The cores that this process may use, and the threads that it computes with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def usable_cores() -> int:
 
 
 def spare_cores() -> int:
-    """Return how many decoders a service should have: a core each, but one for itself; at least 1, at most 8."""
+    """Return how many decoding processes a service should have: one per core, less one for itself; 1 to 8."""
     return max(1, min(MOST_DECODERS, usable_cores() - 1))
 
 
 def use_threads(count: int) -> None:
-    """Let PyTorch, BLAS and OpenMP compute with so many threads in this process; one where calls run side by side."""
+    """Set the threads of PyTorch, BLAS and OpenMP in this process; one if calls run side by side."""
     torch.set_num_threads(count)
     threadpool_limits(count)

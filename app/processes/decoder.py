@@ -1,4 +1,4 @@
-"""Where decoding is done: in the thread that asks, or in worker processes."""
+"""Where decoding runs: in the calling thread, or in worker processes."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ FAILURE_ERRORS = FailureErrors(
 
 
 class Decoder(Protocol):
-    """Call a function of this module with the library's front-end, here or elsewhere."""
+    """Call a function of app.media.decoding with the library's front-end."""
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Return what the call will return."""
+        """Return a future of the result."""
         ...
 
     def canary(self) -> Future[dict[Modality, np.ndarray]]:
-        """Return the features of a tone and a picture, before anything that waits."""
+        """Return the features of a tone and a picture; goes before every waiting call."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class InThread:
-    """Decode in the thread that asks."""
+    """Decode in the calling thread."""
 
     front_end: FrontEnd
 
@@ -65,7 +65,7 @@ class InThread:
         return future
 
     def canary(self) -> Future[dict[Modality, np.ndarray]]:
-        """Make them at once."""
+        """Compute them at once."""
         return self.submit(canary)
 
 
@@ -79,11 +79,11 @@ class InWorkers:
     limit_s: float
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue the call. The future raises the errors of `Workers.submit` as well."""
+        """Queue the call. The future also raises the errors of `Workers.submit`."""
         return self.workers.submit(_call, self.front_end, self.weights, function, args, kwargs, limit_s=self.limit_s)
 
     def canary(self) -> Future[dict[Modality, np.ndarray]]:
-        """Make them in the next worker that is free."""
+        """Compute them in the next free worker."""
         return self.workers.submit(
             _call, self.front_end, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
         )
@@ -91,7 +91,7 @@ class InWorkers:
 
 @cache
 def _front_end(name: str, weights: Path) -> FrontEnd:
-    """Make a process's front-end once."""
+    """Make this process's front-end, once."""
     use_threads(1)
     return make_front_end(name, weights)
 

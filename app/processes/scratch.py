@@ -19,7 +19,7 @@ LAST = -101  # of what multiprocessing does when a process ends: its own folder 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Make a folder of one's own in the system's place for temporary files, and remove it in the end."""
+    """Make a private folder in the system's temporary directory, and remove it at the end."""
     directory, lock = _make()
     try:
         yield directory
@@ -28,14 +28,14 @@ def scratch() -> Iterator[Path]:
 
 
 def use_scratch() -> None:
-    """Let all temporary files of this process and its children lie in one folder, and go when the process ends."""
+    """Put all temporary files of this process and its children into one folder, which is removed when it ends."""
     directory, lock = _make()
     Finalize(None, _remove, (directory, lock), exitpriority=LAST)
     os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
 
 
 def _make() -> tuple[Path, FileLock]:
-    """Make a folder, and hold the lock in it: the operating system's, it ends with the process, however that ends."""
+    """Make a folder and lock it. The operating system releases the lock when the process ends, however it ends."""
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
             with FileLock(left / LOCK, timeout=0):

@@ -1,4 +1,4 @@
-"""Processes that work for the service: a call that crashes, stalls or swells one of them costs itself alone."""
+"""Worker processes: a call that crashes, stalls or exhausts its process fails alone."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from model.errors import EcholensError, WorkerFailure
 
 log = logging.getLogger("echolens")
 T = TypeVar("T")
-ATTEMPTS = 2  # a process may be killed from outside: the file is to blame only when it happens again
+ATTEMPTS = 2  # a process may be killed from outside: the call is at fault only if it happens again
 PARENT_CHECK_S = 1.0
 END_S = 5.0
-STARTS, BETWEEN_STARTS_S = 5, 0.2  # what forks them may just have been killed, and takes a moment to be noticed
-MOST_CALLS = 500  # after which a process is renewed where asked for: decoders of damaged files may leak
-MOST_KEPT_BYTES = 256 * 1024**2  # more than it began with; one that keeps more after a call is renewed, too
-GONE = (EOFError, OSError)  # what the pipe to a process that has ended says
+STARTS, BETWEEN_STARTS_S = 5, 0.2  # the fork server may just have been killed; that takes a moment to be noticed
+MOST_CALLS = 500  # until a process is renewed: decoders of damaged files may leak
+MOST_KEPT_BYTES = 256 * 1024**2  # beyond its start; a process that keeps more after a call is renewed
+GONE = (EOFError, OSError)  # raised by the pipe to a process that has ended
 
 
 @dataclass(frozen=True)
 class FailureErrors:
-    """Say what it means when a call ends its process twice, takes longer than so many seconds, or too much memory."""
+    """Make the errors of a call that ended its process twice, ran out of time (in seconds), or ran out of memory."""
 
     died: Callable[[], EcholensError]
     slow: Callable[[float], EcholensError]
@@ -58,7 +58,7 @@ class _Worker:
 
     @property
     def keeps_much(self) -> bool:
-        """Say whether it holds much more memory than it began with."""
+        """Return whether it holds much more memory than it began with."""
         return _private_bytes(self.process) > self.began_bytes + MOST_KEPT_BYTES
 
     def end(self) -> None:
@@ -68,10 +68,11 @@ class _Worker:
 
 
 class Workers:
-    """Run functions in `count` processes, each with at most `memory_bytes` beside what it begins with, or any amount.
+    """Run functions in `count` processes; each may allocate `memory_bytes` after its start, any amount if None.
 
-    Every process has a pipe and a thread of its own and shares no lock with the others: whichever is killed, whenever,
-    the others go on, and it is replaced. They start at once, and end with the process that made them.
+    Every process has its own pipe and its own thread here, and shares no lock with the others: any of them may be
+    killed at any time, the others go on, and it is replaced. They start at once, and end with the process that made
+    them.
     """
 
     def __init__(
@@ -84,9 +85,9 @@ class Workers:
         renewed: bool = False,
         niceness: int = 0,
     ) -> None:
-        """`preload` names the module whose functions will be run: it is imported once, and forked.
+        """`preload`: the module whose functions will be run; it is imported once, then forked.
 
-        With `niceness` they leave the processor to what has less of it.
+        `renewed`: replace a process after many calls, or when it keeps much memory. `niceness`: as of os.nice.
         """
         self._renewed, self._niceness = renewed, niceness
         self._calls: dict[int, int] = {}  # that a process has answered, by slot
@@ -109,27 +110,27 @@ class Workers:
 
     @property
     def busy(self) -> int:
-        """Return how many processes are at work."""
+        """Return how many processes are busy."""
         return self._busy
 
     @property
     def waiting(self) -> int:
-        """Return how many tasks wait for one."""
+        """Return how many calls wait for a process."""
         return len(self._tasks)
 
     @property
     def replaced(self) -> int:
-        """Return how many processes had to be replaced so far."""
+        """Return how many processes were replaced so far."""
         return self._replaced
 
     def process_ids(self) -> list[int]:
-        """Return the processes that there are just now."""
+        """Return the ids of the current processes."""
         return [pid for w in list(self._workers.values()) if (pid := w.process.pid) is not None]
 
     def submit(
         self, function: Callable[..., T], *args: Any, limit_s: float | None = None, urgent: bool = False
     ) -> Future[T]:
-        """Queue a call of a module's function, before the others if `urgent`; result and errors come back pickled.
+        """Queue a call of a module's function, before all others if `urgent`; results and errors are pickled.
 
         The future also raises the errors of `failure_errors`, and WorkerFailure where no process can be
         started. Cancelling it takes it out of the queue; a call that has begun is finished.
@@ -145,7 +146,7 @@ class Workers:
         return future
 
     def close(self) -> None:
-        """End the processes, whatever they are at; what waits is cancelled."""
+        """Kill the processes, and cancel the calls that wait."""
         with self._there_is_work:
             self._closing = True
             while self._tasks:
@@ -157,7 +158,7 @@ class Workers:
             leader.join(END_S)
 
     def _lead(self, slot: int) -> None:
-        with suppress(WorkerFailure):  # tried again, and told, when there is work
+        with suppress(WorkerFailure):  # tried again, and reported, when a call comes
             self._start(slot)
         while (task := self._next()) is not None:
             if not task.future.set_running_or_notify_cancel():
@@ -166,7 +167,7 @@ class Workers:
                 self._busy += 1
             try:
                 task.future.set_result(self._do(slot, task))
-            except BaseException as error:  # a thread that ended would leave its process and its share of the work
+            except BaseException as error:  # the thread must not end: its process would be lost
                 task.future.set_exception(error)
             finally:
                 with self._lock:
@@ -216,7 +217,7 @@ class Workers:
         self._start(slot)
 
     def _renew(self, slot: int) -> None:
-        """Let another process replace one that has answered many calls, or keeps what a large one took."""
+        """Replace a process that has answered many calls, or keeps the memory of a large one."""
         self._calls[slot] = self._calls.get(slot, 0) + 1
         if not self._renewed or self._closing or slot not in self._workers:
             return
@@ -234,26 +235,26 @@ class Workers:
             try:
                 process.start()
                 break
-            except (OSError, EOFError, RuntimeError) as error:  # what forks may have been killed: it is started anew
+            except (OSError, EOFError, RuntimeError) as error:  # the fork server may have been killed: it restarts
                 if attempt == STARTS:
                     raise WorkerFailure(
                         f"no process for this work can be started ({error}): there may be too many processes or too "
                         "little memory on this machine; ask again later"
                     ) from error
                 time.sleep(BETWEEN_STARTS_S)
-        theirs.close()  # so that the pipe ends with the process
+        theirs.close()  # so that the pipe closes with the process
         self._workers[slot] = _Worker(process, ours, _private_bytes(process))
         self._calls[slot] = 0
 
 
 def _work(connection: Connection, memory_bytes: int | None, niceness: int) -> None:
-    """Be a worker: do what comes through the pipe until it ends."""
+    """Be a worker: run the calls that come through the pipe until it closes."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to all of a terminal; the service ends its workers itself
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(niceness)
-    gc.freeze()  # what was imported before it was forked is never garbage
+    gc.freeze()  # what was imported before the fork is never garbage
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     if memory_bytes is not None:
         _limit_memory(memory_bytes)
@@ -275,25 +276,25 @@ def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool,
 
 
 def _end_with(parent: int) -> None:
-    """End when the parent has: a worker that hangs in a decoder would not notice otherwise."""
+    """End when the parent has ended; a worker that hangs in a decoder would not notice."""
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     os._exit(1)
 
 
 def _offer_to_the_kernel() -> None:
-    """Be the process that the kernel ends first where the machine's memory runs out: another replaces it."""
+    """Let the kernel kill this process first when the machine runs out of memory: it is replaced."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _private_bytes(process: BaseProcess) -> int:
-    """Return what a process holds of its own; 0 where the system does not tell."""
+    """Return a process's private memory; 0 if the system does not tell."""
     return _status_bytes(Path(f"/proc/{process.pid}/status"), "RssAnon") or 0
 
 
 def _status_bytes(status: Path, name: str) -> int | None:
-    """Return a line of a process's status that is in KiB; None where there is none."""
+    """Return a size from a process's status file; None if it has none."""
     try:
         lines = status.read_text().splitlines()
     except OSError:
@@ -302,7 +303,7 @@ def _status_bytes(status: Path, name: str) -> int | None:
 
 
 def _limit_memory(more_bytes: int) -> None:
-    """Let this process's data grow by so much; where the system does not tell its size there is no limit."""
+    """Limit how much this process's data may grow; no limit if the system does not tell its size."""
     held_bytes = _status_bytes(Path("/proc/self/status"), "VmData")
     if held_bytes is None:
         return
