@@ -1,4 +1,4 @@
-"""Ingest as a job: an upload, or a directory of the server, which goes on where it was."""
+"""Ingest jobs: an upload, or a directory of the server; a directory is resumed after its last finished file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATES = ("added", "known", "failed")
 
 
 def upload_payload(reference: str, file_name: str, annotation: Annotation) -> dict[str, Any]:
-    """Return what the job of an upload must know; `reference` names the file as `Library.reference` does."""
+    """Return the payload of an upload's job; `reference` names the file as `Library.reference` does."""
     return {
         "path": reference,
         "file_name": file_name,
@@ -35,12 +35,12 @@ def upload_payload(reference: str, file_name: str, annotation: Annotation) -> di
 
 
 def directory_payload(path: Path, labels: Path | None) -> dict[str, Any]:
-    """Return what the job of a directory must know; `after` comes to it: the last file that is finished."""
+    """Return the payload of a directory's job; the job adds `after`: the last finished file."""
     return {"directory": str(path), "labels": None if labels is None else str(labels)}
 
 
 class IngestWork:
-    """Take in what ingest jobs name; let go of the library's lock while `writer_wanted` is set."""
+    """Do ingest jobs; release the library's writer lock while `writer_wanted` is set."""
 
     kind: ClassVar[str] = "ingest"
 
@@ -53,7 +53,7 @@ class IngestWork:
         return self._directory(running) if "directory" in running.job.payload else self._upload(running)
 
     def tidy(self, job: Job) -> None:
-        """Remove an upload that no video has taken, unless its job failed through no fault of the file."""
+        """Remove an upload that became no video, unless its job failed for another reason than the file."""
         reference = job.payload.get("path")
         if reference is None or (job.state == "failed" and job.result.get("state") != "failed"):
             return
@@ -77,7 +77,7 @@ class IngestWork:
 
     def _directory(self, running: RunningJob) -> Ended | None:
         payload = running.job.payload
-        directory = self.roots.real_path(payload["directory"])  # once more: the setting or a link may have changed
+        directory = self.roots.real_path(payload["directory"])  # checked again: the setting or a link may have changed
         labels = payload["labels"]
         annotations = {} if labels is None else read_labels(self.roots.real_path(labels))
         listing = self.roots.list(directory)
@@ -90,7 +90,7 @@ class IngestWork:
     def _begin(
         self, running: RunningJob, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
     ) -> None:
-        """Say what is passed over, once."""
+        """Report once which files are skipped."""
         messages = [
             JobMessage(
                 _name(path, directory),
@@ -131,7 +131,7 @@ class IngestWork:
         return Ended("done", {"files": total, **counts})
 
     def _take_in(self, running: RunningJob, sources: Sequence[Source], done: Callable[[Outcome], None]) -> bool:
-        """Ingest files in order, while no other writes; say whether all are in, rather than interrupted."""
+        """Ingest files in order; return whether all are done, False if the job must stop."""
         finished = 0
 
         def count(outcome: Outcome) -> None:
@@ -144,14 +144,14 @@ class IngestWork:
                 return False
             try:
                 ingest(self._session, self._undisturbed(running, sources[finished:]), FOOTAGE, count, decoders=1)
-            except (LibraryBusy, WorkerFailure):  # neither is a file's fault, nor lasts
+            except (LibraryBusy, WorkerFailure):  # not the file's fault; tried again
                 running.wait(BUSY_RETRY_S)
             while self._writer_wanted.is_set() and not running.wait(GIVE_WAY_S):
                 pass
         return True
 
     def _undisturbed(self, running: RunningJob, sources: Sequence[Source]) -> Iterator[Source]:
-        """Yield files until the job is to end, or a model waits to be swapped in."""
+        """Yield files until the job must stop, or a new model waits for the writer lock."""
         for source in sources:
             if running.interrupted or self._writer_wanted.is_set():
                 return
@@ -165,7 +165,7 @@ def _messages(file_name: str, outcome: Outcome) -> tuple[JobMessage, ...]:
 
 
 def _name(path: Path, directory: Path) -> str:
-    """Return a file's name below a directory; bytes of it that are no text become question marks."""
+    """Return a file's name below a directory; undecodable bytes become question marks."""
     return _printable(path.name if path == directory else str(path.relative_to(directory)))
 
 

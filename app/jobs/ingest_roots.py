@@ -1,4 +1,4 @@
-"""The server's own directories that may be ingested: a request names a place below them, and nothing else is read."""
+"""The server's directories that may be ingested; a request may name a path below them, and nothing else is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.errors import NotAllowed, QueryError
 
 @dataclass(frozen=True)
 class Listing:
-    """Hold files as they are named, in order, with their real paths; and those that lead elsewhere by a link."""
+    """Hold files as (listed path, real path), in order, and those that a link leads out of the roots."""
 
     files: tuple[tuple[Path, Path], ...]
     outside: tuple[Path, ...]
@@ -19,13 +19,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class IngestRoots:
-    """Know the directories of the setting ECHOLENS_INGEST_ROOTS, and the library's own, which is never ingested."""
+    """Hold the directories of ECHOLENS_INGEST_ROOTS, and the library's own, which is never ingested."""
 
     roots: tuple[Path, ...]
     library: Path
 
     def real_path(self, given: str) -> Path:
-        """Return where a path leads, links followed.
+        """Return the real path, with links followed.
 
         Raises:
             NotAllowed: not below one of the roots. QueryError: not absolute, nothing there, or no path at all.

@@ -1,4 +1,4 @@
-"""Work that outlasts its request: queued in the catalogue, done in runners, resumed after a restart."""
+"""Jobs: work that outlasts its request. They are queued in the catalogue, and resumed after a restart."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from index.records import IdempotencyToken, Job
 from model.data.corpus import Annotation
 from model.errors import NotFound, NotRetryable
 
-STALE_S = 5.0  # since something was written to a file that another process may be writing
+STALE_S = 5.0  # a partial file that was not written to for so long belongs to no living process
 
 
 class Jobs:
-    """Do a library's jobs: ingest and training side by side, of each kind one after the other."""
+    """Run a library's jobs: ingest and training side by side, one job of each kind at a time."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         self._library, self._most_queued = session.library, settings.most_queued_jobs
@@ -38,14 +38,14 @@ class Jobs:
         self._runners = {work.kind: JobRunner(self._queue, work) for work in (self._ingest, self._training)}
 
     def start(self) -> None:
-        """Take up what a stopped process left, remove what nobody needs of it, then wait for more."""
+        """Resume the jobs that a stopped process left, remove leftover files, then wait for jobs."""
         self._queue.take_up()
         _sweep(self._library, self._training.places)
         for runner in self._runners.values():
             runner.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        """Finish the file at hand, end training at its last epoch; what is left is taken up at the next start."""
+        """Finish the current file, end training at its last epoch; the rest is resumed at the next start."""
         for runner in self._runners.values():
             runner.stop()
         deadline = time.monotonic() + timeout_s
@@ -53,21 +53,21 @@ class Jobs:
             runner.join(deadline - time.monotonic())
 
     def is_working(self) -> bool:
-        """Say whether the threads that do the jobs are there."""
+        """Return whether the threads that run the jobs are alive."""
         return all(runner.is_alive() for runner in self._runners.values())
 
     @property
     def training_pid(self) -> int | None:
-        """Return the process id of the training at hand; None while there is none."""
+        """Return the process id of the current training; None if there is none."""
         return self._training.pid
 
     def ingest_upload(
         self, path: Path, file_name: str, annotation: Annotation, token: IdempotencyToken | None = None
     ) -> tuple[Job, bool]:
-        """Queue the ingest of a file that `uploads.keep` wrote; on the disk when this returns.
+        """Queue the ingest of a file that `uploads.keep` wrote; the job is on the disk when this returns.
 
-        Returns the job, and whether it is that of the same request before; then this file is not needed. Raises what
-        `JobQueue.accept` raises.
+        Returns the job, and whether an earlier request with the same token made it; then this file is not needed.
+        Raises what `JobQueue.accept` raises.
         """
         return self._accept("ingest", upload_payload(self._library.reference(path), file_name, annotation), token)
 
@@ -81,7 +81,7 @@ class Jobs:
         directory = self._ingest.roots.real_path(path)
         csv = None if labels is None else self._ingest.roots.real_path(labels)
         if csv is not None:
-            read_labels(csv)  # whoever asks is there now to hear of an error in it
+            read_labels(csv)  # so that an error in it is answered now
         return self._accept("ingest", directory_payload(directory, csv), token)
 
     def train(
@@ -91,12 +91,12 @@ class Jobs:
         return self._accept("train", training_payload(seed, recipe, epochs), token)
 
     def cancel(self, job_id: str) -> Job:
-        """End a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""
+        """Cancel a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""
         kind = self._queue.job(job_id).kind
         return self._runner(kind).cancel(job_id)
 
     def retry(self, job_id: str) -> Job:
-        """Queue a failed job anew, to go on where it was.
+        """Queue a failed job again; it goes on where it was.
 
         Raises NotFound, JobEnded, NotRetryable where its upload is gone, and what `JobQueue.accept` raises.
         """
@@ -112,7 +112,7 @@ class Jobs:
         return retried
 
     def time_left_s(self, job_id: str) -> float | None:
-        """Return how long a running job takes yet, at its pace so far; None where that is not known."""
+        """Return how long a running job still takes, at its pace so far; None if that is unknown."""
         times = (runner.time_left_s(job_id) for runner in self._runners.values())
         return next((left for left in times if left is not None), None)
 
@@ -130,12 +130,9 @@ class Jobs:
 
 
 def _sweep(library: Library, training_places: Path) -> None:
-    """Remove uploads that no job and no video names, half-written features and what ended trainings learnt.
-
-    A kill left them.
-    """
+    """Remove what a kill left: uploads that no job or video names, partial features, states of ended trainings."""
     uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
-    # After what is there was listed: what comes meanwhile is not judged.
+    # The files were listed first, so that a file that comes meanwhile is not removed.
     holding = [job for state in HOLDING for job in library.catalogue.queue.jobs(state)]
     waiting = {library.locate(job.payload["path"]) for job in holding if "path" in job.payload}
     for path in uploads:

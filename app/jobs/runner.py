@@ -1,4 +1,4 @@
-"""A runner: one thread that does the jobs of one kind, the oldest first."""
+"""A thread that runs the jobs of one kind, oldest first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFUSED_RETRY_S = 2.0
 
 @dataclass(frozen=True)
 class Ended:
-    """Say how a job ended, with what result and last messages."""
+    """Hold how a job ended, its result and its last messages."""
 
     state: Literal["done", "failed"]
     result: dict[str, Any]
@@ -29,7 +29,7 @@ class Ended:
 
 
 class RunningJob:
-    """What the work on a job knows of its runner: whether it is to end, and where it says how far it is."""
+    """A job at work: it learns here whether to stop, and reports its progress."""
 
     def __init__(self, queue: JobQueue, job: Job) -> None:
         self.job, self.result, self.cancelled = job, job.result, False
@@ -40,16 +40,16 @@ class RunningJob:
 
     @property
     def interrupted(self) -> bool:
-        """Say whether the job is to end, cancelled or because the service stops."""
+        """Return whether the job must stop: it was cancelled, or the service stops."""
         return self._interrupted.is_set()
 
     def interrupt(self, cancelled: bool) -> None:
-        """Ask the work to end at the next place where it can."""
+        """Ask the job to stop as soon as it can."""
         self.cancelled = self.cancelled or cancelled
         self._interrupted.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait, but not once the job is to end; say whether it is."""
+        """Wait so long, or until the job must stop; return whether it must."""
         return self._interrupted.wait(seconds)
 
     def report(
@@ -59,14 +59,14 @@ class RunningJob:
         payload: dict[str, Any] | None = None,
         messages: Iterable[JobMessage] = (),
     ) -> None:
-        """Write down how far the job is. Raises LibraryError, as on a full disk."""
+        """Save the job's progress. Raises LibraryError (full disk)."""
         self._queue.update(self.job.job_id, progress=progress, result=result, payload=payload, messages=messages)
         self.result = self.result if result is None else result
         if progress is not None:
             self._progress, self._reported_s = progress, time.monotonic()
 
     def time_left_s(self) -> float | None:
-        """Return how long the rest takes at the pace so far; None before there is one."""
+        """Return how long the rest takes at the pace so far; None while that is unknown."""
         made = self._progress - self.job.progress
         if made <= 0:
             return None
@@ -75,26 +75,26 @@ class RunningJob:
 
 
 class Work(Protocol):
-    """Do jobs of one kind."""
+    """How jobs of one kind are done."""
 
     kind: ClassVar[str]
 
     def do(self, running: RunningJob) -> Ended | None:
-        """Do a job, from where it was; None if it was interrupted. An EcholensError fails it."""
+        """Do a job, from where it was; return None if it was interrupted. An EcholensError fails it."""
         ...
 
     def tidy(self, job: Job) -> None:
-        """Remove what nobody needs once a job has ended."""
+        """Remove what a job that has ended leaves behind."""
         ...
 
 
 class JobRunner:
-    """Do the queued jobs of one kind, one after the other, until stopped."""
+    """Run the queued jobs of one kind, one at a time, until stopped."""
 
     def __init__(self, queue: JobQueue, work: Work) -> None:
         self._queue, self._work = queue, work
         self._running: RunningJob | None = None
-        self._lock = threading.Lock()  # what begins, ends and cancels a job: none is begun unseen
+        self._lock = threading.Lock()  # held while a job is begun, ended or cancelled
         self._stopping, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"{work.kind} jobs", daemon=True)
 
@@ -103,11 +103,11 @@ class JobRunner:
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that a job was queued."""
+        """Tell the thread that a job was queued."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Ask the job at hand to end, and begin no other; `join` waits for that."""
+        """Ask the current job to stop, and begin no other; `join` waits for that."""
         with self._lock:
             self._stopping.set()
             if self._running is not None:
@@ -115,11 +115,11 @@ class JobRunner:
         self._woken.set()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the end of a runner that was stopped."""
+        """Wait until the stopped thread has ended."""
         self._thread.join(max(0.0, timeout_s))
 
     def is_alive(self) -> bool:
-        """Say whether its thread is there."""
+        """Return whether the thread runs."""
         return self._thread.is_alive()
 
     def cancel(self, job_id: str) -> Job:
@@ -133,7 +133,7 @@ class JobRunner:
         return job
 
     def time_left_s(self, job_id: str) -> float | None:
-        """Return how long a job takes yet; None if it does not run, or that is not known."""
+        """Return how long a job still takes; None if it does not run, or that is unknown."""
         running = self._running
         return running.time_left_s() if running is not None and running.job.job_id == job_id else None
 
@@ -161,7 +161,7 @@ class JobRunner:
         _tell(running.job)
         try:
             ended = self._work.do(running)
-        except CancelledError:  # what it waited for was ended with the service
+        except CancelledError:  # its worker was stopped with the service
             ended = None
         except EcholensError as error:
             ended = Ended("failed", running.result | {"code": error.code, "detail": str(error)})
@@ -176,7 +176,7 @@ class JobRunner:
                 if job.state != "queued":
                     self._work.tidy(job)
                 return
-            except Exception:  # such as a full disk; if it stays so, the job is taken up at the next start
+            except Exception:  # such as a full disk; if that lasts, the job is resumed at the next start
                 log.exception("job %s could not be ended; it is tried again", running.job.job_id)
             if self._stopping.wait(REFUSED_RETRY_S):
                 return
