@@ -43,16 +43,16 @@ async def answer(work: Work, limit_s: float, gone_after_s: float | None = None) 
 
 def test_what_is_waited_for_is_answered() -> None:
     """A result comes back, and so does an error as it is."""
-    assert asyncio.run(attend(Work(0.0), 60)) == "done"
+    assert asyncio.run(answer(Work(0.0), 60)) == "done"
     with pytest.raises(QueryError, match="why"):
-        asyncio.run(attend(Work(0.0, QueryError("why")), 60))
+        asyncio.run(answer(Work(0.0, QueryError("why")), 60))
 
 
 def test_who_hangs_up_ends_the_work() -> None:
     """ClientGone, and the work is cancelled."""
     work = Work(60)
     with pytest.raises(ClientGone):
-        asyncio.run(attend(work, 60, gone_after_s=0.01))
+        asyncio.run(answer(work, 60, gone_after_s=0.01))
     assert work.cancelled
 
 
@@ -60,5 +60,5 @@ def test_the_deadline_ends_the_work() -> None:
     """PastDeadline by name and limit, and the work is cancelled."""
     work = Work(60)
     with pytest.raises(PastDeadline, match=r"0\.02 s"):
-        asyncio.run(attend(work, 0.02))
+        asyncio.run(answer(work, 0.02))
     assert work.cancelled

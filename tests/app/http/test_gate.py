@@ -92,7 +92,7 @@ def test_nobody_waits_longer_than_patience_lasts_nor_in_a_crowd() -> None:
         await settled()
         assert not await crowded.enter()
         for _ in waiting:
-            crowded.left(0.1)
+            crowded.leave(0.1)
         assert await asyncio.gather(*waiting) == [True] * MOST_WAITING
 
     asyncio.run(run())
