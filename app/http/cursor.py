@@ -10,19 +10,7 @@ from hashlib import sha256
 
 from index.paging import Choice, Page, Trail
 from index.store import LARGEST_ID
-from model.errors import LibraryBusy, QueryError
-
-
-class BadCursor(QueryError):
-    """A cursor that this service did not give out, or not for this list."""
-
-    code = "cursor"
-
-
-class CursorExpired(LibraryBusy):
-    """The pages before are no longer the beginning of the list."""
-
-    code = "cursor_expired"
+from model.errors import BadCursor, CursorExpired
 
 
 @dataclass(frozen=True)

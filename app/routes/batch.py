@@ -13,6 +13,7 @@ from pydantic import Field
 
 from app.http.answers import written
 from app.http.problems import problem_of
+from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.queries.batch_retrieval import retrieve_batch
 from app.queries.retrieval import Answer, Question
@@ -35,6 +36,7 @@ class BatchForm(QueryForm):
 
 
 @router.post("/retrieve/batch", form_limits={"max_files": MOST_BATCH}, response_model=BatchAnswer)
+@needs("read", cost="question")
 async def post_batch(
     service: Current,
     request: Request,

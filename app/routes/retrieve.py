@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 
 from app.http.answers import written
+from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.queries.retrieval import Answer
 from app.routes.query_form import MULTIPART, QueryForm
@@ -36,6 +37,7 @@ class RetrieveForm(QueryForm):
     response_model=RetrieveAnswer,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
+@needs("read", cost="question")
 async def post_retrieve(
     service: Current,
     request: Request,

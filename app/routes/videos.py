@@ -14,6 +14,7 @@ from app.http.etags import ORIGINAL, tag, unchanged
 from app.http.headers import ORIGINAL_POLICY, POLICY, is_playable
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.http.openapi import UNCHANGED, binary
+from app.http.route_table import needs
 from app.http.uploads import keep, plain_name
 from app.library.labels import checked_annotation
 from app.media.decoding import Facts, inspect
@@ -30,6 +31,7 @@ ORIGINAL_ANSWERS = binary("*/*", statuses=(200, 206)) | UNCHANGED
 
 
 @router.post("", status_code=202, response_model=JobAnswer)
+@needs("admin", cost="upload")
 def post_video(
     service: Current,
     response: Response,
@@ -70,6 +72,7 @@ def _inspected(service: Service, path: Path) -> Facts:
 
 
 @router.get("", response_model=VideosAnswer)
+@needs("read")
 def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Response:
     """List videos in the order they were added, page by page."""
     choice = Choice(asked.label, asked.q)
@@ -85,6 +88,7 @@ def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Resp
 
 
 @router.get("/{video_id}", response_model=VideoDetailAnswer)
+@needs("read")
 def get_video(service: Current, video_id: str) -> Response:
     """Describe a video and its seconds."""
     catalogue = service.session.library.catalogue
@@ -92,6 +96,7 @@ def get_video(service: Current, video_id: str) -> Response:
 
 
 @router.patch("/{video_id}", response_model=VideoAnswer)
+@needs("admin")
 def patch_video(service: Current, video_id: str, change: LabelChange) -> VideoAnswer:
     """Replace a video's label and event."""
     a = checked_annotation(video_id, change.label, change.event_start_s, change.event_end_s, "the body")
@@ -100,6 +105,7 @@ def patch_video(service: Current, video_id: str, change: LabelChange) -> VideoAn
 
 
 @router.delete("/{video_id}", status_code=204)
+@needs("admin")
 def delete_video(service: Current, video_id: str) -> None:
     """Forget a video; an uploaded file goes with it, one that was ingested in place stays where it is."""
     library = service.session.library
@@ -112,6 +118,7 @@ def delete_video(service: Current, video_id: str) -> None:
 
 @router.head("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS, name="head_original")
 @router.get("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS)
+@needs("read")
 def get_original(service: Current, request: Request, video_id: str) -> Response:
     """Send the file as it was taken in; `Range` is honoured."""
     library = service.session.library

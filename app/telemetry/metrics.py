@@ -16,7 +16,7 @@ log = logging.getLogger("echolens")
 
 STAGES = ("wait", "decode", "features", "encode", "search", "rerank", "generate")
 # Why a request was not taken on, or not to its end; gone: the client hung up.
-REFUSALS = ("busy", "key_limit", "queue_full", "map_busy", "measure_busy", "deadline", "gone")
+REFUSALS = ("busy", "key_limit", "wrong_keys", "queue_full", "map_busy", "measure_busy", "deadline", "gone")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OTHER_METHOD = "other"  # what clients make up is one series
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
