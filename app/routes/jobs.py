@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
 from app.http.answers import written
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
@@ -20,12 +20,13 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 @needs("admin")
 def post_job(
     service: Current,
+    request: Request,
     order: Annotated[IngestOrder | TrainOrder, Body(discriminator="kind")],
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> JobDetailAnswer:
     """Queue the ingest of a directory of the server, or a training."""
-    token = token_of(idempotency_key, "POST /jobs", **order.model_dump())
+    token = token_of(request, idempotency_key, "POST /jobs", **order.model_dump())
     if isinstance(order, IngestOrder):
         job, replayed = service.jobs.ingest_directory(order.path, order.labels, token)
     else:

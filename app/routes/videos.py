@@ -34,6 +34,7 @@ ORIGINAL_ANSWERS = binary("*/*", statuses=(200, 206)) | UNCHANGED
 @needs("admin", cost="upload")
 def post_video(
     service: Current,
+    request: Request,
     response: Response,
     file: Annotated[UploadFile, File(description="a video, sound or picture")],
     label: Annotated[str | None, Form()] = None,
@@ -48,7 +49,7 @@ def post_video(
     try:
         facts = _inspected(service, path)
         fields = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
-        token = token_of(idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
+        token = token_of(request, idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
         job, replayed = service.jobs.ingest_upload(path, name, annotation, token)
     except BaseException as error:
         path.unlink(missing_ok=True)
