@@ -45,7 +45,7 @@ class Admission:
             self._metrics.count_refused("busy")
             headers = {"Retry-After": str(gate.wait_s)} | unless_short(Headers(scope=scope))
             detail = (
-                f"{gate.inside} such requests are being answered already, at most {gate.most} expected at once: "
+                f"{gate.inside} such requests are being answered, at most {gate.most} at once expected: "
                 f"ask again in {gate.wait_s} s"
             )
             await problem(429, "busy", detail, headers=headers)(scope, receive, send)

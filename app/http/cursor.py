@@ -1,4 +1,4 @@
-"""Where a listing goes on: an opaque word that is bound to what the library was when it was given out."""
+"""Cursors: an opaque word says where a list goes on, and which state of the library it belongs to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.errors import BadCursor, CursorExpired
 
 @dataclass(frozen=True)
 class Cursor:
-    """Remember how far a list of chosen videos was read, and at which catalogue version."""
+    """Hold how far a list of chosen videos was read, and at which catalogue version."""
 
     version: int
     trail: Trail
@@ -28,7 +28,7 @@ class Cursor:
 
     @staticmethod
     def read(word: str, choice: Choice) -> Cursor:
-        """Read what `str` wrote. Raises BadCursor for anything else, and where another list is asked for."""
+        """Read what `str` wrote. Raises BadCursor for anything else, and for a cursor of another list."""
         try:
             padded = word + "=" * (-len(word) % 4)
             *numbers, digest = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -44,7 +44,7 @@ class Cursor:
         return Cursor(numbers[0], Trail(*numbers[1:]), choice)
 
     def check(self, page: Page) -> None:
-        """Raise CursorExpired where what was read before the page is not what comes before it now."""
+        """Raise CursorExpired where the videos before the page are no longer those that were read."""
         if page.before != self.trail or page.catalogue_version < self.version:
             raise CursorExpired(
                 f"videos on the pages before were deleted or labelled anew since version {self.version} of the "
