@@ -57,7 +57,7 @@ MODULES = (
     errors,
     page,
 )
-PATIENCE_S = 10.0  # a question waits so long for its gate: after a stall of seconds the backlog takes as many more
+PATIENCE_S = 10.0  # how long a question waits at its gate: long enough to outlast a stall of a few seconds
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 
