@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from app.http import problems
 from app.http.access import Access
-from app.http.admission import QUESTIONS, UPLOADS, Admission
+from app.http.admission import Admission
 from app.http.cors import Cors
 from app.http.gate import Gate
 from app.http.headers import SecurityHeaders
@@ -18,11 +19,22 @@ from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
 from app.http.openapi import PROBLEMS, TAGS, Described, operation_id
 from app.http.request_log import RequestLog
-from app.routes import batch, generate, health, jobs, localize, metrics, page, retrieve, segments
-from app.routes import errors as error_codes
-from app.routes import latent_map as latents
-from app.routes import measurement as measure
-from app.routes import videos as footage
+from app.http.route_table import RouteTable, needs
+from app.routes import (
+    batch,
+    errors,
+    generate,
+    health,
+    jobs,
+    latent_map,
+    localize,
+    measurement,
+    metrics,
+    page,
+    retrieve,
+    segments,
+    videos,
+)
 from app.service import running
 from app.settings import Settings
 from app.telemetry.gauges import watch_library
@@ -35,22 +47,22 @@ MODULES = (
     batch,
     localize,
     generate,
-    footage,
+    videos,
     segments,
-    latents,
+    latent_map,
     jobs,
-    measure,
+    measurement,
     metrics,
     health,
-    error_codes,
+    errors,
     page,
 )
-PATIENCE_S = 10.0  # that a question waits for a place: what comes in a stall of seconds takes as many to be answered
+PATIENCE_S = 10.0  # how long a question waits at its gate: long enough to outlast a stall of a few seconds
 DESCRIPTION = "Search sight by sound and sound by sight in footage that nobody has labelled."
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application for one library; nothing is opened before its lifespan begins."""
+    """Return the application for one library; its lifespan opens the library."""
     counts = Metrics()
 
     @asynccontextmanager
@@ -58,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as opened:
             try:
                 app.state.service = await opened.enter_async_context(running(settings, counts))
-            except EcholensError as error:  # the server's own report of it is a traceback, which ends before the cause
+            except EcholensError as error:  # the server reports only a traceback, without the cause
                 log.error("the service does not start: %s", error)
                 raise
             watch_library(counts, app.state.service.session, app.version)
@@ -75,14 +87,18 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=TAGS,
         generate_unique_id_function=operation_id,
     )
+    (openapi,) = app.routes  # the framework's own: /openapi.json
+    assert isinstance(openapi, Route)
+    needs("read")(openapi.endpoint)
+    routes = RouteTable([openapi, *(route for module in MODULES for route in module.router.routes)])
     questions, uploads = Gate(settings.most_questions, PATIENCE_S), Gate(settings.most_uploads)
-    gates = dict.fromkeys(QUESTIONS, questions) | dict.fromkeys(UPLOADS, uploads)
     app.add_middleware(
         Admission,
-        gates=gates,
+        gates={"question": questions, "upload": uploads},
         most_bytes=settings.most_upload_bytes,
         most_idle_s=settings.most_idle_s,
         metrics=counts,
+        routes=routes,
     )
     counts.watch("echolens_questions", "Questions being answered", lambda: questions.inside)
     counts.watch("echolens_questions_waiting", "Questions that wait for a place", lambda: questions.waiting)
@@ -93,14 +109,14 @@ def create_app(settings: Settings) -> FastAPI:
         keyring=Keyring(settings.data, key, required=not settings.is_loopback),
         limits=KeyLimits(settings.key_most_in_flight, settings.key_most_per_minute),
         most_bytes=settings.most_upload_bytes,
+        routes=routes,
         hosts=settings.allowed_hosts,
         origins=settings.cors_origins,
         count_refused=counts.count_refused,
     )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    routes = [route for module in MODULES for route in module.router.routes]
-    app.add_middleware(RequestLog, metrics=counts, routes=[*app.routes, *routes])
+    app.add_middleware(RequestLog, metrics=counts, routes=routes)
     app.add_middleware(SecurityHeaders, origins=settings.cors_origins)  # the last added is the outermost
     problems.install(app)
     for module in MODULES:

@@ -42,7 +42,8 @@ class Problem(Exception):
     def passes(self) -> bool:
         """Say whether the service asked to be asked again, and soon enough to wait for it."""
         wait_s = self.retry_after_s
-        return self.status in (429, 503) and wait_s is not None and wait_s <= MOST_WAIT_S
+        may_pass = self.status in (429, 503) and self.code != "wrong_keys"
+        return may_pass and wait_s is not None and wait_s <= MOST_WAIT_S
 
     def __str__(self) -> str:
         request = f" [{self.request_id}]" if self.request_id else ""

@@ -39,7 +39,7 @@ class JobQueue:
             put_job(c, job)
             _forget_oldest(c)
             if token is not None:
-                row = (token.key, token.sha256, job.job_id, _now())
+                row = (token.stored_key, token.sha256, job.job_id, _now())
                 c.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?)", row)
             return job, False
 
@@ -147,7 +147,7 @@ class JobQueue:
 def _asked_before(c: sqlite3.Connection, token: IdempotencyToken) -> Job | None:
     """Return the job that the same request made, and forget keys that are too old."""
     c.execute("DELETE FROM idempotency_keys WHERE at < ?", ((datetime.now(UTC) - KEY_LIFE).isoformat(),))
-    row = c.execute("SELECT sha256, job_id FROM idempotency_keys WHERE key = ?", (token.key,)).fetchone()
+    row = c.execute("SELECT sha256, job_id FROM idempotency_keys WHERE key = ?", (token.stored_key,)).fetchone()
     if row is None:
         return None
     if row["sha256"] != token.sha256:

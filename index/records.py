@@ -85,10 +85,19 @@ class JobMessage:
 
 @dataclass(frozen=True)
 class IdempotencyToken:
-    """Name a request that may come twice: the client's key, and the SHA-256 of all that was asked."""
+    """Name a request that may come twice: the client's key, the SHA-256 of all that was asked, and who asked.
+
+    `owner`: the id of the API key that sent it, None where none was needed. Another owner's `key` is another key.
+    """
 
     key: str
     sha256: str
+    owner: str | None = None
+
+    @property
+    def stored_key(self) -> str:
+        """Return the key as the catalogue keeps it; a client's own key has no line break."""
+        return self.key if self.owner is None else f"{self.owner}\n{self.key}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,29 +17,35 @@ EcholensError
 │   ├── Silent                 sound under the level that gives a latent
 │   └── NotFinite              samples that are NaN or infinite
 ├── QueryError                 the question cannot be answered as asked
-│   └── NotAcceptable          nor in the form asked for
-│   └── IdempotencyKeyReused   a request's key came before, with other content
+│   ├── NotAcceptable          the answer cannot be given in the form asked for
+│   ├── BadCursor              a cursor that was not given out, or for another list
+│   └── IdempotencyKeyReused   the key came before, with other content
 ├── NotAllowed                 no setting allows it
 ├── WorkerFailure              no process that decodes can be started
-├── PastDeadline               no answer within the time that a request may take
-├── SlowBody                   nothing of a request's body came for a while
-├── ClientGone                 nobody waits for the answer any longer
+├── PastDeadline               no answer within the time limit of a request
+├── SlowBody                   the body of a request comes too slowly
+├── ClientGone                 the client hung up before it had an answer
 ├── FrontEndError              weights absent or not the pinned ones
 ├── ArchiveError               a feature archive that breaks its layout
 ├── CheckpointError            a checkpoint that is absent, corrupt or foreign
 ├── TrainingError              too little footage, or a run that cannot be resumed
 ├── FigureError                a picture that cannot be drawn or written
 └── LibraryError               a library that cannot serve
+    ├── NotReady               a part of the service does not work
     ├── EmptyLibrary           nothing to search
+    │   └── Unmappable         too few items for a map, or all alike
     ├── UntrainedLibrary       no model has encoded it yet
     ├── Mismatch               encoded by another checkpoint
     ├── NotFound               no such video, segment or job
     ├── LibraryBusy            another process writes to it
+    │   ├── CursorExpired      the list changed before the cursor
+    │   ├── MapBusy            too many wait for a map
+    │   └── MeasureBusy        too many wait for a measurement
     ├── NothingLabelled        a measurement that needs labels
-    ├── JobEnded               a job that is over cannot be cancelled, only a failed one tried again
+    ├── JobEnded               the job has ended, or is not one to retry
     ├── NotRetryable           a failed job whose upload is gone
     ├── TrainingRuns           one training at a time
-    └── QueueFull              as many jobs wait as may
+    └── QueueFull              the most jobs that may wait do wait
 """
 
 from __future__ import annotations
@@ -48,7 +54,7 @@ from typing import ClassVar
 
 
 class EcholensError(Exception):
-    """Say what was given, what was expected and what to do; `code` names the kind for programs."""
+    """Say what was given, what was expected and what to do; app/http/error_codes.py has a row for each `code`."""
 
     code: ClassVar[str] = "error"
 
@@ -117,6 +123,10 @@ class QueryError(EcholensError):
     code = "query"
 
 
+class BadCursor(QueryError):
+    code = "cursor"
+
+
 class IdempotencyKeyReused(QueryError):
     code = "idempotency_key_reused"
 
@@ -169,8 +179,16 @@ class LibraryError(EcholensError):
     code = "library"
 
 
+class NotReady(LibraryError):
+    code = "not_ready"
+
+
 class EmptyLibrary(LibraryError):
     code = "empty_library"
+
+
+class Unmappable(EmptyLibrary):
+    code = "unmappable"
 
 
 class UntrainedLibrary(LibraryError):
@@ -187,6 +205,20 @@ class NotFound(LibraryError):
 
 class LibraryBusy(LibraryError):
     code = "library_busy"
+
+
+class CursorExpired(LibraryBusy):
+    code = "cursor_expired"
+
+
+class MapBusy(LibraryBusy):
+    code = "map_busy"
+    retry_after_s: ClassVar[float] = 30.0  # about what the largest map takes
+
+
+class MeasureBusy(LibraryBusy):
+    code = "measure_busy"
+    retry_after_s: ClassVar[float] = 10.0
 
 
 class NothingLabelled(LibraryError):

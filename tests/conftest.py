@@ -14,6 +14,7 @@ from service_samples import Command, Ran, film_footage, make_library, serving
 from starlette.testclient import TestClient
 
 from app.cli import main
+from app.http import key_limits
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
@@ -67,6 +68,12 @@ def client(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def own_library(library: Path, tmp_path: Path) -> Path:
     """Copy the library for a test that changes or breaks it."""
     return Path(shutil.copytree(library, tmp_path / "own_library"))
+
+
+@pytest.fixture
+def any_number_of_wrong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not slow down an address that sends wrong keys, for tests that send many of them from one."""
+    monkeypatch.setattr(key_limits, "MOST_WRONG_PER_MINUTE", 10**6)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is checked before a body is read: where it comes from, the key, what that may do, and the size it declares."""
+"""Check a request before its body is read: where it comes from, its key and scope, and the size it declares."""
 
 from __future__ import annotations
 
@@ -12,24 +12,19 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.admission import unless_short
-from app.http.key_limits import KeyLimits
+from app.http.key_limits import KeyLimits, Over
 from app.http.keyring import Keyring
 from app.http.keys import Key
 from app.http.problems import problem
+from app.http.route_table import READING, RouteTable
 from model.errors import TooLarge
-
-READING = ("GET", "HEAD")
-OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
-# What changes nothing although it is a POST. A route that is not named here needs an admin key.
-READING_POSTS = frozenset({"/retrieve", "/retrieve/batch", "/localize", "/generate"})
 
 
 class Access:
-    """Let a request through if it comes from here, its key allows it, and the body it declares is within bounds.
+    """Pass a request on if no other site sent it, its key allows it, and the body that it declares is small enough.
 
-    A page of another site must not reach the service through the user's browser: it cannot change anything
-    (`Sec-Fetch-Site`, else `Origin`) unless it is of `origins`, and where `hosts` are given it cannot read under a
-    name of its own (DNS rebinding).
+    A page of another site cannot change anything through a user's browser (`Sec-Fetch-Site`, else `Origin`), unless
+    it is one of `origins`. Where `hosts` are given, it cannot read under a host name of its own (DNS rebinding).
 
     The key comes as `Authorization: Bearer KEY`, or as the password of HTTP Basic, which browsers ask for.
     """
@@ -40,11 +35,12 @@ class Access:
         keyring: Keyring,
         limits: KeyLimits,
         most_bytes: int,
+        routes: RouteTable,
         hosts: frozenset[str] | None = None,
         origins: tuple[str, ...] = (),
         count_refused: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._app, self._keyring, self._limits = app, keyring, limits
+        self._app, self._keyring, self._limits, self._routes = app, keyring, limits, routes
         self._most_bytes, self._hosts, self._origins = most_bytes, hosts, origins
         self._count_refused = count_refused
 
@@ -54,15 +50,16 @@ class Access:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
-        else:  # nothing here speaks WebSocket; if something did one day, no key would be asked for
+        else:  # no WebSocket: no key would be checked
             await send({"type": "websocket.close", "code": 1008})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        key = self._keyring.find(_given(headers))
+        given = _given(headers)
+        key = self._keyring.find(given)
         refusal = (
             self._foreign(scope["method"], headers)
-            or self._locked(scope["method"], scope["path"], key)
+            or self._locked(scope, key, is_wrong=bool(given))
             or self._too_large(headers)
         )
         if refusal is None and key is not None:
@@ -79,7 +76,7 @@ class Access:
                 self._limits.leave(key)
 
     def _foreign(self, method: str, headers: Headers) -> Response | None:
-        """Refuse what a page of another site sent, and names that are not the service's."""
+        """Refuse what a page of another site sent, and host names that are not the service's."""
         if method not in READING and not self._from_here(headers):
             return _forbidden(
                 "a page of another site sent this; send it from the service's own page, or from a program, or name "
@@ -93,7 +90,7 @@ class Access:
         return None
 
     def _from_here(self, headers: Headers) -> bool:
-        """Say whether a browser vouches for it; a program sends neither header."""
+        """Say whether the service's own page, an allowed one or a program sent it; a program sends neither header."""
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin in self._origins:
             return True
@@ -101,28 +98,32 @@ class Access:
             return site in ("same-origin", "none")
         return origin is None or origin.partition("://")[2] == headers.get("host")
 
-    def _locked(self, method: str, path: str, key: Key | None) -> Response | None:
-        """Refuse who has no key (401), or one whose scope is too small (403)."""
-        if method in READING and path in OPEN_PATHS:
+    def _locked(self, scope: Scope, key: Key | None, is_wrong: bool) -> Response | None:
+        """Refuse a request without a good key (401, or 429 after many wrong ones), or with too small a scope (403)."""
+        needed = self._routes.of(scope).scope
+        if needed == "open" or (key is None and not self._keyring.needed()):
             return None
         if key is None:
-            return _unauthorized() if self._keyring.needed() else None
-        if key.scope == "admin" or method in READING or (method == "POST" and path in READING_POSTS):
+            over = self._limits.count_wrong((scope.get("client") or ("",))[0]) if is_wrong else None
+            return self._limited("wrong_keys", over) if over else _unauthorized()
+        if key.scope == "admin" or needed == "read":
             return None
         return problem(
             403,
             "not_allowed",
-            f"a key of scope {key.scope} given, {method} {path} needs one of scope admin: ask with such a key",
+            f"a key of scope {key.scope} given, {scope['method']} {scope['path']} needs one of scope admin: ask with "
+            "such a key",
         )
 
     def _over(self, key: Key) -> Response | None:
         """Count a request of a key, or refuse it (429)."""
         over = self._limits.enter(key)
-        if over is None:
-            return None
-        self._count_refused("key_limit")
+        return self._limited("key_limit", over) if over else None
+
+    def _limited(self, code: str, over: Over) -> Response:
+        self._count_refused(code)
         detail = f"{over.detail}: ask again in {over.wait_s} s"
-        return problem(429, "key_limit", detail, headers={"Retry-After": str(over.wait_s)})
+        return problem(429, code, detail, headers={"Retry-After": str(over.wait_s)})
 
     def _too_large(self, headers: Headers) -> Response | None:
         declared = headers.get("content-length", "")
@@ -146,7 +147,7 @@ def _forbidden(detail: str) -> Response:
 def _unauthorized() -> Response:
     detail = "no key or a wrong one given; send a key of the service as: Authorization: Bearer KEY"
     answer = problem(401, "unauthorized", detail)
-    # Two lines: Chromium takes a line for one challenge, and would not ask for a password where Bearer comes first.
+    # Two lines: Chromium reads one challenge a line, and does not ask for a password where Bearer comes first.
     answer.headers.append("WWW-Authenticate", 'Basic realm="echolens", charset="UTF-8"')
     answer.headers.append("WWW-Authenticate", "Bearer")
     return answer

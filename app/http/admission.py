@@ -1,4 +1,4 @@
-"""How much is taken on at once: what is beyond gets a polite no before its body is read."""
+"""Limit how many requests are answered at once; refuse the others before their bodies are read."""
 
 from __future__ import annotations
 
@@ -11,35 +11,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.gate import Gate
 from app.http.problems import problem
+from app.http.route_table import Cost, RouteTable
 from app.telemetry.metrics import Metrics
 from model.errors import SlowBody, TooLarge
 
-QUESTIONS = ("/retrieve", "/retrieve/batch", "/localize", "/generate")
-UPLOADS = ("/videos",)
 SLOWEST_BYTES_PER_S = 8 * 1024
-LARGEST_PLAIN_BYTES = 1024**2  # of a body that is no upload
+LARGEST_PLAIN_BYTES = 1024**2  # a body without files
 
 
 class Admission:
-    """Count the requests that cost something, questions and uploads apart; no body may dawdle."""
+    """Send each request through the gate of its cost, and end one whose body is too slow or too large."""
 
     def __init__(
-        self, app: ASGIApp, gates: Mapping[str, Gate], most_bytes: int, most_idle_s: float, metrics: Metrics
+        self,
+        app: ASGIApp,
+        gates: Mapping[Cost, Gate],
+        most_bytes: int,
+        most_idle_s: float,
+        metrics: Metrics,
+        routes: RouteTable,
     ) -> None:
-        """`gates` by the path that is POSTed to, with at most `most_bytes`; `most_idle_s`: between two pieces."""
-        self._app, self._gates, self._metrics = app, gates, metrics
+        """`most_bytes`: of a body behind a gate; `most_idle_s`: between two pieces of a body."""
+        self._app, self._gates, self._metrics, self._routes = app, gates, metrics, routes
         self._most_bytes, self._most_idle_s = most_bytes, most_idle_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let in or refuse."""
-        gate = self._gates.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        """Answer a request once its gate has room, or refuse it."""
+        cost = self._routes.of(scope).cost if scope["type"] == "http" else None
+        gate = None if cost is None else self._gates[cost]
         if gate is None:
             await self._app(scope, self._brisk(receive, min(LARGEST_PLAIN_BYTES, self._most_bytes)), send)
         elif not await gate.enter():
             self._metrics.count_refused("busy")
             headers = {"Retry-After": str(gate.wait_s)} | unless_short(Headers(scope=scope))
             detail = (
-                f"{gate.inside} such requests are being answered already, at most {gate.most} expected at once: "
+                f"{gate.inside} such requests are being answered, at most {gate.most} at once expected: "
                 f"ask again in {gate.wait_s} s"
             )
             await problem(429, "busy", detail, headers=headers)(scope, receive, send)
@@ -51,12 +57,12 @@ class Admission:
                 gate.leave(time.monotonic() - started)
 
     def _brisk(self, receive: Receive, most_bytes: int) -> Receive:
-        """Give up on a body of which nothing comes for a while, or little for long, or more than `most_bytes`."""
+        """Raise SlowBody where a body stops or is too slow, TooLarge where it is larger than `most_bytes`."""
         complete, received_bytes, started = False, 0, time.monotonic()
 
         async def brisk() -> Message:
             nonlocal complete, received_bytes
-            if complete:  # what comes now is the client's hanging up, whenever that is
+            if complete:  # only the client's hanging up can come now; it may take its time
                 return await receive()
             try:
                 async with asyncio.timeout(self._most_idle_s):
@@ -83,7 +89,7 @@ class Admission:
 
 
 def unless_short(headers: Headers) -> dict[str, str]:
-    """Return what ends a refused request's connection, nothing where its body is soon passed over for the next one."""
+    """Return the header that closes a refused request's connection, unless its body is short enough to skip."""
     declared = "" if "transfer-encoding" in headers else headers.get("content-length", "0")
     is_short = declared.isdigit() and int(declared) <= LARGEST_PLAIN_BYTES
     return {} if is_short else {"Connection": "close"}

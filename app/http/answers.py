@@ -1,4 +1,4 @@
-"""How an answer is written out."""
+"""Answers as JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from app.schemas.answering import Answering
 
 
 def written(answer: Answering | Sequence[Answering]) -> Response:
-    """Write an answer out in the caller's thread.
+    """Write an answer as JSON, in the caller's thread.
 
-    What a route returns unwritten is checked once more and written on the event loop, where a large answer stops
-    everything else.
+    The framework would check a plain return value again and write it on the event loop, where a large answer blocks
+    every other request.
     """
     if isinstance(answer, Answering):
         body = answer.model_dump_json()

@@ -1,4 +1,4 @@
-"""A request's work lasts as long as somebody waits for it, and no longer than its deadline."""
+"""Cancel the work of a request when its client hangs up or its time is over."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T], limit_s: float) -> T:
-    """Return what `work` returns; it is cancelled when the client hangs up or the time is over.
+    """Return what `work` returns; cancel it when the client hangs up or after `limit_s` seconds.
 
-    What a decoding process has begun is finished in vain; what waits for its turn is dropped. The body must have been
-    read. Raises ClientGone, PastDeadline.
+    A decoding process finishes what it has begun; calls that still wait for a process are dropped. Read the body
+    first. Raises ClientGone, PastDeadline.
     """
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
     try:
@@ -33,7 +33,7 @@ async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T], l
     finally:
         gone.cancel()
         task.cancel()
-        await asyncio.wait((task, gone))  # so that nothing of it goes on behind its request
+        await asyncio.wait((task, gone))  # nothing of it outlives the request
 
 
 async def _disconnected(request: Request) -> None:

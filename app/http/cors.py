@@ -1,4 +1,4 @@
-"""Which other sites' pages may use the service: none, or the origins that ECHOLENS_CORS_ORIGINS names."""
+"""Let pages of the origins in ECHOLENS_CORS_ORIGINS use the service; of no other site."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ EXPOSED = (
 
 
 class Cors(CORSMiddleware):
-    """Answer preflights without a key, refusals as problems; a page sends its key itself, never the browser's own."""
+    """Answer preflights without a key, and refuse as a problem; pages send their key themselves, browsers none."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         super().__init__(app, origins, METHODS, HEADERS, allow_credentials=False, expose_headers=EXPOSED)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Say what a page of another site may send, or that it may not: 403."""
+        """Say what a page of another site may send, or refuse it with 403."""
         answer = super().preflight_response(request_headers)
         if answer.status_code == 200:
             return answer

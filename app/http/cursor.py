@@ -1,4 +1,4 @@
-"""Where a listing goes on: an opaque word that is bound to what the library was when it was given out."""
+"""Cursors: an opaque word says where a list goes on, and which state of the library it belongs to."""
 
 from __future__ import annotations
 
@@ -10,24 +10,12 @@ from hashlib import sha256
 
 from index.paging import Choice, Page, Trail
 from index.store import LARGEST_ID
-from model.errors import LibraryBusy, QueryError
-
-
-class BadCursor(QueryError):
-    """A cursor that this service did not give out, or not for this list."""
-
-    code = "cursor"
-
-
-class CursorExpired(LibraryBusy):
-    """The pages before are no longer the beginning of the list."""
-
-    code = "cursor_expired"
+from model.errors import BadCursor, CursorExpired
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Remember how far a list of chosen videos was read, and at which catalogue version."""
+    """Hold how far a list of chosen videos was read, and at which catalogue version."""
 
     version: int
     trail: Trail
@@ -40,7 +28,7 @@ class Cursor:
 
     @staticmethod
     def read(word: str, choice: Choice) -> Cursor:
-        """Read what `str` wrote. Raises BadCursor for anything else, and where another list is asked for."""
+        """Read what `str` wrote. Raises BadCursor for anything else, and for a cursor of another list."""
         try:
             padded = word + "=" * (-len(word) % 4)
             *numbers, digest = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -56,7 +44,7 @@ class Cursor:
         return Cursor(numbers[0], Trail(*numbers[1:]), choice)
 
     def check(self, page: Page) -> None:
-        """Raise CursorExpired where what was read before the page is not what comes before it now."""
+        """Raise CursorExpired where the videos before the page are no longer those that were read."""
         if page.before != self.trail or page.catalogue_version < self.version:
             raise CursorExpired(
                 f"videos on the pages before were deleted or labelled anew since version {self.version} of the "

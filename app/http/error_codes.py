@@ -1,11 +1,9 @@
-"""What each code of a problem means and what to do about it; docs/errors.md and `/errors` are written from this."""
+"""The table of errors: each code with its status, its meaning and what to do; docs/errors.md and `/errors` show it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from app.http.problems import every_code
 
 PATTERN = "http_NNN"
 INTRODUCTION = """\
@@ -18,146 +16,176 @@ Every error is `application/problem+json` (RFC 9457):
  "detail": "what was given, what was expected, what to do", "request_id": "5f2b8c0d91aa"}
 ```
 
-Programs decide by `code`, which is stable; `type` leads to its row on the running service. `detail` is for people and \
-may change. `request_id` is also the header
-`X-Request-ID` of every answer, and finds the lines of the log; a client may give one of its own (1 to 64 of A-Z, a-z, \
-0-9, `.`, `_`, `-`). Answers 429 and some 503 say in `Retry-After` after
-how many seconds to ask again. Codes marked "job" are not answered to a request: they are the `code` of a job that \
-failed, or of one of its files.
+- `code` is for programs: it does not change between releases.
+- `detail` is for people: its wording may change.
+- `type` leads to the row of the code, on the running service.
+- `request_id` finds the lines of the log. Every answer has it as the header `X-Request-ID`; a client may send its own
+  (1 to 64 of A-Z, a-z, 0-9, `.`, `_`, `-`).
+- The header `Retry-After` of a 429, and of some 409 and 503, says after how many seconds to ask again.
 
-Two answers come from the server below the service, as plain text and without an id: 400 to what is not HTTP, and \
-none at all where the connection breaks.
+No request gets a code marked "job". A failed job has it as its `code`, or one of the files of a job has.
+
+The server below the service answers two cases itself, without problem+json and without an id: plain text with status \
+400 where the client does not speak HTTP, and nothing where the connection breaks.
 
 """
 
 
 @dataclass(frozen=True)
-class Code:
-    """Describe a code; no statuses where it is met in jobs alone."""
+class Row:
+    """Be a row of the table; with `job_only`, no request meets it, only a job or a command."""
 
-    name: str
+    code: str
     statuses: tuple[int, ...]
-    means: str
+    meaning: str
     remedy: str
+    job_only: bool = False
 
     @property
     def shown_statuses(self) -> str:
         """Return the statuses as a document shows them."""
-        if self.name == PATTERN:
-            return "NNN"
-        return ", ".join(str(status) for status in self.statuses) or "job"
+        if self.job_only:
+            return "job"
+        return ", ".join(str(status) for status in self.statuses) or "NNN"
 
 
-# Errors that no request meets, only work on the library or a command.
-OF_JOBS = frozenset({"archive", "checkpoint", "figure", "front_end", "training"})
-MEANINGS: Mapping[str, tuple[str, str]] = {
+ROWS = (
     # Who may ask
-    "unauthorized": ("No key, or one that the service does not know.", "Send `Authorization: Bearer KEY`."),
-    "forbidden": (
-        "A browser sent this for another site's page, or under a host name that is not the service's.",
-        "Ask from the service's own page or from a program; `ECHOLENS_HOSTS` and `ECHOLENS_CORS_ORIGINS` allow others.",
+    Row("unauthorized", (401,), "The request has no key, or an unknown one.", "Send `Authorization: Bearer KEY`."),
+    Row(
+        "forbidden",
+        (403,),
+        "A browser sent the request for a page of another site, or to a host name that the service does not know.",
+        "Ask from the service's own page or from a program, or allow the name or the site: `ECHOLENS_HOSTS`, "
+        "`ECHOLENS_CORS_ORIGINS`.",
     ),
-    "not_allowed": ("The key's scope does not reach this.", "Ask with a key of scope admin."),
-    "outside_roots": (
-        "No setting allows this directory of the server to be ingested.",
-        "Name one below a directory of `ECHOLENS_INGEST_ROOTS`.",
+    Row("not_allowed", (403,), "The scope of the key does not allow this request.", "Use a key of scope admin."),
+    Row(
+        "outside_roots",
+        (403,),
+        "The settings do not allow this directory of the server.",
+        "Name one below `ECHOLENS_INGEST_ROOTS`.",
     ),
-    "key_limit": ("The key has too many requests, at once or in a minute.", "Wait as `Retry-After` says."),
+    Row(
+        "key_limit", (429,), "The key has too many requests, at once or in a minute.", "Ask again after `Retry-After`."
+    ),
+    Row("wrong_keys", (429,), "This address sent too many wrong keys.", "Send the right key; it passes at once."),
     # What was asked
-    "invalid_request": (
-        "A field is missing, unknown or out of its range; the detail names it.",
-        "Send what `/openapi.json` describes.",
+    Row(
+        "invalid_request",
+        (422,),
+        "A field is missing, unknown or out of range.",
+        "Correct the field that the detail names; see `/openapi.json`.",
     ),
-    "query": ("The question cannot be answered as asked.", "Change it as the detail says."),
-    "not_found": ("There is no such video, segment or job.", "List what there is: `/videos`, `/jobs`."),
-    "range": ("A `Range` that is malformed (400) or outside of the file (416).", "Send `bytes=FIRST-LAST` within it."),
-    "cursor": ("A cursor that this service did not give out, or not for this list.", "Begin the list anew."),
-    "cursor_expired": ("The library changed so that the list cannot be gone on with.", "Begin the list anew."),
-    "not_acceptable": (
-        "A picture or a sound alone was asked for, and the front-end's features determine none.",
+    Row("query", (422,), "The question cannot be answered as asked.", "Change it as the detail says."),
+    Row("not_found", (404,), "There is no such video, segment or job.", "List them: `/videos`, `/jobs`."),
+    Row("range", (400, 416), "The `Range` is malformed (400) or outside the file (416).", "Send `bytes=FIRST-LAST`."),
+    Row("cursor", (422,), "The cursor is unknown, or belongs to another list.", "Start without a cursor."),
+    Row("cursor_expired", (409,), "The part of the list before the cursor has changed.", "Start without a cursor."),
+    Row(
+        "not_acceptable",
+        (406,),
+        "`Accept` asks for a picture or a sound alone, and this front-end's features do not determine one.",
         "Ask for JSON, or use the front-end `raw`.",
     ),
-    "http_400": ("The body is not what its `Content-Type` says, or is cut off.", "Send it whole, and well formed."),
-    "http_404": ("There is no such route.", "`/openapi.json` lists them."),
-    "http_405": ("The route has other methods; `Allow` names them.", "Use one of those."),
-    PATTERN: ("Another status of the framework, NNN.", "The detail says what is known."),
-    "idempotency_key_reused": (
-        "An `Idempotency-Key` came before, with another content.",
-        "Give every upload a key of its own; the same key only to send the same again.",
+    Row("http_400", (400,), "The body is cut off, or not what `Content-Type` says.", "Send it whole, with its type."),
+    Row("http_404", (404,), "There is no such route.", "See `/openapi.json` for all routes."),
+    Row("http_405", (405,), "The route does not take this method.", "Use a method that `Allow` names."),
+    Row(PATTERN, (), "The framework answered with the status NNN.", "Read the detail."),
+    Row(
+        "idempotency_key_reused",
+        (422,),
+        "The same `Idempotency-Key` came before with other content.",
+        "Use a new key for each new request, and the same key only to repeat a request.",
     ),
     # The file
-    "empty_file": ("A file of no bytes.", "Send the file's content."),
-    "not_a_medium": ("No decoder recognises the bytes as a picture, sound or video.", "Send a common format."),
-    "too_large": ("Too many bytes or pixels.", "Send a shorter piece, or a smaller picture."),
-    "media": ("The file cannot be used.", "The detail says why."),
-    "damaged": ("A known format, but cut short or corrupt.", "Export or fetch the file again."),
-    "too_small": ("A picture under 16 pixels on a side.", "Send a larger one."),
-    "too_long": ("More seconds than are taken.", "Cut out the part that is meant."),
-    "too_short": ("Under half a second.", "Send a second or more."),
-    "took_too_long": ("Decoding ran past its time limit.", "Send a shorter piece, or convert the file."),
-    "too_much_memory": ("Decoding ran past its memory limit.", "Send a smaller piece, or convert the file."),
-    "decoder_died": ("The process that decoded the file ended.", "Convert the file: its decoder cannot take it."),
-    "no_sound_track": ("Its sound was asked for, and it has none.", "Ask by its picture, or send a file with sound."),
-    "no_picture": ("Its look was asked for, and it has none.", "Ask by its sound, or send a picture."),
-    "silent": ("Sound too quiet to give a latent.", "Send something that can be heard, or another second."),
-    "not_finite": ("Samples that are NaN or infinite.", "Export the file again."),
+    Row("empty_file", (415,), "The file has no bytes.", "Send the content of the file."),
+    Row("not_a_medium", (415,), "No decoder knows it as a picture, sound or video.", "Send a common format."),
+    Row("too_large", (413,), "Too many bytes or pixels.", "Send a shorter piece, or a smaller picture."),
+    Row("media", (422,), "The file cannot be used.", "Do what the detail says."),
+    Row("damaged", (422,), "The format is known, but the file is cut off or corrupt.", "Export or fetch it again."),
+    Row("too_small", (422,), "A side of the picture is under 16 pixels.", "Send a larger picture."),
+    Row("too_long", (422,), "The file has too many seconds.", "Cut out the part that you mean."),
+    Row("too_short", (422,), "The file is shorter than half a second.", "Send a second or more."),
+    Row("took_too_long", (422,), "Decoding took longer than its time limit.", "Send a shorter piece, or convert it."),
+    Row("too_much_memory", (422,), "Decoding needed too much memory.", "Send a shorter piece, or convert it."),
+    Row("decoder_died", (422,), "The decoder crashed on this file.", "Convert it to another format."),
+    Row("no_sound_track", (422,), "The question needs its sound; it has none.", "Ask by its picture, or send sound."),
+    Row("no_picture", (422,), "The question needs its picture; it has none.", "Ask by its sound, or send a picture."),
+    Row("silent", (422,), "The sound is too quiet to use.", "Send a louder sound, or another second."),
+    Row("not_finite", (422,), "Some samples are NaN or infinite.", "Export the file again."),
     # The library
-    "empty_library": ("There is nothing to search.", "Add footage: `POST /videos`, `echolens ingest`."),
-    "untrained_library": ("No model has encoded the library yet.", "Train: `echolens train --library DIR`."),
-    "nothing_labelled": ("A measurement needs labels.", "Label videos: `PATCH /videos/{id}`."),
-    "library_busy": ("Another process writes to the library.", "Ask again later."),
-    "checkpoint_mismatch": (
-        "The model that encoded the library is gone, corrupt or another one.",
+    Row("empty_library", (409,), "There is nothing to search.", "Add footage: `POST /videos`, `echolens ingest`."),
+    Row("untrained_library", (409,), "No model has encoded the library.", "Train one: `echolens train --library DIR`."),
+    Row(
+        "nothing_labelled",
+        (409,),
+        "The measurement needs labels; no video has one.",
+        "Label videos: `PATCH /videos/{id}`.",
+    ),
+    Row("library_busy", (409,), "Another process is writing to the library.", "Ask again later."),
+    Row(
+        "checkpoint_mismatch",
+        (503,),
+        "The model that encoded the library is missing, corrupt or replaced by another one.",
         "Put its checkpoint back, or train again; `echolens library check` says more.",
     ),
-    "library": ("The library or its index cannot serve.", "Do what the detail says; the log holds the cause."),
-    "not_ready": ("A part of the service does not work; the detail names it.", "See to that part; see the log."),
-    "unmappable": ("Too few items to draw a map of, or all alike.", "Add footage."),
-    "measure_busy": ("The library is being measured, and others wait.", "Ask again as `Retry-After` says."),
-    "map_busy": ("Another map is being drawn, and others wait.", "Ask again as `Retry-After` says."),
+    Row("library", (503,), "The library or its index cannot be used.", "Do what the detail says; see the log."),
+    Row("not_ready", (503,), "A part of the service does not work.", "Repair what the detail names; see the log."),
+    Row("unmappable", (409,), "There are too few items for a map, or all are alike.", "Add footage."),
+    Row("measure_busy", (409,), "Too many requests wait for the measurement.", "Ask again after `Retry-After`."),
+    Row("map_busy", (409,), "Too many requests wait for a map.", "Ask again after `Retry-After`."),
     # Jobs and commands
-    "queue_full": ("As many jobs wait as may.", "Send it again as `Retry-After` says."),
-    "job_ended": (
-        "A job that is over cannot be cancelled; only a failed one can be tried again.",
-        "Read its result: `GET /jobs/{id}`.",
+    Row("queue_full", (429,), "The queue of jobs is full.", "Ask again after `Retry-After`."),
+    Row(
+        "job_ended",
+        (409,),
+        "To cancel, the job must not have ended; to retry, it must have failed.",
+        "Read its state: `GET /jobs/{id}`.",
     ),
-    "not_retryable": ("A failed job whose upload is gone.", "Upload the file again."),
-    "training_runs": ("One training at a time, and there is one.", "Wait for it, or cancel it: `/jobs`."),
-    "archive": ("A feature archive that breaks its layout.", "Write it again."),
-    "checkpoint": ("A checkpoint that is absent, corrupt or of another kind.", "Put the right one back."),
-    "figure": ("A figure that cannot be drawn or written.", "Check the directory that it goes to."),
-    "front_end": ("A front-end's weights are absent or not the pinned ones.", "`echolens frontends pull`."),
-    "training": ("Too little footage, or a run that cannot be resumed.", "Add footage, or begin the run anew."),
+    Row("not_retryable", (409,), "The upload of the failed job is gone.", "Upload the file again."),
+    Row("training_runs", (409,), "Another training waits or runs; only one may.", "Wait, or cancel it: `/jobs`."),
+    Row("archive", (500,), "The layout of the feature archive is wrong.", "Write the archive again.", job_only=True),
+    Row(
+        "checkpoint", (500,), "The checkpoint is missing, corrupt or foreign.", "Put the right one back.", job_only=True
+    ),
+    Row("figure", (500,), "The figure cannot be drawn or written.", "Check its directory.", job_only=True),
+    Row(
+        "front_end",
+        (500,),
+        "The front-end's weights are missing or wrong.",
+        "Run `echolens frontends pull`.",
+        job_only=True,
+    ),
+    Row(
+        "training",
+        (500,),
+        "Too little footage, or a run that cannot be resumed.",
+        "Add footage, or start anew.",
+        job_only=True,
+    ),
     # The service itself
-    "busy": ("As many such requests as may are being answered already.", "Ask again as `Retry-After` says."),
-    "worker_failure": (
-        "A process that decodes, encodes or searches could not be started, or ended on this request.",
+    Row("busy", (429,), "Too many requests of this kind are being answered.", "Ask again after `Retry-After`."),
+    Row(
+        "worker_failure",
+        (503,),
+        "A process that decodes, encodes or searches did not start, or crashed on this request.",
         "Ask again later; the log says more.",
     ),
-    "deadline": ("No answer within the time that one request may take.", "Ask again later, or for less."),
-    "slow_body": ("The body stopped coming for too long.", "Send it without pauses."),
-    "gone": ("The client hung up before it had an answer; only the log tells.", "Wait for the answer."),
-    "internal": ("A fault that nobody foresaw.", "Report it with the lines that the log has under the `request_id`."),
-    "error": ("A fault without a name.", "Report it with the lines that the log has under the `request_id`."),
-}
-
-
-def documented() -> list[Code]:
-    """Return every code in the order of the document."""
-    statuses = every_code()
-    return [
-        Code(name, () if name in OF_JOBS else statuses.get(name, ()), means, remedy)
-        for name, (means, remedy) in MEANINGS.items()
-    ]
+    Row("deadline", (503,), "The request took longer than its time limit.", "Ask again later, or for less."),
+    Row("slow_body", (408,), "The body came too slowly.", "Send it without pauses."),
+    Row("gone", (499,), "The client hung up first; only the log shows this.", "Wait for the answer."),
+    Row("internal", (500,), "An unexpected error.", "Report it with the log's lines of its `request_id`."),
+    Row("error", (500,), "An error without a code of its own.", "Report it with the log's lines of its `request_id`."),
+)
+ERROR_CODES: Mapping[str, Row] = {row.code: row for row in ROWS}
 
 
 def document() -> str:
     """Return docs/errors.md."""
-    rows = "\n".join(f"| `{c.name}` | {c.shown_statuses} | {c.means} | {c.remedy} |" for c in documented())
+    rows = "\n".join(f"| `{r.code}` | {r.shown_statuses} | {r.meaning} | {r.remedy} |" for r in ROWS)
     return f"{INTRODUCTION}| code | status | what it means | what to do |\n|---|---|---|---|\n{rows}\n"
 
 
 if __name__ == "__main__":
-    import app.server  # noqa: F401  every module that has errors of its own
-
     print(document(), end="")

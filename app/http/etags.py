@@ -1,15 +1,15 @@
-"""What a client has already: content is named by a strong entity tag, and not sent twice (RFC 9110, 8.8.3)."""
+"""Entity tags: content that a client already has is not sent again (RFC 9110, 8.8.3)."""
 
 from __future__ import annotations
 
 from fastapi import Request, Response
 
 PREVIEW = {"Cache-Control": "private, max-age=86400"}  # a second's preview never changes
-ORIGINAL = {"Cache-Control": "private, no-cache"}  # a file may be replaced where it lies: ask each time
+ORIGINAL = {"Cache-Control": "private, no-cache"}  # a file may be replaced in place: ask each time
 
 
 def tag(*identity: object) -> str:
-    """Return the strong entity tag of what the parts identify."""
+    """Return the strong entity tag of the content that the parts identify."""
     return f'"{"-".join(str(part) for part in identity)}"'
 
 

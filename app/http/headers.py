@@ -1,4 +1,4 @@
-"""What every answer tells a browser, so that nothing of the service runs or is shown where it should not."""
+"""Security headers: they keep browsers from running files of the library, or showing them inside other sites."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    POLICY: "default-src 'none'; frame-ancestors 'none'",  # an answer is data; the page and the originals say more
+    POLICY: "default-src 'none'; frame-ancestors 'none'",  # for data; the page and the originals set their own
 }
-# A file of anybody's, opened in a tab: it may be played and seen, and nothing in it may run.
-# Its origin stays (`allow-same-origin`), or the player could not fetch the rest of the file; without `allow-scripts`
-# nobody is there to use it.
+# For a library file that is opened in a tab: it is shown or played, and nothing in it runs. It keeps its origin
+# (`allow-same-origin`), since the player could not fetch the rest of the file otherwise; no script can use that.
 ORIGINAL_POLICY = (
     "sandbox allow-same-origin; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
     "frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""A request that may come twice and is done once: the header Idempotency-Key."""
+"""The header Idempotency-Key: a request that comes twice is done once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Annotated, Any
 
-from fastapi import Header, Response
+from fastapi import Header, Request, Response
 
 from index.records import IdempotencyToken, Job
 
@@ -23,16 +23,17 @@ IdempotencyKey = Annotated[
 ]
 
 
-def token_of(key: str | None, route: str, **content: Any) -> IdempotencyToken | None:
-    """Return what tells one request from another; None where the client gave no key."""
+def token_of(request: Request, key: str | None, route: str, **content: Any) -> IdempotencyToken | None:
+    """Return what tells one request from another; None where the client gave no Idempotency-Key."""
     if key is None:
         return None
     asked = json.dumps([route, content], sort_keys=True)
-    return IdempotencyToken(key, hashlib.sha256(asked.encode()).hexdigest())
+    api_key = getattr(request.state, "key", None)
+    return IdempotencyToken(key, hashlib.sha256(asked.encode()).hexdigest(), api_key.key_id if api_key else None)
 
 
 def tell_job(response: Response, job: Job, replayed: bool) -> None:
-    """Say where a job is found, and whether the same request made it before."""
+    """Write the job's address into the headers, and whether the same request made it before."""
     response.headers["Location"] = f"/jobs/{job.job_id}"
     if replayed:
         response.headers[REPLAYED] = "true"

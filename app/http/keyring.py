@@ -1,4 +1,4 @@
-"""The keys that open a running service; follows the file as `echolens keys` changes it."""
+"""The keys that a running service accepts; it follows the file that `echolens keys` changes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ State = tuple[int, int, int] | str | None
 class Keyring:
     """Know which keys are good now, and whether one is needed.
 
-    A key is needed beyond loopback, where ECHOLENS_API_KEY is set, and where a file of keys is or was: revoking the
-    last key, or losing the file, locks the service and does not open it.
+    A key is needed beyond loopback, where ECHOLENS_API_KEY is set, and where a file of keys exists or existed:
+    revoking the last key, or losing the file, locks the service.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Keyring:
         return self._required
 
     def find(self, given: bytes) -> Key | None:
-        """Return the key that was given, in a time that does not tell how much of it was right."""
+        """Return the key that was given, or None; the time it takes tells nothing about the right one."""
         self._follow()
         if not given:
             return None
@@ -58,7 +58,7 @@ class Keyring:
         return found
 
     def _follow(self) -> None:
-        """Read the file again if it is another one than a second ago."""
+        """Read the file again where it changed; look at most once a second."""
         now = self._clock()
         if now < self._next_check:
             return
@@ -68,7 +68,7 @@ class Keyring:
             return
         try:
             keys = load(self._directory)
-        except LibraryError as error:  # nothing opens by a file that cannot be read; it is tried again
+        except LibraryError as error:  # no key is good until it can be read; try again
             if self._state != UNKNOWN:
                 log.error("no key of the file is good until it can be read: %s", error)
             keys, state = (), UNKNOWN
@@ -77,7 +77,7 @@ class Keyring:
 
 
 def _state(path: Path) -> State:
-    """Return what changes when the file is replaced; None where there is none."""
+    """Return what changes with the file; None where there is none."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""API keys: made here, shown once, kept hashed in the library's directory."""
+"""API keys: made here, shown once, stored as hashes in the library's directory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from model.errors import LibraryError, NotFound
 
 KeyScope = Literal["admin", "read"]
 SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
-PREFIX = "el_"  # tells whoever finds one in a log or a repository what it is
+PREFIX = "el_"  # so that one in a log or a repository is recognised
 KEY_BYTES = 32
 LONGEST_NAME = 100
 LOCK, PARTIAL = ".keys.lock", ".keys.partial"  # hidden: a directory that holds them is still free for a library
@@ -29,7 +29,7 @@ LOCK, PARTIAL = ".keys.lock", ".keys.partial"  # hidden: a directory that holds 
 
 @dataclass(frozen=True)
 class Key:
-    """Describe a key without holding it; limits: None for the service's own, 0 for none."""
+    """Describe a key without the key itself; a limit of None is the service's, 0 is none."""
 
     key_id: str
     name: str
@@ -48,7 +48,7 @@ class _File(BaseModel):
 
 
 def digest(given: bytes) -> str:
-    """Return a key's SHA-256: of 256 random bits nothing can be guessed, a slow hash would slow requests alone."""
+    """Return a key's SHA-256; 256 random bits cannot be guessed, so a slow hash would only slow down requests."""
     return hashlib.sha256(given).hexdigest()
 
 
@@ -82,7 +82,7 @@ def create(
     most_in_flight: int | None = None,
     most_per_minute: int | None = None,
 ) -> tuple[Key, str]:
-    """Make a key and return what is known of it, and the key itself, which is kept nowhere.
+    """Make a key; return its description and the key itself, which is stored nowhere.
 
     Raises LibraryError: a name that is empty, long or not printable; or the file cannot be read or written.
     """
@@ -99,7 +99,7 @@ def create(
 
 
 def revoke(directory: Path, key_id: str) -> Key:
-    """Forget a key. Raises NotFound where there is none of that id, LibraryError as `create` does."""
+    """Delete a key. Raises NotFound where no key has that id, LibraryError as `create` does."""
     if load(directory) is None:
         raise NotFound(f"{directory} given, a directory with {KEYS} expected: `echolens keys create` makes the first")
     with writing(directory), FileLock(directory / LOCK):
@@ -112,7 +112,7 @@ def revoke(directory: Path, key_id: str) -> Key:
 
 
 def _write(directory: Path, keys: Iterable[Key]) -> None:
-    """Replace the file in one step, readable by its owner alone from its first byte on; under the lock."""
+    """Replace the file in one step, only ever readable by its owner; under the lock."""
     partial = directory / PARTIAL
     partial.unlink(missing_ok=True)
     content = json.dumps({"format": 1, "keys": [asdict(key) for key in keys]}, indent=1)

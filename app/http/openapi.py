@@ -1,4 +1,4 @@
-"""The service's description of itself (OpenAPI 3.1): what each route takes, answers and refuses."""
+"""The description of the service in OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ UNCHANGED: Answers = {304: {"description": "What If-None-Match names is what is 
 
 
 def binary(*media_types: str, statuses: tuple[int, ...] = (200,)) -> Answers:
-    """Describe answers of bytes."""
+    """Describe an answer that is bytes."""
     content = {name: {"schema": {"type": "string", "format": "binary"}} for name in media_types}
     return {status: {"description": "The bytes", "content": content} for status in statuses}
 
 
 def operation_id(route: APIRoute) -> str:
-    """Name an operation as its function."""
+    """Name an operation after its function."""
     return route.name
 
 
 class Described(FastAPI):
-    """An application that describes itself without leaving anything out."""
+    """An application whose description is complete: summaries, problems, keys."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the description, made once."""
@@ -59,7 +59,7 @@ class Described(FastAPI):
 
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
-    """Sum an operation up by its docstring's first line, and give problems the type that they come with."""
+    """Take the summary from the docstring's first line, and give problems their media type."""
     operation["summary"], _, rest = operation.pop("description").partition("\n")
     if rest.strip():
         operation["description"] = rest.strip()

@@ -1,20 +1,19 @@
-"""Around every request: its id, its line in the log, its metrics, and a problem whatever goes wrong inside."""
+"""Around every request: give it an id, log it, count it, and answer whatever goes wrong inside as a problem."""
 
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
-from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http import problems
+from app.http.error_codes import ERROR_CODES, PATTERN
+from app.http.route_table import RouteTable
 from app.telemetry.exchange import CURRENT, Exchange, new_request_id
 from app.telemetry.logs import event
 from app.telemetry.metrics import Metrics
@@ -22,54 +21,26 @@ from model.errors import EcholensError
 
 log = logging.getLogger("echolens")
 PROBLEM = "application/problem+json"
-REFUSING = ("queue_full", "map_busy", "measure_busy", "deadline")  # others are counted where they are refused
-
-
-class Templates:
-    """Tell by which route template a path is answered, before it is and where it is not."""
-
-    def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        self._routes: list[tuple[re.Pattern[str], frozenset[str], str]] = [
-            (route.path_regex, frozenset(route.methods or ()), route.path)
-            for route in routes
-            if isinstance(route, Route)
-        ]
-
-    def of(self, scope: Scope) -> str | None:
-        """Return the template of a request: with its method, else of its path alone; None for an unknown path."""
-        fitting = [(methods, path) for regex, methods, path in self._routes if regex.match(scope["path"])]
-        asked = [path for methods, path in fitting if scope["method"] in methods]
-        return next(iter(asked + [path for _, path in fitting]), None)
-
-    def allowed(self, path: str) -> list[str]:
-        """Return the methods that a path answers to."""
-        return sorted({method for regex, methods, _ in self._routes if regex.match(path) for method in methods})
-
-    def methods(self) -> dict[str, set[str]]:
-        """Return the methods of every template."""
-        found: dict[str, set[str]] = {}
-        for _, methods, path in self._routes:
-            found.setdefault(path, set()).update(methods)
-        return found
+REFUSING = ("queue_full", "map_busy", "measure_busy", "deadline")  # middlewares count the others
 
 
 class RequestLog:
-    """Wrap the whole application; nothing that is answered escapes it."""
+    """Wrap the whole application, so that it sees every answer."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Iterable[BaseRoute]) -> None:
-        self._app, self._metrics, self._templates = app, metrics, Templates(routes)
-        for path, methods in self._templates.methods().items():
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: RouteTable) -> None:
+        self._app, self._metrics, self._routes = app, metrics, routes
+        for path, methods in routes.methods().items():
             metrics.expect_route(path, methods)
-        metrics.expect_problems(problems.every_code())
+        metrics.expect_problems(code for code in ERROR_CODES if code != PATTERN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, then write down what became of it."""
+        """Answer a request, then log and count it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         exchange = Exchange(new_request_id(Headers(scope=scope).get("x-request-id")))
         token = CURRENT.set(exchange)
-        traffic = Traffic(scope, receive, send, exchange.request_id, self._templates)
+        traffic = Traffic(scope, receive, send, exchange.request_id, self._routes)
         started = time.perf_counter()
         try:
             with self._metrics.in_flight():
@@ -79,7 +50,7 @@ class RequestLog:
             CURRENT.reset(token)
 
     async def _answer(self, scope: Scope, traffic: Traffic) -> None:
-        """Pass on; what is raised on the way, by a middleware too, is answered as a problem."""
+        """Pass on; answer what is raised, by a middleware too, as a problem."""
         try:
             await self._app(scope, traffic.receive, traffic.send)
         except ClientDisconnect:
@@ -90,13 +61,13 @@ class RequestLog:
             elif not traffic.ended:
                 raise
         except Exception:
-            log.exception("a request failed in a way that was not foreseen", extra=event("fault"))
+            log.exception("a request failed unexpectedly", extra=event("fault"))
             if traffic.status is None:
                 await problems.internal()(scope, traffic.receive, traffic.send)
             raise  # to the server, which closes the connection of a half sent answer, and to tests
 
     def _write_down(self, scope: Scope, exchange: Exchange, traffic: Traffic, duration_s: float) -> None:
-        route, method, status = self._templates.of(scope), scope["method"], traffic.status
+        route, method, status = self._routes.of(scope).template, scope["method"], traffic.status
         self._metrics.observe_request(route, method, status, duration_s)
         fields: dict[str, Any] = {
             "method": method,
@@ -124,7 +95,7 @@ class RequestLog:
 
 @dataclass
 class Traffic:
-    """Count a request's bytes, put its id on the answer, and let no error out that is not a problem.
+    """Count a request's bytes, put its id on the answer, and turn every error into a problem.
 
     `status` is None until an answer begins; `gone`: the client hung up before that.
     """
@@ -133,7 +104,7 @@ class Traffic:
     _receive: Receive
     _send: Send
     request_id: str
-    templates: Templates
+    routes: RouteTable
     status: int | None = None
     ended: bool = False
     gone: bool = False
@@ -149,11 +120,11 @@ class Traffic:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass on what goes out; an error in another form than a problem's is written anew."""
+        """Pass on what goes out; rewrite an error that is not in the form of a problem."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=list(message.get("headers", ())))
             if message["status"] == 405:  # the framework names the methods of the first route alone
-                headers["Allow"] = ", ".join(self.templates.allowed(self.scope["path"]))
+                headers["Allow"] = ", ".join(self.routes.allowed(self.scope["path"]))
             if message["status"] >= 400 and headers.get("content-type") != PROBLEM:
                 self._replaced = True
                 answer = problems.of_status(Request(self.scope), message["status"], headers)

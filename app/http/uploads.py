@@ -1,4 +1,4 @@
-"""Uploads on disk: a query's for as long as its request, footage until the library lets it go."""
+"""Uploads: a query's file lasts as long as its request, footage until it is deleted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_NAME_BYTES = 100  # file systems count bytes, and take 255 of them
 
 @asynccontextmanager
 async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[Path | SmallUpload | None]:
-    """Lend an upload, under its own name (for messages alone), while a request needs it: in memory if it is small."""
+    """Lend an upload for the time of a request, in memory if it is small; its name is only for messages."""
     if upload is None:
         yield None
         return
@@ -34,7 +34,7 @@ async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[
             await asyncio.to_thread(_write, upload, path)
             yield path
     finally:
-        if path.parent.exists():  # a large one, or the copy of a decoder that was ended
+        if path.parent.exists():  # of a large one, or the copy that a killed decoder left
             await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
 
 
@@ -46,9 +46,9 @@ def _write(upload: UploadFile, path: Path) -> None:
 
 
 def keep(upload: UploadFile, directory: Path) -> Path:
-    """Write an upload to the disk for good, flushed, and return its path: what is acknowledged is there.
+    """Write an upload to the disk, flush it, and return its path: once the job is accepted, the file is safe.
 
-    Raises LibraryError where it cannot be kept, as on a full disk.
+    Raises LibraryError where it cannot be written, as on a full disk.
     """
     path = directory / f"upload-{uuid.uuid4().hex}"
     try:
@@ -58,7 +58,7 @@ def keep(upload: UploadFile, directory: Path) -> Path:
             flush(path)
             flush(directory)  # the name as well as the bytes
     except LibraryError:
-        path.unlink(missing_ok=True)  # a full disk does not stay full of this
+        path.unlink(missing_ok=True)  # leave no partial file on a full disk
         raise
     return path
 

@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 from app.library.one_at_a_time import OneAtATime
 from app.library.session import Session
 from index.records import LatentTable
-from model.errors import EmptyLibrary, FigureError, LibraryBusy
+from model.errors import FigureError, LibraryBusy, MapBusy, Unmappable
 from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters, project
 from model.modality import MODALITIES, Modality
 
@@ -20,22 +20,6 @@ Mapped = Literal["audio", "visual", "both"]
 FEWEST = NEIGHBOUR + 1  # points that have a k-distance
 MOST_WAITING = 4  # requests beside the one that computes
 TRIES = 3  # to read both modalities while others write
-
-
-class Unmappable(EmptyLibrary):
-    """Too few latents, or all the same: there is nothing to draw."""
-
-    code = "unmappable"
-
-
-class MapBusy(LibraryBusy):
-    """Another map is being computed, and others wait for theirs."""
-
-    code = "map_busy"
-    retry_after_s = 30.0  # about what the largest map takes
-
-    def __init__(self) -> None:
-        super().__init__(f"a map is being computed and {MOST_WAITING} more are asked for: ask again in a minute")
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ class LatentMaps:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._one_at_a_time = OneAtATime(MOST_WAITING, MapBusy)
+        self._one_at_a_time = OneAtATime(MOST_WAITING, _busy)
         self._last: LatentMap | None = None
 
     def current(self, view: View) -> LatentMap:
@@ -127,3 +111,7 @@ def _tables(session: Session, mapped: Mapped) -> dict[Modality, LatentTable]:
         if len({table.catalogue_version for table in tables.values()}) == 1:
             return tables
     raise LibraryBusy("the library changed while it was read, three times over: map it when nothing is being written")
+
+
+def _busy() -> MapBusy:
+    return MapBusy(f"a map is being computed and {MOST_WAITING} more are asked for: ask again in a minute")

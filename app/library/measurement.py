@@ -12,7 +12,7 @@ from app.library.session import Session
 from index.records import LatentTable, SegmentRow, Video
 from model.data.corpus import Timeline
 from model.data.latents import Latents
-from model.errors import LibraryBusy, NotFound, NothingLabelled
+from model.errors import LibraryBusy, MeasureBusy, NotFound, NothingLabelled
 from model.judging.evaluation import Report, evaluate
 from model.judging.scorers import LatentScorer, RandomScorer
 from model.modality import MODALITIES, Modality
@@ -22,16 +22,6 @@ GALLERIES = 20
 TRIES = 3  # to read the library while others write to it
 MOST_VIDEOS = 400  # a random part of a larger library is measured
 MOST_WAITING = 4  # requests beside the one that measures
-
-
-class MeasureBusy(LibraryBusy):
-    """The library is being measured, and others wait for their figures."""
-
-    code = "measure_busy"
-    retry_after_s = 10.0
-
-    def __init__(self) -> None:
-        super().__init__(f"the library is being measured and {MOST_WAITING} more wait for it: ask again in a moment")
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,7 @@ class Measure:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._one_at_a_time = OneAtATime(MOST_WAITING, MeasureBusy)
+        self._one_at_a_time = OneAtATime(MOST_WAITING, _busy)
         self._last: Measurement | None = None
 
     def current(self, seed: int = 0) -> Measurement:
@@ -147,3 +137,7 @@ def _aligned(table: LatentTable, ids: np.ndarray) -> Latents:
     """Return one row per segment; one without a latent gets another's, which the timeline's masks leave out."""
     rows = np.minimum(np.searchsorted(table.ids, ids), len(table.ids) - 1)
     return table.latents[rows]
+
+
+def _busy() -> MeasureBusy:
+    return MeasureBusy(f"the library is being measured and {MOST_WAITING} more wait for it: ask again in a moment")

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from app.http.answers import written
 from app.http.problems import problem_of
+from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.queries.query import Query
 from app.queries.retrieval import Hits, Retrieval
@@ -26,6 +27,7 @@ router = APIRouter(tags=["search"])
 
 
 @router.post("/retrieve/batch", form_limits={"max_files": MOST_BATCH}, response_model=BatchAnswer)
+@needs("read", cost="question")
 async def post_batch(
     service: Current,
     request: Request,

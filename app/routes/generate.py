@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from app.http.openapi import binary
+from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.queries.generation import Generation
 from app.queries.query import Query
@@ -25,6 +26,7 @@ JSON = ("application/json", "*/*")
     response_model=GenerateAnswer,
     responses=binary(*BYTES),
 )
+@needs("read", cost="question")
 async def post_generate(
     service: Current,
     request: Request,

@@ -6,27 +6,24 @@ import asyncio
 
 from fastapi import APIRouter
 
+from app.http.route_table import needs
 from app.schemas.health import HealthAnswer
 from app.service import Current
-from model.errors import EcholensError, LibraryError
+from model.errors import EcholensError, NotReady
 
 MOST_CANARY_S = 8.0
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-class NotReady(LibraryError):
-    """The line is broken at some station; the detail names it."""
-
-    code = "not_ready"
-
-
 @router.get("/live", response_model=HealthAnswer)
+@needs("open")
 async def get_live() -> HealthAnswer:
     """Say that the process answers."""
     return HealthAnswer(status="live")
 
 
 @router.get("/ready", response_model=HealthAnswer)
+@needs("open")
 async def get_ready(service: Current) -> HealthAnswer:
     """Send a canary through a worker, the model and the index just now; 503 where it does not come through."""
     session = service.session

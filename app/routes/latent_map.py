@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from app.http.answers import written
+from app.http.route_table import needs
 from app.library.latent_map import FEWEST, View
 from app.schemas.latent_map import LatentMapAnswer
 from app.service import Current
@@ -17,6 +18,7 @@ LARGEST_SEED = 2**32 - 1  # numpy takes no larger one
 
 
 @router.get("/map", response_model=LatentMapAnswer)
+@needs("read")
 def get_map(
     service: Current,
     modality: Annotated[

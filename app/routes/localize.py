@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
+from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.media.decoding import Direction
 from app.queries.localization import Localization
@@ -16,6 +17,7 @@ router = APIRouter(tags=["search"])
 
 
 @router.post("/localize", form_limits={"max_files": 2}, response_model=LocalizeAnswer)
+@needs("read", cost="question")
 async def post_localize(
     service: Current,
     request: Request,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from app.http.route_table import needs
 from app.schemas.measurement import MeasurementAnswer
 from app.service import Current
 
@@ -13,6 +14,7 @@ router = APIRouter(tags=["measurement"])
 
 
 @router.get("/metrics/mrr", response_model=MeasurementAnswer)
+@needs("read")
 def get_mrr(service: Current, seed: Annotated[int, Query(ge=0)] = 0) -> MeasurementAnswer:
     """Measure retrieval and localization on the library's labelled videos; 409 where nothing is labelled."""
     return MeasurementAnswer.of(service.measure.current(seed))

@@ -9,12 +9,14 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from app.http.headers import POLICY, page_policy
+from app.http.route_table import needs
 
 router = APIRouter(include_in_schema=False)
 PAGE = Path(__file__).parent.parent / "page" / "index.html"
 
 
 @router.get("/", response_class=FileResponse)
+@needs("read")
 def get_page() -> FileResponse:
     """Send the page; it holds all its style and script."""
     return FileResponse(PAGE, media_type="text/html", headers={POLICY: _policy()})

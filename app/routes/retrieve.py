@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from app.http.answers import written
+from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.queries.retrieval import Hits
 from app.routes.query_form import MULTIPART, AskedByOne
@@ -27,6 +28,7 @@ CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s"
     response_model=RetrieveAnswer,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
 )
+@needs("read", cost="question")
 async def post_retrieve(
     service: Current,
     request: Request,

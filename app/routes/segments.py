@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.http.etags import PREVIEW, tag, unchanged
 from app.http.openapi import UNCHANGED, binary
+from app.http.route_table import needs
 from app.media.decoding import decode_preview
 from app.media.previews import Make, Previews
 from app.service import Current, Service
@@ -19,6 +20,7 @@ FRAME, SOUND = binary("image/jpeg") | UNCHANGED, binary("audio/wav") | UNCHANGED
 
 @router.head("/{segment_id}/frame.jpg", response_class=Response, responses=FRAME, name="head_frame")
 @router.get("/{segment_id}/frame.jpg", response_class=Response, responses=FRAME)
+@needs("read")
 def get_frame(service: Current, request: Request, segment_id: int) -> Response:
     """Send the frame of a second, at most 480 pixels a side."""
     row, etag = _found(service, segment_id, "frame")
@@ -30,6 +32,7 @@ def get_frame(service: Current, request: Request, segment_id: int) -> Response:
 
 @router.head("/{segment_id}/sound.wav", response_class=Response, responses=SOUND, name="head_sound")
 @router.get("/{segment_id}/sound.wav", response_class=Response, responses=SOUND)
+@needs("read")
 def get_sound(service: Current, request: Request, segment_id: int) -> Response:
     """Send the sound of a second, 16 kHz mono."""
     row, etag = _found(service, segment_id, "sound")

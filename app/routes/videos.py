@@ -14,6 +14,7 @@ from app.http.etags import ORIGINAL, tag, unchanged
 from app.http.headers import ORIGINAL_POLICY, POLICY, is_playable
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.http.openapi import UNCHANGED, binary
+from app.http.route_table import needs
 from app.http.uploads import keep, plain_name
 from app.library.labels import checked_annotation
 from app.media.decoding import Facts, inspect
@@ -30,8 +31,10 @@ ORIGINAL_ANSWERS = binary("*/*", statuses=(200, 206)) | UNCHANGED
 
 
 @router.post("", status_code=202, response_model=JobAnswer)
+@needs("admin", cost="upload")
 def post_video(
     service: Current,
+    request: Request,
     response: Response,
     file: Annotated[UploadFile, File(description="a video, sound or picture")],
     label: Annotated[str | None, Form()] = None,
@@ -46,7 +49,7 @@ def post_video(
     try:
         facts = _inspected(service, path)
         fields = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
-        token = token_of(idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
+        token = token_of(request, idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
         job, replayed = service.jobs.ingest_upload(path, name, annotation, token)
     except BaseException as error:
         path.unlink(missing_ok=True)
@@ -70,6 +73,7 @@ def _inspected(service: Service, path: Path) -> Facts:
 
 
 @router.get("", response_model=VideosAnswer)
+@needs("read")
 def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Response:
     """List videos in the order they were added, page by page."""
     choice = Choice(asked.label, asked.q)
@@ -85,6 +89,7 @@ def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Resp
 
 
 @router.get("/{video_id}", response_model=VideoDetailAnswer)
+@needs("read")
 def get_video(service: Current, video_id: str) -> Response:
     """Describe a video and its seconds."""
     catalogue = service.session.library.catalogue
@@ -92,6 +97,7 @@ def get_video(service: Current, video_id: str) -> Response:
 
 
 @router.patch("/{video_id}", response_model=VideoAnswer)
+@needs("admin")
 def patch_video(service: Current, video_id: str, change: LabelChange) -> VideoAnswer:
     """Replace a video's label and event."""
     a = checked_annotation(video_id, change.label, change.event_start_s, change.event_end_s, "the body")
@@ -100,6 +106,7 @@ def patch_video(service: Current, video_id: str, change: LabelChange) -> VideoAn
 
 
 @router.delete("/{video_id}", status_code=204)
+@needs("admin")
 def delete_video(service: Current, video_id: str) -> None:
     """Forget a video; an uploaded file goes with it, one that was ingested in place stays where it is."""
     library = service.session.library
@@ -112,6 +119,7 @@ def delete_video(service: Current, video_id: str) -> None:
 
 @router.head("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS, name="head_original")
 @router.get("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS)
+@needs("read")
 def get_original(service: Current, request: Request, video_id: str) -> Response:
     """Send the file as it was taken in; `Range` is honoured."""
     library = service.session.library

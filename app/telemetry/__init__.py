@@ -1,1 +1,1 @@
-"""What the service tells about itself: logs, metrics and the request that they belong to."""
+"""Logs and metrics of the service, and the request that they belong to."""

@@ -1,4 +1,4 @@
-"""What is read from the library and the model whenever the service is scraped."""
+"""Gauges of the library and the model, read at every scrape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_MODEL = "none"
 
 
 def watch_library(metrics: Metrics, session: Session, version: str) -> None:
-    """Watch a library's size, its jobs and its model, and name the service's version."""
+    """Add the gauges of a library's size, jobs and model, and of the service's version."""
     catalogue, stats = session.library.catalogue, LibraryStats(session)
     for name, help_text, read in (
         ("videos", "Videos in the library", lambda: stats().videos),
@@ -36,7 +36,7 @@ def watch_library(metrics: Metrics, session: Session, version: str) -> None:
 
 
 class LibraryStats:
-    """Count a library's rows when it has changed, not at every scrape."""
+    """Count a library's rows only when it has changed, not at every scrape."""
 
     def __init__(self, session: Session) -> None:
         self._catalogue = session.library.catalogue
@@ -51,7 +51,7 @@ class LibraryStats:
 
 
 def jobs_by_state(session: Session) -> dict[str, float]:
-    """Return how many jobs are in each state, none included."""
+    """Return how many jobs are in each state, zeros included."""
     found = session.library.catalogue.queue.counts()
     return {state: found.get(state, 0) for state in get_args(JobState)}
 

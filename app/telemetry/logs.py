@@ -1,7 +1,7 @@
-"""The service's log: a line for every request, problem and job, on standard error, for a person or as JSON.
+"""The service's log: a line for every request, problem and job, on standard error, as text or JSON.
 
-It never holds media, contents of files, keys, headers or query strings. Nothing that a client sends makes a line of
-its own: names with line breaks in them are escaped.
+It never holds media, contents of files, keys, headers or query strings. Line breaks in what a client sends are
+escaped, so no client can forge a line.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ MOST_CHARACTERS = 2000  # of a message: a client's file name may be long
 
 
 def event(name: str, **fields: Any) -> dict[str, Any]:
-    """Return the `extra` of a log call: what happened, and its particulars for machines."""
+    """Return the `extra` of a log call: what happened, and its fields."""
     return {"event": name, "fields": fields}
 
 
 def configure_logs(form: LogFormat, stream: TextIO | None = None) -> None:
-    """Send everything that this process logs to standard error, in one form."""
+    """Send the log of this process to standard error, in one format."""
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     handler.addFilter(_is_news)
@@ -38,14 +38,14 @@ def configure_logs(form: LogFormat, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it quotes bytes of a malformed body
     logging.captureWarnings(True)
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # not shown
 
 
 class JsonLines(logging.Formatter):
     """Write a record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; everything beyond ASCII is escaped."""
+        """Return the line, in ASCII."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -61,10 +61,10 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """Write a record for a person: time, level, message, the request's id; a traceback is indented below."""
+    """Write a record as text: time, level, message, the request's id; a traceback is indented below."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with the traceback's if there is one."""
+        """Return the line, and those of a traceback."""
         message = record.getMessage()[:MOST_CHARACTERS]
         request_id = _request_id()
         tail = "" if request_id is None else f" [{request_id}]"
@@ -76,7 +76,7 @@ class TextLines(logging.Formatter):
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Drop the server's copy of what `RequestLog` has logged already, with the request's id."""
+    """Drop the server's copy of errors that `RequestLog` has logged with the request's id."""
     return not (record.name == "uvicorn.error" and str(record.msg).startswith("Exception in ASGI application"))
 
 

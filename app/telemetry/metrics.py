@@ -1,4 +1,4 @@
-"""What the service counts about itself, for Prometheus; every series is there at zero from the start."""
+"""Metrics for Prometheus; every series exists from the start, at zero."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from prometheus_client.registry import Collector
 log = logging.getLogger("echolens")
 
 STAGES = ("wait", "decode", "features", "encode", "search", "rerank", "generate")
-# Why a request was not taken on, or not to its end; gone: the client hung up.
-REFUSALS = ("busy", "key_limit", "queue_full", "map_busy", "measure_busy", "deadline", "gone")
+# Why a request was refused or given up; gone: the client hung up.
+REFUSALS = ("busy", "key_limit", "wrong_keys", "queue_full", "map_busy", "measure_busy", "deadline", "gone")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-OTHER_METHOD = "other"  # what clients make up is one series
+OTHER_METHOD = "other"  # all that clients make up
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 NO_ANSWER = "none"  # the client hung up before an answer began
 NO_ROUTE = "none"
@@ -63,7 +63,7 @@ class Metrics:
             registry=registry,
         )
         self._in_flight = Gauge("echolens_requests_in_flight", "Requests at work just now", registry=registry)
-        # The series of labels, remembered: to look one up costs more than to count.
+        # Keep the series of labels: looking one up costs more than counting.
         self._stage = cache(self._stages.labels)
         self._request = cache(self._requests.labels)
         self._duration = cache(self._durations.labels)
@@ -102,7 +102,7 @@ class Metrics:
         self._searches.labels("true" if certified else "false").inc()
 
     def observe_request(self, route: str | None, method: str, status: int | None, duration_s: float) -> None:
-        """Record a request; `route` is the template, None where none fits, `status` None where no answer began."""
+        """Record a request; `route`: the template, None if none fits; `status`: None if no answer began."""
         route = NO_ROUTE if route is None else route
         method = method if method in METHODS else OTHER_METHOD
         answered = NO_ANSWER if status is None else STATUS_CLASSES[status // 100 - 1]
@@ -110,7 +110,7 @@ class Metrics:
         self._duration(route, method).observe(duration_s)
 
     def in_flight(self) -> AbstractContextManager[None]:
-        """Count a request as at work while the context lasts."""
+        """Count a request as in flight while the context lasts."""
         return self._in_flight.track_inprogress()
 
     def count_problem(self, code: str) -> None:
@@ -118,11 +118,11 @@ class Metrics:
         self._problems.labels(code).inc()
 
     def count_refused(self, reason: str) -> None:
-        """Count a request that was not taken on, by one of REFUSALS."""
+        """Count a request that was refused or given up, by one of REFUSALS."""
         self._refused.labels(reason).inc()
 
     def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
-        """Ask `read` for a gauge's value at every scrape; NaN, which is `unknown`, where it raises."""
+        """Read a gauge at every scrape; NaN (unknown) where `read` raises."""
         self._watched.add(name, help, lambda: {(): read()})
 
     def watch_each(self, name: str, help: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
@@ -130,7 +130,7 @@ class Metrics:
         self._watched.add(name, help, lambda: {((label, value),): number for value, number in read().items()})
 
     def watch_info(self, name: str, help: str, read: Callable[[], Mapping[str, str]]) -> None:
-        """Tell what may change while running, as the labels of a gauge that is 1."""
+        """Show facts that may change as the labels of a gauge that is 1."""
         self._watched.add(name, help, lambda: {tuple(read().items()): 1.0})
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
@@ -140,13 +140,13 @@ class Metrics:
 
 
 class _Watched(Collector):
-    """Read gauges while they are scraped; one that cannot be read leaves the others alone."""
+    """Read gauges at a scrape; if one fails, the others are still read."""
 
     def __init__(self) -> None:
         self._gauges: dict[str, tuple[str, Callable[[], Mapping[Labels, float]]]] = {}
 
     def add(self, name: str, help: str, read: Callable[[], Mapping[Labels, float]]) -> None:
-        """Read a gauge so from now on."""
+        """Add a gauge."""
         self._gauges[name] = help, read
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

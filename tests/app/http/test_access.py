@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.http.access import Access
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
+from app.http.route_table import RouteTable
 from app.settings import Settings
 
 KEY = "s3cret:with a colon"
@@ -37,6 +38,7 @@ def test_the_key_opens(locked: TestClient, given: str) -> None:
     assert_answers(locked, Authorization=given)
 
 
+@pytest.mark.usefixtures("any_number_of_wrong_keys")
 @pytest.mark.parametrize(
     "given",
     [
@@ -98,7 +100,7 @@ def test_a_body_is_not_read_without_the_key(tmp_path: Path) -> None:
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/videos", "headers": [(b"content-length", b"11")]}
     for key in (KEY, None):
-        access = Access(application, Keyring(tmp_path, key), KeyLimits(), 10)
+        access = Access(application, Keyring(tmp_path, key), KeyLimits(), 10, RouteTable([]))
         asyncio.run(access(scope, receive, send))
     assert sent == [401, 413]
 
@@ -116,7 +118,7 @@ def test_what_is_not_http_is_closed(tmp_path: Path) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    access = Access(application, Keyring(tmp_path), KeyLimits(), 10)
+    access = Access(application, Keyring(tmp_path), KeyLimits(), 10, RouteTable([]))
     asyncio.run(access({"type": "websocket", "path": "/", "headers": []}, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
 

@@ -9,13 +9,18 @@ from http.client import HTTPConnection
 
 import pytest
 import uvicorn
+from route_samples import declared_route
 from service_samples import until
 from starlette.types import Message, Receive, Scope, Send
 
 from app.http.admission import Admission
 from app.http.gate import Gate
+from app.http.route_table import RouteTable
 from app.telemetry.metrics import Metrics
 from model.errors import SlowBody, TooLarge
+
+RETRIEVE = declared_route("/retrieve", "POST", "read", "question")
+ROUTES = RouteTable([RETRIEVE, declared_route("/videos", "POST", "admin", "upload")])
 
 
 def request(method: str = "POST", path: str = "/retrieve") -> Scope:
@@ -61,7 +66,7 @@ def test_what_is_beyond_the_limit_is_refused_and_room_is_given_back() -> None:
 
     async def run() -> None:
         slow, gate, metrics = Slow(), Gate(2), Metrics()
-        admission = Admission(slow, {"/retrieve": gate}, 10**9, 30.0, metrics)
+        admission = Admission(slow, {"question": gate}, 10**9, 30.0, metrics, ROUTES)
         inside = [Client() for _ in range(2)]
         tasks = [asyncio.create_task(admission(request(), c.receive, c.send)) for c in inside]
         while slow.entered < 2:
@@ -100,7 +105,7 @@ def test_the_connection_of_a_refused_question_serves_the_next_one() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"hi"})
 
-    admission = Admission(hello, {"/retrieve": Gate(0)}, 10**9, 30.0, Metrics())
+    admission = Admission(hello, {"question": Gate(0)}, 10**9, 30.0, Metrics(), ROUTES)
     server = uvicorn.Server(uvicorn.Config(admission, port=0, lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -133,7 +138,7 @@ def test_room_is_given_back_after_an_error() -> None:
 
     gate = Gate(1)
     client = Client()
-    admission = Admission(broken, {"/retrieve": gate}, 10**9, 30.0, Metrics())
+    admission = Admission(broken, {"question": gate}, 10**9, 30.0, Metrics(), ROUTES)
     with pytest.raises(ValueError, match="no"):
         asyncio.run(admission(request(), client.receive, client.send))
     assert gate.inside == 0
@@ -150,7 +155,7 @@ def test_a_body_may_not_dawdle_but_an_answer_may_take_its_time() -> None:
             while (await receive()).get("more_body"):
                 pass
 
-        admission = Admission(reads_all, {}, 10**9, 0.05, Metrics())
+        admission = Admission(reads_all, {}, 10**9, 0.05, Metrics(), RouteTable([]))
         with pytest.raises(SlowBody, match=r"0\.05 s"):
             await admission(request(), silent.get, Client().send)
 
@@ -162,7 +167,7 @@ def test_a_body_may_not_dawdle_but_an_answer_may_take_its_time() -> None:
             asyncio.get_running_loop().call_later(0.2, ended.put_nowait, {"type": "http.disconnect"})
             assert (await receive())["type"] == "http.disconnect"
 
-        await Admission(waits, {}, 10**9, 0.05, Metrics())(request(), ended.get, Client().send)
+        await Admission(waits, {}, 10**9, 0.05, Metrics(), RouteTable([]))(request(), ended.get, Client().send)
 
     asyncio.run(run())
 
@@ -182,7 +187,7 @@ def test_a_body_may_not_drip_nor_be_large_where_it_is_no_upload() -> None:
         async def pours() -> Message:
             return {"type": "http.request", "body": bytes(300_000), "more_body": True}
 
-        admission = Admission(reads_all, {"/videos": Gate(1)}, 10**9, 0.1, Metrics())
+        admission = Admission(reads_all, {"upload": Gate(1)}, 10**9, 0.1, Metrics(), ROUTES)
         with pytest.raises(SlowBody, match="faster line"):
             await admission(request(path="/videos"), drips, Client().send)
         with pytest.raises(TooLarge, match="1048576"):

@@ -11,6 +11,7 @@ from typing import Literal
 
 import httpx2
 import pytest
+from route_samples import declared_route
 from service_samples import assert_problem, serving
 from starlette.routing import BaseRoute, Route
 from starlette.testclient import TestClient
@@ -20,6 +21,7 @@ from app.http import keys
 from app.http.access import Access
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
+from app.http.route_table import RouteTable
 from app.server import create_app
 from app.settings import Settings
 
@@ -123,6 +125,7 @@ def test_every_route_has_its_line(tmp_path: Path) -> None:
     assert described <= set(NEEDS)
 
 
+@pytest.mark.usefixtures("any_number_of_wrong_keys")
 @pytest.mark.parametrize("holder", ENOUGH)
 def test_a_route_opens_to_whom_it_should(holder: str, holders: tuple[TestClient, dict[str, str]]) -> None:
     """401 without a good key, 403 where its scope is too small, an answer of the route's own otherwise."""
@@ -146,9 +149,10 @@ def test_on_loopback_without_keys_all_is_open(client: TestClient) -> None:
             assert outcome(client.request(method, url)) == "passes", path
 
 
-def test_a_new_route_is_an_admin_s_until_it_is_listed(tmp_path: Path) -> None:
-    """Whatever the application has behind it, a read-only key gets through to nothing but what is named."""
+def test_a_new_route_is_an_admin_s_until_it_is_declared(tmp_path: Path) -> None:
+    """Whatever the application has behind it, a read-only key gets through to nothing but what is declared."""
     _, secret = keys.create(tmp_path, "a", "read")
+    routes = [declared_route(path, "POST", "read", "question") for path in ("/retrieve", "/retrieve/batch")]
     passed: list[tuple[str, str]] = []
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -160,7 +164,7 @@ def test_a_new_route_is_an_admin_s_until_it_is_listed(tmp_path: Path) -> None:
     async def send(message: Message) -> None:
         pass
 
-    access = Access(application, Keyring(tmp_path), KeyLimits(), 10)
+    access = Access(application, Keyring(tmp_path), KeyLimits(), 10, RouteTable(routes))
     headers = [(b"authorization", f"Bearer {secret}".encode())]
     methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "get", "")
     for method, path in itertools.product(methods, ("/new", "/retrieve", "/retrieve/batch", "/localize/new", "/jobs")):

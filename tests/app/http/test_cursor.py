@@ -11,8 +11,9 @@ import pytest
 from service_samples import assert_problem, ended_job, film, serving, upload
 from starlette.testclient import TestClient
 
-from app.http.cursor import BadCursor, Cursor
+from app.http.cursor import Cursor
 from index.paging import Choice, Trail
+from model.errors import BadCursor
 
 
 def page(client: TestClient, **parameters: object) -> dict[str, Any]:

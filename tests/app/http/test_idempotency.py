@@ -12,6 +12,7 @@ import pytest
 from service_samples import assert_problem, ended_job, film, serving
 from starlette.testclient import TestClient
 
+from app.http import keys
 from index.library import Library
 
 KEY = "2f9d a printable key ~!"
@@ -110,6 +111,23 @@ def test_a_job_of_the_server_s_directory_is_made_once(own_library: Path, clip: P
         assert again.json()["job_id"] == first.json()["job_id"]
         assert_problem(ordered(client, {"kind": "ingest", "path": str(tmp_path)}), 422, "idempotency_key_reused")
         assert jobs(client) == 1
+
+
+def test_an_idempotency_key_belongs_to_the_api_key_that_sent_it(own_library: Path, clip: Path, tmp_path: Path) -> None:
+    """Another API key neither sees the job nor is refused for other content; each has its own job replayed."""
+    contents = {"Ann": clip, "Bob": film(tmp_path / "other.mp4", 2, 2, 1.0)}
+    secrets = {name: keys.create(own_library, name, "admin")[1] for name in contents}
+    with serving(own_library, ingest_roots=(tmp_path,)) as client:
+        for route in ("upload", "order"):
+            first: dict[str, str] = {}
+            for name in ("Ann", "Bob", "Ann", "Bob"):
+                client.headers["Authorization"] = f"Bearer {secrets[name]}"
+                body = {"kind": "ingest", "path": str(contents[name])}
+                answer = sent(client, contents[name]) if route == "upload" else ordered(client, body, "of the order")
+                assert ("idempotency-replayed" in answer.headers) == (name in first)
+                assert first.setdefault(name, answer.json()["job_id"]) == answer.json()["job_id"]
+            assert first["Ann"] != first["Bob"]
+        assert_problem(sent(client, clip), 422, "idempotency_key_reused", f"Idempotency-Key {KEY} given")
 
 
 def test_a_replay_needs_no_room_in_the_queue(own_library: Path, clip: Path, tmp_path: Path) -> None:

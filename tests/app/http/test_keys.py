@@ -14,16 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from metric_samples import samples_of, value
 from pydantic import ValidationError
 from service_samples import MOST_WAIT_S, Command, assert_problem, serving
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from app.http import keys
+from app.http import key_limits, keys
 from app.http.access import Access
 from app.http.key_limits import KeyLimits
 from app.http.keyring import CHECK_EVERY_S, Keyring
 from app.http.keys import Key
+from app.http.route_table import RouteTable
 from app.settings import Settings
 from index import snapshot
 from index.library import KEYS, Library
@@ -314,6 +316,55 @@ def test_over_its_limit_a_key_is_told_when_to_come_back(own_library: Path) -> No
         assert client.get("/health/live").status_code == 200
 
 
+def test_an_address_that_sends_wrong_keys_is_slowed_down() -> None:
+    """Ten at once, then one every six seconds; other addresses are counted apart."""
+    clock = Clock()
+    limits = KeyLimits(clock=clock)
+    assert [limits.count_wrong("a") for _ in range(10)] == [None] * 10
+    over = limits.count_wrong("a")
+    assert over is not None
+    assert over.wait_s == 6
+    assert limits.count_wrong("b") is None
+    clock.now_s += 6
+    assert limits.count_wrong("a") is None
+    assert limits.count_wrong("a") is not None
+    clock.now_s += 3600
+    assert sum(limits.count_wrong("a") is None for _ in range(30)) == 10
+
+
+def test_wrong_keys_are_remembered_for_so_many_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded: the address that was longest without a wrong key is forgotten first."""
+    monkeypatch.setattr(key_limits, "MOST_ADDRESSES", 2)
+    limits = KeyLimits(clock=Clock())
+    for address in ("old", "busy"):
+        assert any(limits.count_wrong(address) for _ in range(11))
+    assert limits.count_wrong("new") is None
+    assert limits.count_wrong("busy") is not None
+    assert limits.count_wrong("old") is None, "it was not forgotten"
+    assert len(limits._wrong) == 2
+
+
+def test_wrong_keys_are_answered_later_and_the_right_one_at_once(own_library: Path) -> None:
+    """401 at least ten times, then 429 with Retry-After, counted; no key, an open route and a right key as ever."""
+    _, right = keys.create(own_library, "office", "read")
+    with serving(own_library) as client:
+        for _ in range(30):
+            assert_problem(client.get("/videos"), 401, "unauthorized")
+        answers = [client.get("/videos", headers=bearer("el_wrong"))]
+        while answers[-1].status_code == 401 and len(answers) < 100:
+            answers.append(client.get("/videos", headers=bearer("el_wrong")))
+        assert len(answers) > 10
+        answer = answers[-1]
+        assert_problem(answer, 429, "wrong_keys", "testclient", "at most 10 a minute")
+        assert 1 <= int(answer.headers["retry-after"]) <= 6
+        assert "el_wrong" not in answer.text
+        assert_problem(client.get("/videos"), 401, "unauthorized")
+        assert client.get("/health/live", headers=bearer("el_wrong")).status_code == 200
+        assert client.get("/videos", headers=bearer(right)).status_code == 200
+        scraped = samples_of(client.get("/metrics", headers=bearer(right)).text)
+        assert value(scraped, "echolens_refused_total", reason="wrong_keys") == 1
+
+
 def test_a_refused_connection_is_not_kept_for_a_large_body(own_library: Path) -> None:
     """What is refused before its body is read ends the connection, unless the rest is soon passed over."""
     keys.create(own_library, "some", "read")
@@ -344,7 +395,7 @@ def test_a_request_counts_until_its_answer_has_ended(tmp_path: Path) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    access = Access(application, Keyring(tmp_path), KeyLimits(), 10, count_refused=refused.append)
+    access = Access(application, Keyring(tmp_path), KeyLimits(), 10, RouteTable([]), count_refused=refused.append)
 
     async def ask(path: str, until: asyncio.Event) -> None:
         headers = [(b"authorization", f"Bearer {secret}".encode())]

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 from fastapi import HTTPException
+from route_samples import declared_route
 from service_samples import assert_answers, assert_problem
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.http.problems import STATUSES, TITLES, status_of
+from app.http.error_codes import ROWS
+from app.http.problems import TITLES, status_of
 from app.http.request_log import RequestLog
+from app.http.route_table import RouteTable
 from app.server import create_app
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
@@ -96,7 +98,7 @@ def raising(error: Exception) -> ASGIApp:
 
 
 def around(application: ASGIApp, raise_server_exceptions: bool = False) -> TestClient:
-    routes = [Route("/", PlainTextResponse, methods=["GET"])]
+    routes = RouteTable([declared_route("/")])
     return TestClient(RequestLog(application, Metrics(), routes), raise_server_exceptions=raise_server_exceptions)
 
 
@@ -145,9 +147,9 @@ def test_an_error_can_say_when_to_ask_again() -> None:
 
 
 def test_a_status_of_the_table_has_a_title() -> None:
-    """No problem is called `Error`; the nearest class decides."""
-    assert set(STATUSES.values()) <= set(TITLES)
-    assert status_of(Full) == status_of(QueryError) == 422
+    """No problem is called `Error`; the code of an error decides on its status."""
+    assert {status for row in ROWS for status in row.statuses} <= set(TITLES)
+    assert status_of(Full("full")) == status_of(QueryError("why")) == 422
 
 
 def test_a_method_that_is_not_there_names_all_that_are(client: TestClient) -> None:

@@ -14,10 +14,11 @@ from service_samples import assert_problem, serving
 from starlette.testclient import TestClient
 
 from app.library import latent_map
-from app.library.latent_map import MOST_WAITING, LatentMaps, MapBusy, View, draw
+from app.library.latent_map import MOST_WAITING, LatentMaps, View, draw
 from echolens.client import Client
 from index.records import LatentTable
 from model.data.latents import Latents
+from model.errors import MapBusy
 from model.modality import Modality
 
 
