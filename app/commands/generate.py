@@ -5,14 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import typer
 
 from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, LibraryOption, opened, out
-from app.queries.generation import imagine
-from app.queries.retrieval import Question
-from index.disk import writing
-from model.media.medium import Limits
 
 
 def generate_command(
@@ -24,6 +19,13 @@ def generate_command(
     device: DeviceOption = "auto",
 ) -> None:
     """Write the sound and the look that the model imagines for a query: features.npz, frame.png, sound.wav."""
+    import numpy as np
+
+    from app.queries.generation import imagine
+    from app.queries.retrieval import Question
+    from index.disk import writing
+    from model.media.medium import Limits
+
     with opened(library, device) as session:
         generated = imagine(session, Question("audio", file, None, query_modality, at_s=at), Limits()).generated
     with writing(directory):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
-from app.media.decoding import Direction, Place
-from app.queries.localization import localize
-from app.schemas.search import LocalizeAnswer
-from model.media.medium import Limits
 
 BAR = 40
 FIRM = 1.5  # times chance, under which an answer is called open
@@ -19,7 +15,7 @@ FIRM = 1.5  # times chance, under which an answer is called open
 
 def localize_command(
     video: Annotated[Path, typer.Argument(help="the clip to search in")],
-    direction: Annotated[Direction, typer.Option(help="a2v: heard, where is it seen? v2a: the reverse")],
+    direction: Annotated[Literal["a2v", "v2a"], typer.Option(help="a2v: heard, where is it seen? v2a: the reverse")],
     start: Annotated[int | None, typer.Option(help="the query begins here in the same clip, s")] = None,
     length: Annotated[int | None, typer.Option(help="and lasts so many seconds")] = None,
     query: Annotated[Path | None, typer.Option(help="or a second file is the query")] = None,
@@ -28,6 +24,11 @@ def localize_command(
     as_json: JsonOption = False,
 ) -> None:
     """Find where in a clip one sees what one hears, or hears what one sees."""
+    from app.media.decoding import Place
+    from app.queries.localization import localize
+    from app.schemas.search import LocalizeAnswer
+    from model.media.medium import Limits
+
     with opened(library, device) as session:
         found = LocalizeAnswer.of(localize(session, Place(video, direction, start, length, query), Limits()))
     if as_json:

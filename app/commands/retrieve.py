@@ -6,12 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.table import Table
 
 from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
-from app.queries.retrieval import Question, retrieve
-from app.schemas.search import RetrieveAnswer
-from model.media.medium import Limits
 
 
 def retrieve_command(
@@ -31,6 +27,12 @@ def retrieve_command(
     as_json: JsonOption = False,
 ) -> None:
     """Find the seconds of a library whose look or sound fits a query best."""
+    from rich.table import Table
+
+    from app.queries.retrieval import Question, retrieve
+    from app.schemas.search import RetrieveAnswer
+    from model.media.medium import Limits
+
     question = Question(
         target=target,
         file=file,
