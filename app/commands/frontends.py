@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from app.commands.examples import examples
 from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
 
 app = typer.Typer(help="List the front-ends and fetch the weights that they need.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("frontends list"))
 def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
     """List the front-ends, and say which are ready for use with a library."""
     from model.frontends.registry import NAMES
@@ -26,7 +27,7 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
         out.print(f"{name:12s} {hint}")
 
 
-@app.command("pull")
+@app.command("pull", epilog=examples("frontends pull"))
 def pull_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     source: Annotated[

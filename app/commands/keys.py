@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from app.commands.examples import examples
 from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json, say
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make, list and revoke the API keys of a library's service.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(epilog=examples("keys create"))
 def create(
     name: Annotated[str, typer.Argument(help="name of the person or program that uses the key")],
     scope: Annotated[Literal["admin", "read"], typer.Option(help="read: ask and list; admin: everything")] = "read",
@@ -46,7 +47,7 @@ def create(
     )
 
 
-@app.command("list")
+@app.command("list", epilog=examples("keys list"))
 def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
     """List the keys of a library's service, oldest first. The keys themselves are stored nowhere."""
     from rich.markup import escape
@@ -73,7 +74,7 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
     out.print(table)
 
 
-@app.command()
+@app.command(epilog=examples("keys revoke"))
 def revoke(
     key_id: Annotated[str, typer.Argument(help="id of the key, from `echolens keys list`")],
     library: LibraryOption = LIBRARY_DEFAULT,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.examples import examples
 from app.commands.terminal import (
     LIBRARY_DEFAULT,
     PARTLY,
@@ -37,7 +38,7 @@ NAMES = {
 }
 
 
-@app.command()
+@app.command(epilog=examples("library stats"))
 def stats(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
     """Count what a library holds, and list the files that could not be ingested."""
     from rich.table import Table
@@ -61,7 +62,7 @@ def stats(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False)
         say(f"{failure['path']}: {failure['code']}: {failure['detail']}")
 
 
-@app.command("check")
+@app.command("check", epilog=examples("library check"))
 def check_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     media: Annotated[bool, typer.Option("--media", help="also compare the SHA-256 of every original file")] = False,
@@ -84,7 +85,7 @@ def check_command(
         raise typer.Exit(UNSOUND)
 
 
-@app.command("snapshot")
+@app.command("snapshot", epilog=examples("library snapshot"))
 def snapshot_command(
     file: Annotated[Path, typer.Argument(help="tar file to write")],
     library: LibraryOption = LIBRARY_DEFAULT,
@@ -104,7 +105,7 @@ def snapshot_command(
         say(f"The files of {taken.in_place} videos lie outside the library: the snapshot does not include them.")
 
 
-@app.command("restore")
+@app.command("restore", epilog=examples("library restore"))
 def restore_command(
     file: Annotated[Path, typer.Argument(help="file that `echolens library snapshot` wrote")],
     library: LibraryOption = LIBRARY_DEFAULT,
@@ -121,7 +122,7 @@ def restore_command(
         say(f"{taken.videos} videos as of {taken.created_at} are in {library}.")
 
 
-@app.command("reencode")
+@app.command("reencode", epilog=examples("library reencode"))
 def reencode_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     checkpoint: Annotated[
