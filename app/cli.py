@@ -33,6 +33,8 @@ HELP = """Search pictures by sound and sounds by picture, in footage that nobody
 
 Footage is kept in a library: a directory, named by --library or the variable ECHOLENS_DATA (default: data).
 """
+# What torch and others load is no garbage. Looking for garbage in it, meanwhile and at exit, would take 0.7 s.
+GARBAGE = 50_000
 FOOTAGE, QUESTIONS, MODELS, SERVICE = "Footage", "Questions", "Models", "Service and upkeep"
 
 
@@ -65,7 +67,8 @@ def command_line() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; errors that Echolens raises on purpose end it with a message and a code."""
-    atexit.register(gc.freeze)  # else Python looks for garbage in all of torch before it ends: half a second
+    gc.set_threshold(GARBAGE)
+    atexit.register(gc.freeze)
     try:
         command_line()()
     except EcholensError as error:

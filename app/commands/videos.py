@@ -32,7 +32,7 @@ def list_command(
     choice = Choice(label, search)
     with Library.open(library, create=False) as opened:
         page = opened.catalogue.page(limit, choice=choice)
-    following = page.following and str(Cursor(page.catalogue_version, page.following, choice))
+    following = str(Cursor(page.catalogue_version, page.following, choice)) if page.following else None
     answer = VideosAnswer.of(page, following)
     if as_json:
         print_json(answer.model_dump())
@@ -102,7 +102,6 @@ def delete_command(
     if as_json:
         print_json({"deleted": deleted})
         return
-    stay = sum(not video["file_deleted"] for video in deleted)
-    say(
-        f"{len(deleted)} videos were deleted." + (f" The original files of {stay} stay where they are." if stay else "")
-    )
+    say(f"{len(deleted)} videos were deleted.")
+    if stay := sum(not video["file_deleted"] for video in deleted):
+        say(f"The files of {stay} of them stay where they are: they were ingested in place.")
