@@ -106,7 +106,7 @@ def _protocol(name: str, bugs: str | None) -> Protocol:
         raise typer.BadParameter(
             f"{', '.join(sorted(unknown))} given, some of {', '.join(sorted(BUGS))} expected", param_hint="--bugs"
         )
-    return Protocol(name, frozenset(cast(Bug, bug) for bug in wanted))
+    return Protocol(name, frozenset(cast("Bug", bug) for bug in wanted))
 
 
 def _text(figure: dict[str, float | None], scale: int = 1) -> str:

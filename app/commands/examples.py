@@ -4,11 +4,11 @@ from __future__ import annotations
 
 LINES = {
     "": (
-        "echolens demo                                   # make a demonstration library",
-        "echolens retrieve knock.wav --target visual     # find pictures that fit a sound",
-        "echolens ingest ~/Videos --library mine         # or a library of your footage",
-        "echolens train --library mine                   # train on it, without labels",
-        "echolens serve --library mine                   # web page and HTTP API",
+        "echolens demo                                # make a demonstration library",
+        "echolens retrieve knock.wav --target visual  # find pictures for a sound",
+        "echolens ingest ~/Videos --library mine      # or a library of your footage",
+        "echolens train --library mine                # train on it, without labels",
+        "echolens serve --library mine                # web page and HTTP API",
     ),
     "demo": ("echolens demo", "echolens demo --library small --clips 28"),
     "ingest": (

@@ -79,10 +79,7 @@ def ingest_command(
         counted = {state: counts[state] for state in ("added", "known")}
         print_json(counted | {"failed": failed, "notes": notes, "untrained": untrained})
     else:
-        say(
-            f"{counts['added']} files were added, {counts['known']} were in the library already, "
-            f"{counts['failed']} could not be ingested."
-        )
+        say(f"Files added: {counts['added']}, already in the library: {counts['known']}, failed: {counts['failed']}.")
         if untrained:
             say(f"No model has been trained on this footage yet. Next: echolens train --library {library}")
     if counts["failed"]:

@@ -113,8 +113,9 @@ def progress(total: int | None, what: str) -> Iterator[Any]:
     """Show a bar on standard error; yields `step(text)`, to be called once per item."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=err, transient=True) as bar:
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (*shown, TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total, note="")
 
         def step(note: str = "") -> None:
