@@ -21,7 +21,9 @@ PLACES = (("plain", "A2V"), ("plain", "V2A"), ("rolled", "A2V"), ("rolled", "V2A
 
 
 def benchmark_command(
-    archive: Annotated[Path, typer.Option(help="feature archive with labels and the splits train, val and test")],
+    archive: Annotated[
+        Path, typer.Option(exists=True, help="feature archive with labels and the splits train, val and test")
+    ],
     save: Annotated[Path, typer.Option("--json", help="file to write the figures to, as JSON")],
     systems: Annotated[str, typer.Option(help="names of systems, separated by commas (default: all)")] = "",
     seeds: Annotated[int, typer.Option(min=1, help="number of training runs of each system")] = 5,

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 def evaluate_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    archive: Annotated[Path | None, typer.Option(help="evaluate on a feature archive instead of a library")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(exists=True, help="evaluate on a feature archive instead of a library")
+    ] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="the archive's model (default: where `train` put it)")] = None,
     split: Annotated[str, typer.Option(help="split of the archive")] = "test",
     galleries: Annotated[int, typer.Option(min=1, help="number of draws of one second per video")] = 20,

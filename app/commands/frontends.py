@@ -31,7 +31,8 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
 def pull_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     source: Annotated[
-        Path | None, typer.Option("--from", help="directory that holds the files; without it they are downloaded")
+        Path | None,
+        typer.Option("--from", exists=True, help="directory that holds the files; without it they are downloaded"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

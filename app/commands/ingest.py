@@ -36,7 +36,8 @@ def ingest_command(
         Literal["raw", "pretrained"] | None, typer.Option(help="front-end of a new library; else raw")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only")
+        Path | None,
+        typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),
     ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

@@ -107,7 +107,7 @@ def snapshot_command(
 
 @app.command("restore", epilog=examples("library restore"))
 def restore_command(
-    file: Annotated[Path, typer.Argument(help="file that `echolens library snapshot` wrote")],
+    file: Annotated[Path, typer.Argument(exists=True, help="file that `echolens library snapshot` wrote")],
     library: LibraryOption = LIBRARY_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:

@@ -34,7 +34,9 @@ FEW_HELD_OUT = 8
 
 def train_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    archive: Annotated[Path | None, typer.Option(help="train on a feature archive instead of a library")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(exists=True, help="train on a feature archive instead of a library")
+    ] = None,
     save: Annotated[
         Path | None,
         typer.Option("--out", help="where to write the checkpoint; a library then keeps its model"),

@@ -100,8 +100,6 @@ def load_archive(path: Path) -> FeatureArchive:
     Raises:
         ArchiveError: nothing there, not such a layout, or arrays that do not fit each other.
     """
-    if not path.exists():
-        raise ArchiveError(f"{path}: there is no such file or directory")
     try:
         return _load_ave(path) if path.is_dir() else _load_npz(path)
     except (

@@ -13,7 +13,7 @@ from app.commands.terminal import with_flags
 from app.server import create_app
 from app.settings import Settings
 
-MEDIUM, OTHER = 3, 6
+USAGE, MEDIUM, OTHER = 2, 3, 6
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,28 @@ def test_an_error_on_the_command_line_names_the_flag(echolens: Command, library:
 
 
 def test_a_missing_file_is_called_missing(echolens: Command, library: Path, tmp_path: Path) -> None:
-    """Every command that takes a file says that there is none."""
+    """Every command that takes a file says that there is none, and prints no answer."""
     gone, at = tmp_path / "gone.wav", ("--library", library)
     for arguments in (
         ("retrieve", gone, "--target", "visual", *at),
         ("localize", gone, "--direction", "a2v", "--start", 0, "--length", 1, *at),
         ("generate", gone, "--out", tmp_path / "out", *at),
         ("ingest", gone, *at),
+    ):
+        ran = echolens(*arguments)
+        assert (ran.code, ran.out) == (MEDIUM, ""), ran
+        assert f"{gone}: there is no such file" in ran.err
+    for arguments in (
+        ("ingest", tmp_path, "--labels", gone, *at),
         ("train", "--archive", gone, *at),
         ("evaluate", "--archive", gone, *at),
         ("benchmark", "--archive", gone, "--json", tmp_path / "figures.json"),
+        ("library", "restore", gone, "--library", tmp_path / "out"),
+        ("frontends", "pull", "--from", gone, "--library", tmp_path / "out"),
     ):
         ran = echolens(*arguments)
-        assert ran.code in (MEDIUM, OTHER), ran
-        assert f"{gone}: there is no such file" in ran.err
+        assert (ran.code, ran.out) == (USAGE, ""), ran
+        assert "does not exist" in " ".join(ran.err.replace("│", " ").split())
     assert not (tmp_path / "out").exists()
 
 
