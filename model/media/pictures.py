@@ -12,33 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import (  # the plugins of FORMATS: Pillow would otherwise load all its forty when it meets a sound
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.errors import Damaged, TooLarge
 from model.media.segments import TimedFrame
 
-PLUGINS = (
-    PngImagePlugin,
-    JpegImagePlugin,
-    WebPImagePlugin,
-    GifImagePlugin,
-    AvifImagePlugin,
-    BmpImagePlugin,
-    TiffImagePlugin,
-    Jpeg2KImagePlugin,
-)
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP", "TIFF", "JPEG2000")
 ANIMATED_FORMATS = (
     "GIF",
