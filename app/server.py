@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = Described(
         title="Echolens",
         description=DESCRIPTION,
-        version="0.1.0",
+        version=version("echolens"),
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from elsewhere; /openapi.json is all there
         redoc_url=None,

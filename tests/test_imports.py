@@ -13,10 +13,9 @@ PACKAGES = ("model", "index")
 
 # What the import of libraries does is their business: they come first.
 LIBRARIES = """
-import torch, numpy, scipy.linalg, scipy.spatial.distance, scipy.signal, h5py, librosa.filters, soundfile, soxr
+import torch, numpy, scipy.linalg, scipy.spatial.distance, scipy.signal, h5py, soundfile, soxr
 import PIL.Image, PIL.ImageOps, av, safetensors.torch, faiss, jaxtyping, filelock, sqlite3, urllib.request
 import matplotlib.backends.backend_agg, matplotlib.style, sklearn.cluster, sklearn.manifold, threadpoolctl
-librosa.filters.mel  # librosa is lazy
 """
 
 # Reports, for each module of ours, what it opens for writing, connects to, starts or reads outside Python's own

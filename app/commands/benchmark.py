@@ -4,38 +4,44 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from app.commands.markdown import table
 from app.commands.terminal import DeviceOption, out, progress
-from model.baselines.comparison import PROTOCOLS, Contest, Protocol, compare, comparison_json
-from model.baselines.published_protocol import BUGS, Bug
-from model.baselines.registry import systems_named
-from model.data.archive import load_archive
 from model.network.device import choose_device
+
+if TYPE_CHECKING:
+    from model.baselines.comparison import Protocol
+    from model.baselines.published_protocol import Bug
 
 RETRIEVAL = ("AA", "AV", "VA", "VV")
 PLACES = (("plain", "A2V"), ("plain", "V2A"), ("rolled", "A2V"), ("rolled", "V2A"))
 
 
 def benchmark_command(
-    archive: Annotated[Path, typer.Option(help="feature archive with labels and the splits train, val and test")],
-    save: Annotated[Path, typer.Option("--json", help="where the figures go")],
-    systems: Annotated[str, typer.Option(help="names with commas between; else all")] = "",
-    seeds: Annotated[int, typer.Option(min=1)] = 5,
-    galleries: Annotated[int, typer.Option(min=1, help="draws of one second per video")] = 20,
-    split: Annotated[str, typer.Option(help="the split to judge on")] = "test",
-    protocol: Annotated[str, typer.Option(help="corrected or published")] = "corrected",
+    archive: Annotated[
+        Path, typer.Option(exists=True, help="feature archive with labels and the splits train, val and test")
+    ],
+    save: Annotated[Path, typer.Option("--json", help="file to write the figures to, as JSON")],
+    systems: Annotated[str, typer.Option(help="names of systems, separated by commas (default: all)")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="number of training runs of each system")] = 5,
+    galleries: Annotated[int, typer.Option(min=1, help="number of draws of one second per video")] = 20,
+    split: Annotated[str, typer.Option(help="split to measure on")] = "test",
+    protocol: Annotated[str, typer.Option(help="how to measure: corrected or published")] = "corrected",
     bugs: Annotated[
-        str, typer.Option(help="of the published ranking, those to keep, with commas between, or none")
-    ] = ",".join(sorted(BUGS)),
-    markdown: Annotated[Path | None, typer.Option(help="write a table here too")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="fits at the same time, each on one thread if more than 1")] = 1,
+        str | None, typer.Option(help="errors of the published ranking to keep, separated by commas, or none; all else")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="file to write the tables to, too")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="fits at the same time; with more than 1, one thread each")] = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train every system on an archive's train split, choose on val, and compare them on another split."""
+    """Compare MS-VAE with other systems: train each on an archive's train split, choose on val, measure on test."""
+    from model.baselines.comparison import Contest, compare, comparison_json
+    from model.baselines.registry import systems_named
+    from model.data.archive import load_archive
+
     chosen = [name.strip() for name in systems.split(",") if name.strip()]
     wanted = systems_named(chosen)
     for path in (save, markdown):
@@ -91,15 +97,18 @@ def markdown_table(report: dict[str, Any]) -> str:
     return "\n".join(tables)
 
 
-def _protocol(name: str, bugs: str) -> Protocol:
+def _protocol(name: str, bugs: str | None) -> Protocol:
+    from model.baselines.comparison import PROTOCOLS, Protocol
+    from model.baselines.published_protocol import BUGS
+
     if name not in PROTOCOLS:
         raise typer.BadParameter(f"{name!r} given, {' or '.join(PROTOCOLS)} expected", param_hint="--protocol")
-    wanted = {bug.strip() for bug in bugs.split(",")} - {"", "none"}
+    wanted = BUGS if bugs is None else {bug.strip() for bug in bugs.split(",")} - {"", "none"}
     if unknown := wanted - BUGS:
         raise typer.BadParameter(
             f"{', '.join(sorted(unknown))} given, some of {', '.join(sorted(BUGS))} expected", param_hint="--bugs"
         )
-    return Protocol(name, frozenset(cast(Bug, bug) for bug in wanted))
+    return Protocol(name, frozenset(cast("Bug", bug) for bug in wanted))
 
 
 def _text(figure: dict[str, float | None], scale: int = 1) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from app.commands.figures_page import show_album
 from app.commands.terminal import (
@@ -22,30 +21,36 @@ from app.commands.terminal import (
     progress,
 )
 from app.commands.train import archive_model
-from app.library.features import corpus_of
-from model.baselines.blind import blind_rules
-from model.data.archive import load_archive
-from model.data.corpus import Corpus
 from model.errors import Mismatch
-from model.figures.subject import Subject
-from model.judging.evaluation import Interval, Report, evaluate
-from model.judging.scorers import Correlation, LatentScorer, RandomScorer, Scorer, untrained
-from model.network.checkpoint import Checkpoint
 from model.network.device import DeviceName, choose_device
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from model.data.corpus import Corpus
+    from model.judging.evaluation import Interval, Report
+    from model.judging.scorers import Scorer
+    from model.network.checkpoint import Checkpoint
 
 
 def evaluate_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    archive: Annotated[Path | None, typer.Option(help="evaluate on a feature archive instead")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="of the archive's model; else where train put it")] = None,
-    split: Annotated[str, typer.Option(help="of the archive")] = "test",
-    galleries: Annotated[int, typer.Option(min=1, help="draws of one second per video")] = 20,
+    archive: Annotated[
+        Path | None, typer.Option(exists=True, help="evaluate on a feature archive instead of a library")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="the archive's model (default: where `train` put it)")] = None,
+    split: Annotated[str, typer.Option(help="split of the archive")] = "test",
+    galleries: Annotated[int, typer.Option(min=1, help="number of draws of one second per video")] = 20,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
-    figures: Annotated[Path | None, typer.Option(help="draw pictures of the model into this directory too")] = None,
+    figures: Annotated[Path | None, typer.Option(help="directory to draw pictures of the model into, too")] = None,
 ) -> None:
-    """Measure the model on labelled footage, beside chance, blind rules and an untrained network."""
+    """Measure the model on labelled footage, and beside it chance, blind rules and an untrained network."""
+    from model.baselines.blind import blind_rules
+    from model.figures.subject import Subject
+    from model.judging.evaluation import evaluate
+
     if archive:
         corpus, judge, systems, facts = _archive_systems(
             archive, checkpoint or archive_model(library, archive), split, seed, device
@@ -72,14 +77,16 @@ def evaluate_command(
     out.print(facts)
     if facts["trained_on"]:
         out.print(
-            f"The model was trained on {facts['trained_on']} of these {len(corpus)} videos: on those it shows what it "
-            "has learnt by heart, not how well it finds what is new."
+            f"The model was trained on {facts['trained_on']} of these {len(corpus)} videos. On those, the figures show "
+            "what it learnt by heart, not how well it finds new footage."
         )
 
 
 def _library_systems(
     library: Path, seed: int, device: DeviceName
 ) -> tuple[Corpus, Checkpoint, dict[str, Scorer], dict[str, Any]]:
+    from app.library.features import corpus_of
+
     with opened(library, device) as session:
         checkpoint = session.encoder.checkpoint
         stats = session.library.catalogue.stats()
@@ -93,6 +100,9 @@ def _library_systems(
 def _archive_systems(
     path: Path, checkpoint_path: Path, split: str, seed: int, device: DeviceName
 ) -> tuple[Corpus, Checkpoint, dict[str, Scorer], dict[str, Any]]:
+    from model.data.archive import load_archive
+    from model.network.checkpoint import Checkpoint
+
     features, checkpoint = load_archive(path), Checkpoint.load(checkpoint_path)
     if checkpoint.front_end_identity != features.identity:
         raise Mismatch(
@@ -107,6 +117,8 @@ def _archive_systems(
 def _systems(
     checkpoint: Checkpoint, corpus: Corpus, train: Corpus | None, seed: int, device: DeviceName
 ) -> dict[str, Scorer]:
+    from model.judging.scorers import Correlation, LatentScorer, RandomScorer, untrained
+
     chosen = choose_device(device)
     systems: dict[str, Scorer] = {
         "random_ranking": RandomScorer(seed),
@@ -139,6 +151,8 @@ def _localization_table(reports: dict[str, dict[str, dict[str, dict[str, Interva
 
 
 def _table(title: str, columns: list[str]) -> Table:
+    from rich.table import Table
+
     table = Table(box=None)
     for column in (title, *columns):
         table.add_column(column, no_wrap=True)

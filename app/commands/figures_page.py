@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.commands.terminal import err, progress
-from model.figures.page import PICTURES, draw_album
-from model.figures.subject import Subject
+
+if TYPE_CHECKING:
+    from model.figures.subject import Subject
 
 
 def show_album(directory: Path, subject: Subject) -> None:
@@ -15,6 +17,8 @@ def show_album(directory: Path, subject: Subject) -> None:
     Raises:
         FigureError: the directory cannot be made or written to.
     """
+    from model.figures.page import PICTURES, draw_album
+
     with progress(len(PICTURES), "figures") as step:
         album = draw_album(directory, subject, step)
     for note in album.notes:

@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
+from app.commands.examples import examples
 from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
-from index.library import Library
-from model.errors import FrontEndError
-from model.frontends.registry import NAMES
-from model.frontends.weights import PRETRAINED, pull, verified
 
-app = typer.Typer(help="The front-ends, and the weights that they need.", no_args_is_help=True)
+app = typer.Typer(help="List the front-ends and fetch the weights that they need.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("frontends list"))
 def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
-    """List the front-ends and whether they can be used with a library."""
+    """List the front-ends, and say which are ready for use with a library."""
+    from model.frontends.registry import NAMES
+
     ready = {name: name == "raw" or _has_weights(library / "frontends") for name in NAMES}
     if as_json:
         print_json([{"name": name, "ready": ready[name]} for name in NAMES])
@@ -28,15 +27,19 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
         out.print(f"{name:12s} {hint}")
 
 
-@app.command("pull")
+@app.command("pull", epilog=examples("frontends pull"))
 def pull_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     source: Annotated[
-        Path | None, typer.Option("--from", help="a directory with the files; else from the projects' homes")
+        Path | None,
+        typer.Option("--from", exists=True, help="directory that holds the files; without it they are downloaded"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch the weights of `pretrained` into a library, once their pinned checksums are right."""
+    """Fetch the weights of the front-end `pretrained` into a library. Their checksums must be the pinned ones."""
+    from index.library import Library
+    from model.frontends.weights import pull
+
     with Library.open(library) as opened:
         files = pull(opened.frontends, source, lambda origin: err.print(origin, markup=False, highlight=False))
     if as_json:
@@ -46,6 +49,9 @@ def pull_command(
 
 
 def _has_weights(directory: Path) -> bool:
+    from model.errors import FrontEndError
+    from model.frontends.weights import PRETRAINED, verified
+
     try:
         return all(verified(directory, weights) for weights in PRETRAINED)
     except FrontEndError:

@@ -21,12 +21,7 @@ def generate_command(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the sound and the look that the model imagines for a query: features.npz, frame.png, sound.wav.
-
-    \b
-    echolens generate knock.wav --out imagined
-    echolens generate knock.wav --json
-    """
+    """Write the sound and the look that the model imagines for a query: features.npz, frame.png, sound.wav."""
     import numpy as np
 
     from app.queries.engine import answer  # brings torch

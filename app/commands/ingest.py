@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -18,34 +19,43 @@ from app.commands.terminal import (
     LibraryOption,
     err,
     opened,
-    out,
     print_json,
     progress,
+    say,
 )
-from app.library.ingest import Outcome, Source, find_files, ingest
-from app.library.labels import read_labels
-from model.errors import QueryError
-from model.media.medium import FOOTAGE
+from model.errors import NotAMedium, QueryError
+
+if TYPE_CHECKING:
+    from app.library.ingest import Outcome
 
 
 def ingest_command(
     paths: Annotated[list[Path], typer.Argument(help="files and directories")],
     library: LibraryOption = LIBRARY_DEFAULT,
-    frontend: Annotated[Literal["raw", "pretrained"] | None, typer.Option(help="of a new library")] = None,
+    frontend: Annotated[
+        Literal["raw", "pretrained"] | None, typer.Option(help="front-end of a new library; else raw")
+    ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="CSV file,label[,event_start_s,event_end_s], for evaluation alone")
+        Path | None,
+        typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),
     ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Take footage into a library; it may be stopped and run again, a bad file is reported and skipped."""
+    """Add footage to a library. You can stop it and run it again; a bad file is reported and skipped."""
+    if missing := [str(path) for path in paths if not os.path.exists(path)]:
+        raise NotAMedium(f"{', '.join(missing)}: there is no such file or directory; nothing was ingested")
+    from app.library.ingest import Source, find_files, ingest
+    from app.library.labels import read_labels
+    from model.media.medium import FOOTAGE
+
     annotations = read_labels(labels) if labels else {}
     files = find_files(paths)
     if not files:
         raise QueryError(f"no file found at {', '.join(map(str, paths))}; name files or directories of media")
     unused = set(annotations) - set(files)
     if unused:
-        err.print(f"{len(unused)} labelled files are not among those given, such as {sorted(unused)[0]}")
+        err.print(f"The labels name {len(unused)} files that are not ingested now, such as {sorted(unused)[0]}.")
     sources = [Source(path, path.name, annotations.get(path)) for path in files]
     with opened(library, device, frontend, create=True) as session:
         with progress(len(sources), "ingest") as step:
@@ -70,8 +80,8 @@ def ingest_command(
         counted = {state: counts[state] for state in ("added", "known")}
         print_json(counted | {"failed": failed, "notes": notes, "untrained": untrained})
     else:
-        out.print(f"{counts['added']} added, {counts['known']} known before, {counts['failed']} failed")
+        say(f"Files added: {counts['added']}, already in the library: {counts['known']}, failed: {counts['failed']}.")
         if untrained:
-            out.print(f"No model has learnt this footage yet; next: echolens train --library {library}")
+            say(f"No model has been trained on this footage yet. Next: echolens train --library {library}")
     if counts["failed"]:
         raise typer.Exit(MEDIUM if counts["failed"] == len(outcomes) else PARTLY)

@@ -3,46 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
-from app.http import keys
-from app.http.keys import Key, KeyScope
-from index.library import KEYS
+from app.commands.examples import examples
+from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json, say
 
-app = typer.Typer(help="Say who may use the service of a library.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from app.http.keys import Key
 
-
-@app.callback()
-def group() -> None:
-    """Say who may use the service of a library."""
+app = typer.Typer(help="Make, list and revoke the API keys of a library's service.", no_args_is_help=True)
 
 
-@app.command()
+@app.command(epilog=examples("keys create"))
 def create(
-    name: Annotated[str, typer.Argument(help="whose it is, for the list")],
-    scope: Annotated[KeyScope, typer.Option(help="read changes nothing, admin may do everything")] = "read",
+    name: Annotated[str, typer.Argument(help="name of the person or program that uses the key")],
+    scope: Annotated[Literal["admin", "read"], typer.Option(help="read: ask and list; admin: everything")] = "read",
     most_in_flight: Annotated[
-        int | None, typer.Option(min=0, help="requests at a time; 0 for any number, else the service's setting")
+        int | None,
+        typer.Option(min=0, help="requests at the same time; 0: no limit; without it: the service's setting"),
     ] = None,
     most_per_minute: Annotated[
-        int | None, typer.Option(min=0, help="requests per minute; 0 for any number, else the service's setting")
+        int | None, typer.Option(min=0, help="requests per minute; 0: no limit; else the service's setting")
     ] = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a key and print it: this once, it is kept nowhere. A running service knows it within a second."""
+    """Make a key and print it. It is shown once and stored nowhere. A running service accepts it within a second."""
+    from app.http import keys
+
     key, secret = keys.create(library, name, scope, most_in_flight, most_per_minute)
     if as_json:
         print_json(_shown(key) | {"key": secret})
         return
     print(secret)
     err.print(
-        f"This key of scope {key.scope} is shown once. To take it back: echolens keys revoke {key.key_id} "
+        f"This key of scope {key.scope} is shown only once. To revoke it: echolens keys revoke {key.key_id} "
         f"--library {library}",
         markup=False,
         highlight=False,
@@ -50,9 +47,15 @@ def create(
     )
 
 
-@app.command("list")
+@app.command("list", epilog=examples("keys list"))
 def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
-    """List the keys of a library's service, oldest first, not themselves: nobody knows them."""
+    """List the keys of a library's service, oldest first. The keys themselves are stored nowhere."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from app.http import keys
+    from index.library import KEYS
+
     found = keys.load(library)
     if as_json:
         print_json([_shown(key) for key in found or ()])
@@ -71,18 +74,20 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
     out.print(table)
 
 
-@app.command()
+@app.command(epilog=examples("keys revoke"))
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="as `keys list` shows it")],
+    key_id: Annotated[str, typer.Argument(help="id of the key, from `echolens keys list`")],
     library: LibraryOption = LIBRARY_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a key back: a running service refuses it within a second."""
+    """Revoke a key. A running service refuses it within a second."""
+    from app.http import keys
+
     revoked = keys.revoke(library, key_id)
     if as_json:
         print_json(_shown(revoked))
     else:
-        out.print(f"The key {revoked.key_id} of {revoked.name} is revoked.", markup=False, highlight=False)
+        say(f"The key {revoked.key_id} of {revoked.name} is revoked.")
 
 
 def _shown(key: Key) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from app.commands.examples import examples
 from app.commands.terminal import (
     LIBRARY_DEFAULT,
     PARTLY,
@@ -20,24 +20,31 @@ from app.commands.terminal import (
     out,
     print_json,
     progress,
+    say,
 )
-from app.library.check import check
-from app.library.model_swap import reencode
-from index import snapshot
-from index.check import is_sound
-from index.library import Library
 
-app = typer.Typer(help="Look after a library.", no_args_is_help=True)
+app = typer.Typer(help="Count, check, back up, restore or re-encode a library.", no_args_is_help=True)
+NAMES = {
+    "videos": "videos",
+    "segments": "seconds",
+    "audio_latents": "seconds that can be found by their sound",
+    "visual_latents": "seconds that can be found by their picture",
+    "failed": "files that could not be ingested",
+    "labelled": "labelled videos",
+    "duration_s": "total length (s)",
+    "frontend": "front-end",
+    "fingerprint": "fingerprint of the model",
+    "catalogue_version": "version of the catalogue",
+}
 
 
-@app.callback()
-def group() -> None:
-    """Look after a library."""
-
-
-@app.command()
+@app.command(epilog=examples("library stats"))
 def stats(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
-    """Count what a library holds, and list what could not be ingested."""
+    """Count what a library holds, and list the files that could not be ingested."""
+    from rich.table import Table
+
+    from index.library import Library
+
     with Library.open(library, create=False) as opened_library:
         counts = asdict(opened_library.catalogue.stats())
         failures = [asdict(f) for f in opened_library.catalogue.failures()]
@@ -47,21 +54,24 @@ def stats(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False)
         return
     table = Table(show_header=False, box=None)
     for name, value in counts.items():
-        table.add_row(name, str(value))
+        table.add_row(NAMES[name], "none" if value is None else str(value))
     for name, size_bytes in sizes.items():
         table.add_row(f"{name} on disk", f"{size_bytes / 1e6:.1f} MB")
     out.print(table)
     for failure in failures:
-        out.print(f"{failure['path']}: {failure['code']}: {failure['detail']}", markup=False, highlight=False)
+        say(f"{failure['path']}: {failure['code']}: {failure['detail']}")
 
 
-@app.command("check")
+@app.command("check", epilog=examples("library check"))
 def check_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    media: Annotated[bool, typer.Option("--media", help="also read every original and compare its SHA-256")] = False,
+    media: Annotated[bool, typer.Option("--media", help="also compare the SHA-256 of every original file")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is wrong with a library and what to do about it; nothing is changed."""
+    """Say what is wrong with a library and what to do about it. Nothing is changed."""
+    from app.library.check import check
+    from index.check import is_sound
+
     with progress(None, "check") as step:
         findings = check(library, media, step)
     sound = is_sound(findings)
@@ -69,58 +79,64 @@ def check_command(
         print_json({"sound": sound, "findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            _say(f"{finding.severity}: {finding.code}: {finding.detail}")
-        _say("The library is sound." if sound else "The library needs repair.")
+            say(f"{finding.severity}: {finding.code}: {finding.detail}")
+        say("The library is sound." if sound else "The library needs repair.")
     if not sound:
         raise typer.Exit(UNSOUND)
 
 
-@app.command("snapshot")
+@app.command("snapshot", epilog=examples("library snapshot"))
 def snapshot_command(
-    file: Annotated[Path, typer.Argument(help="where to; a plain tar")],
+    file: Annotated[Path, typer.Argument(help="tar file to write")],
     library: LibraryOption = LIBRARY_DEFAULT,
-    previews: Annotated[bool, typer.Option("--previews", help="take the seconds' frames and sounds along")] = False,
+    previews: Annotated[bool, typer.Option("--previews", help="include the preview pictures and sounds")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a library to one file, while it serves: catalogue, checkpoints, weights, uploads; no cache."""
+    """Write a library to one file, also while it is served: catalogue, checkpoints, weights and uploads, no cache."""
+    from index import snapshot
+
     with progress(None, "snapshot") as step:
         taken = snapshot.take(library, file, previews, step)
     if as_json:
         print_json(asdict(taken) | {"file": str(file), "size_bytes": file.stat().st_size})
         return
-    _say(f"{taken.videos} videos, model {taken.fingerprint}, in {file}: {file.stat().st_size / 1e6:.1f} MB.")
+    say(f"{taken.videos} videos, model {taken.fingerprint}, in {file}: {file.stat().st_size / 1e6:.1f} MB.")
     if taken.in_place:
-        _say(f"The files of {taken.in_place} videos lie outside of the library: they are not in it.")
+        say(f"The files of {taken.in_place} videos lie outside the library: the snapshot does not include them.")
 
 
-@app.command("restore")
+@app.command("restore", epilog=examples("library restore"))
 def restore_command(
-    file: Annotated[Path, typer.Argument(help="what `library snapshot` wrote")],
+    file: Annotated[Path, typer.Argument(exists=True, help="file that `echolens library snapshot` wrote")],
     library: LibraryOption = LIBRARY_DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a library of a snapshot, in a directory that is absent or empty."""
+    """Restore a library from a snapshot, into a new or empty directory."""
+    from index import snapshot
+
     with progress(None, "restore") as step:
         taken = snapshot.restore(file, library, step)
     if as_json:
         print_json(asdict(taken) | {"library": str(library)})
     else:
-        _say(f"{taken.videos} videos as of {taken.created_at} are in {library}.")
+        say(f"{taken.videos} videos as of {taken.created_at} are in {library}.")
 
 
-@app.command("reencode")
+@app.command("reencode", epilog=examples("library reencode"))
 def reencode_command(
     library: LibraryOption = LIBRARY_DEFAULT,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="of the same front-end; the one that serves, where none is given")
+        Path | None, typer.Option(help="checkpoint to use, of the same front-end (default: the current one)")
     ] = None,
     leave_out: Annotated[
-        bool, typer.Option("--leave-out", help="go on without videos whose features and files are gone")
+        bool, typer.Option("--leave-out", help="leave out videos whose features and files are both gone")
     ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Let another checkpoint serve a library: its latents are made anew beside the old ones and exchanged at once."""
+    """Encode a library with another checkpoint. Searches use the old model until the new one is complete."""
+    from app.library.model_swap import reencode
+
     with opened(library, device) as session:
         videos = session.library.catalogue.stats().videos
         with progress(videos, "encode") as step:
@@ -128,12 +144,8 @@ def reencode_command(
     if as_json:
         print_json(asdict(done))
     else:
-        _say(f"{done.videos} videos were encoded by {done.before} and are now by {done.after}.")
+        say(f"{done.videos} videos were encoded with the model {done.after}; before it was {done.before}.")
         if done.left_out:
-            _say(f"Left out, and found no more: {', '.join(done.left_out)}.")
+            say(f"Left out, these can no longer be found: {', '.join(done.left_out)}.")
     if done.left_out:
         raise typer.Exit(PARTLY)
-
-
-def _say(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)

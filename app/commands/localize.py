@@ -23,12 +23,7 @@ def localize_command(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Find where in a clip one sees what one hears, or hears what one sees.
-
-    \b
-    echolens localize clip.mp4 --direction a2v --start 2 --length 3
-    echolens localize clip.mp4 --direction a2v --query knock.wav
-    """
+    """Find where in a clip one sees what one hears, or hears what one sees."""
     from app.queries.engine import answer  # brings torch
     from app.queries.localization import Localization
     from app.schemas.search import LocalizeAnswer

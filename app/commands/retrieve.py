@@ -26,13 +26,7 @@ def retrieve_command(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Find the seconds of a library whose look or sound fits a query best.
-
-    \b
-    echolens retrieve knock.wav --target visual
-    echolens retrieve still.jpg --target audio --k 3 --group-by video
-    echolens retrieve clip.mp4 --query-modality audio --at 3 --target visual --json
-    """
+    """Find the seconds of a library whose look or sound fits a query best."""
     from app.queries.engine import answer  # brings torch
     from app.queries.query import Query
     from app.queries.retrieval import Retrieval

@@ -8,17 +8,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
-from pydantic import ValidationError
 
 from app.commands.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
-from app.processes.scratch import use_scratch
-from app.server import create_app
-from app.settings import Settings
-from app.telemetry.logs import configure_logs
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 SWITCH_S = 0.0005  # threads hand over ten times as often as by default: many here wait for a moment's work
 GARBAGE = 10_000  # objects that come and stay before some are looked through: a question makes hundreds
@@ -40,11 +37,17 @@ def _check_free(settings: Settings) -> None:
 
 def serve(
     library: LibraryOption = LIBRARY_DEFAULT,
-    host: Annotated[str, typer.Option(envvar="ECHOLENS_HOST")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="ECHOLENS_PORT")] = 8000,
+    host: Annotated[str, typer.Option(envvar="ECHOLENS_HOST", help="address to listen on")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="ECHOLENS_PORT", help="port to listen on")] = 8000,
     device: DeviceOption = "auto",
 ) -> None:
-    """Serve a library over HTTP; beyond loopback a key is required (`echolens keys create`)."""
+    """Serve a library over HTTP. On any address but loopback, clients need a key (`echolens keys create`)."""
+    from pydantic import ValidationError
+
+    from app.processes.scratch import use_scratch
+    from app.settings import Settings
+    from app.telemetry.logs import configure_logs
+
     try:
         settings = Settings(data=Path(library), host=host, port=port, device=device)
     except ValidationError as error:
@@ -67,6 +70,10 @@ def _end(*_: object) -> None:
 
 
 def _run(settings: Settings) -> None:
+    import uvicorn
+
+    from app.server import create_app
+
     app = create_app(settings)
     app.openapi()  # takes a fifth of a second: now, rather than between two questions
     sys.setswitchinterval(SWITCH_S)

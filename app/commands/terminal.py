@@ -10,28 +10,55 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.library.session import Session
 from model.errors import EcholensError, LibraryError, MediaError
-from model.network.device import DeviceName, choose_device
+from model.network.device import DeviceName
+
+if TYPE_CHECKING:
+    from app.library.session import Session
 
 DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER, UNSOUND = range(8)
 
-LibraryOption = Annotated[Path, typer.Option("--library", envvar="ECHOLENS_DATA", help="the library's directory")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
+LibraryOption = Annotated[Path, typer.Option("--library", envvar="ECHOLENS_DATA", help="directory of the library")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the answer as JSON")]
 DeviceOption = Annotated[
-    DeviceName, typer.Option("--device", envvar="ECHOLENS_DEVICE", help="auto takes CUDA where it is")
+    DeviceName, typer.Option("--device", envvar="ECHOLENS_DEVICE", help="auto uses CUDA if there is a CUDA device")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="same seed, same machine: same figures")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
+]
 LIBRARY_DEFAULT = Path("data")
+# Messages come from code that the service shares: they name fields of a form, and routes.
+FLAGS = {
+    "query_modality": "--query-modality",
+    "segment_id": "--segment-id",
+    "video_id": "--video-id",
+    "at_s": "--at",
+    "after_s": "--after",
+    "before_s": "--before",
+    "max_distance": "--max-distance",
+    "group_by": "--group-by",
+    "merge_adjacent": "--merge-adjacent",
+    "query_start_s": "--start",
+    "query_length_s": "--length",
+    "k": "--k",
+}
+# A field by itself, no part of a path or of a longer name; `k` only as in `k=0`.
+FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FLAGS.keys() - {'k'})})(?![\w/]|[.-]\w)|(k)(?==))")
+COMMANDS = {
+    "a query file": "--query",
+    "a second file as query": "a second file with --query",
+    "PATCH /videos/{id}": "echolens videos label VIDEO_ID LABEL",
+}
+
 
 out = Console()
 err = Console(stderr=True)
@@ -47,8 +74,20 @@ def exit_code(error: EcholensError) -> int:
 def fail(error: EcholensError) -> typer.Exit:
     """Print an error and return what ends the command."""
     err.print(f"[bold red]{error.code}[/]: ", end="")
-    err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    err.print(with_flags(str(error)), markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(exit_code(error))
+
+
+def with_flags(message: str) -> str:
+    """Return a message with flags and commands in place of form fields and routes."""
+    for words, command in COMMANDS.items():
+        message = message.replace(words, command)
+    return FIELD.sub(lambda found: FLAGS[found[1] or found[2]], message)
+
+
+def say(text: str) -> None:
+    """Print a sentence to standard output, with paths and names as they are."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -61,6 +100,9 @@ def opened(
     library: Path, device: DeviceName = "auto", front_end: str | None = None, create: bool = False
 ) -> Iterator[Session]:
     """Open a library for a command."""
+    from app.library.session import Session
+    from model.network.device import choose_device
+
     logging.getLogger("echolens").setLevel(logging.WARNING)
     with Session.open(library, choose_device(device), front_end, create) as session:
         yield session
@@ -69,8 +111,11 @@ def opened(
 @contextmanager
 def progress(total: int | None, what: str) -> Iterator[Any]:
     """Show a bar on standard error; yields `step(text)`, to be called once per item."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=err, transient=True) as bar:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (*shown, TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total, note="")
 
         def step(note: str = "") -> None:

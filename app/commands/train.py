@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,31 +22,34 @@ from app.commands.terminal import (
     print_json,
     progress,
 )
-from app.library.adoption import adopt, learn, report_of
-from app.library.features import corpus_of
-from model.data.archive import load_archive
 from model.network.device import DeviceName, choose_device
-from model.training.plan import Trained, train
-from model.training.recipe import Recipe, recipe_named
-from model.training.run import Epoch
+
+if TYPE_CHECKING:
+    from model.training.plan import Trained
+    from model.training.recipe import Recipe
+    from model.training.run import Epoch
 
 FEW_HELD_OUT = 8
 
 
 def train_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    archive: Annotated[Path | None, typer.Option(help="train on a feature archive instead of a library")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(exists=True, help="train on a feature archive instead of a library")
+    ] = None,
     save: Annotated[
         Path | None,
-        typer.Option("--out", help="where the checkpoint goes; of an archive to LIBRARY/checkpoints else"),
+        typer.Option("--out", help="where to write the checkpoint; a library then keeps its model"),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="default or published")] = "default",
-    resume: Annotated[Path | None, typer.Option(help="keep the run's state here, go on from it")] = None,
+    recipe: Annotated[str, typer.Option(help="training recipe: default or published")] = "default",
+    resume: Annotated[Path | None, typer.Option(help="keep the run's state here, and go on from it")] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Learn from footage without labels; a library takes the new model if it is better on held-out videos."""
+    """Train a model on footage, without labels. The library uses it if it is better on held-out videos."""
+    from model.training.recipe import recipe_named
+
     chosen = recipe_named(recipe)
     if archive:
         report = _train_archive(archive, save or archive_model(library, archive), chosen, resume, seed, device)
@@ -61,18 +64,17 @@ def train_command(
 def _tell(report: dict[str, Any]) -> None:
     found = report["validation"]
     out.print(
-        f"Learnt from {report['pairs']} seconds of {report['videos']} videos. A held-out second finds its own video "
-        f"among {found['videos']} with an MRR of {found['mrr']:.2f}; by chance {found['chance']:.2f}."
+        f"Trained on {report['pairs']} seconds of {report['videos']} videos. A held-out second finds its own video "
+        f"among {found['videos']} with an MRR of {found['mrr']:.2f}; chance is {found['chance']:.2f}."
     )
     if found["videos"] < FEW_HELD_OUT:
-        out.print("That is little to judge by: with more footage the figure will mean more.")
+        out.print("So few videos say little about quality: add more footage.")
     if "adopted" in report:
-        kept = (
-            "The library now answers with it."
+        out.print(
+            "The library now uses the new model."
             if report["adopted"]
-            else "It is no better than the one that serves: kept."
+            else "The new model is no better than the current one, so the library keeps the current one."
         )
-        out.print(kept)
     for modality, facts in report["posterior"].items():
         out.print(
             f"{modality}: {facts['active_units']} of {facts['of']} latent units active, KL {facts['kl_nats']:.0f} nats"
@@ -80,13 +82,16 @@ def _tell(report: dict[str, Any]) -> None:
 
 
 def archive_model(library: Path, archive: Path) -> Path:
-    """Return where the model of an archive lies if nobody says otherwise."""
+    """Return where the model of an archive lies by default."""
     return library / "checkpoints" / f"archive-{archive.stem}"
 
 
 def _train_archive(
     path: Path, save: Path, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
+    from model.data.archive import load_archive
+    from model.training.plan import train
+
     features = load_archive(path)
     with _epochs(None) as show:  # a teacher, or no better figure, may end it earlier
         trained = train(
@@ -105,6 +110,9 @@ def _train_archive(
 def _train_library(
     library: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
+    from app.library.adoption import adopt, learn
+    from app.library.features import corpus_of
+
     with opened(library, device) as session:
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
@@ -129,6 +137,8 @@ def _epochs(total: int | None) -> Iterator[Callable[[Epoch], None]]:
 
 
 def _finish(trained: Trained, save: Path | None) -> dict[str, Any]:
+    from app.library.adoption import report_of
+
     for warning in trained.warnings:
         err.print(f"[yellow]{warning}[/]")
     if save:

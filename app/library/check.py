@@ -39,7 +39,7 @@ def _check_model(library: Library) -> Iterator[Finding]:
     if name is None:
         return
     try:
-        _ = Session(library, make_front_end(name, library.frontends), torch.device("cpu")).encoder
+        _ = Session(library, make_front_end(name, library.frontends, keep=False), torch.device("cpu")).encoder
     except FrontEndError as error:
         yield Finding("front_end", "fault", f"The front-end cannot be used: {error}.", (name,))
     except Mismatch as error:

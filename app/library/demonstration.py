@@ -17,9 +17,6 @@ from model.media.medium import FOOTAGE
 from model.synthesis.clips import plan_clip
 from model.synthesis.film import film_clip
 
-CLIPS = 112  # four of each kind
-FIRST_SEED = 0  # the shipped model was trained on seeds from 1,000,000, and is evaluated on those from 500,000
-
 
 def make_demonstration(
     session: Session, clips: int, first_seed: int, done: Callable[[Outcome], None] = lambda _: None

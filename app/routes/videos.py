@@ -16,9 +16,10 @@ from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.http.openapi import UNCHANGED, binary
 from app.http.route_table import needs
 from app.http.uploads import keep, plain_name
+from app.library import videos
 from app.library.labels import checked_annotation
 from app.media.decoding import Facts, inspect
-from app.media.previews import Previews, original_of
+from app.media.previews import original_of
 from app.schemas.job import JobAnswer
 from app.schemas.videos import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.service import Current, Service
@@ -109,12 +110,7 @@ def patch_video(service: Current, video_id: str, change: LabelChange) -> VideoAn
 @needs("admin")
 def delete_video(service: Current, video_id: str) -> None:
     """Forget a video; an uploaded file goes with it, one that was ingested in place stays where it is."""
-    library = service.session.library
-    video = library.catalogue.delete_video(video_id)
-    Previews(library, video_id).remove()
-    library.features_path(video.sha256, service.session.front_end.identity).unlink(missing_ok=True)
-    if video.uploaded:
-        library.locate(video.path).unlink(missing_ok=True)
+    videos.delete_video(service.session.library, video_id)
 
 
 @router.head("/{video_id}/original", response_class=FileResponse, responses=ORIGINAL_ANSWERS, name="head_original")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from model.frontends.weights import MOBILENET, YAMNET, verified
 YAMNET_SAMPLES = 15_600  # one patch of 0.975 s
 MOBILENET_PX = 224
 EMBEDDING = 1024
+GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+PIPE_BYTES = 65_536
 
 
 class PretrainedFrontEnd(FrontEnd):
@@ -42,7 +47,8 @@ class PretrainedFrontEnd(FrontEnd):
         digest = hashlib.sha256(self._yamnet + self._mobilenet).hexdigest()
         self.identity = f"pretrained-1-{digest[:12]}"
         self._own = threading.local()
-        self._interpreters()
+        with _without_greeting():
+            self._interpreters()
 
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "1024"]:
         """Return YAMNet's embedding of the first 15,600 samples."""
@@ -83,6 +89,29 @@ class _Interpreters:
         scale, zero = output["quantization"]
         levels = self._mobilenet.get_tensor(output["index"]).reshape(EMBEDDING)
         return np.asarray(np.float32(scale) * (levels.astype(np.float32) - np.float32(zero)), np.float32)
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Keep the line that LiteRT prints once a process from standard error; pass on whatever else is printed.
+
+    LiteRT 2.3 prints it from C++ and has no setting for it. Neither end of the pipe may block: a child that is forked
+    meanwhile keeps it open.
+    """
+    reading, writing = os.pipe()
+    stderr = os.dup(2)
+    try:
+        for end in (reading, writing):
+            os.set_blocking(end, False)
+        os.dup2(writing, 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        with suppress(BlockingIOError):
+            lines = os.read(reading, PIPE_BYTES).splitlines(keepends=True)
+            os.write(2, b"".join(line for line in lines if GREETING not in line))
+        for descriptor in (reading, writing, stderr):
+            os.close(descriptor)
 
 
 def _interpreter(content: bytes, inner_tensors: bool) -> Any:

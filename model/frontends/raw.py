@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
-from librosa.filters import mel
 from PIL import Image
 
+from model.frontends.filter_bank import filter_bank
 from model.frontends.frontend import FrontEnd
 from model.frontends.inversion import Inversion
 from model.media.segments import SAMPLE_RATE_HZ
@@ -32,9 +34,9 @@ class RawFrontEnd(FrontEnd):
     audio_shape = (MELS, SPECTRA)
     visual_shape = (3, PICTURE_PX, PICTURE_PX)
 
-    def __init__(self) -> None:
-        bank = mel(sr=SAMPLE_RATE_HZ, n_fft=FFT_SAMPLES, n_mels=MELS, fmin=LOWEST_HZ)
-        self._bank = torch.from_numpy(bank)
+    def __init__(self, directory: Path | None = None, keep: bool = True) -> None:
+        """Read the filter bank from a directory; compute it where it is not there, and with `keep` write it there."""
+        self._bank = torch.from_numpy(filter_bank(directory, SAMPLE_RATE_HZ, FFT_SAMPLES, MELS, LOWEST_HZ, keep))
         self._window = torch.hann_window(FFT_SAMPLES)
 
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "64 32"]:

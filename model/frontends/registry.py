@@ -12,17 +12,19 @@ from model.frontends.raw import RawFrontEnd
 NAMES = ("raw", "pretrained")
 
 
-def make_front_end(name: str, weights_directory: Path) -> FrontEnd:
-    """Return the front-end called `name`; `pretrained` reads its weights from the directory.
+def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
+    """Return the front-end called `name`; what it reads lies in the directory.
+
+    That is weights for `pretrained`, a filter bank for `raw`, which writes it there if it is absent and `keep`.
 
     Raises:
         FrontEndError: an unknown name, or weights that are absent or not the pinned ones.
     """
     match name:
         case "raw":
-            return RawFrontEnd()
+            return RawFrontEnd(directory, keep)
         case "pretrained":
-            return PretrainedFrontEnd(weights_directory)
+            return PretrainedFrontEnd(directory)
         case _:
             raise FrontEndError(
                 f"front-end {name!r} given, one of {', '.join(NAMES)} expected; "

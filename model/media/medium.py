@@ -192,8 +192,9 @@ def hash_file(path: Path) -> str:
 def _check_size(path: Path, limits: Limits) -> None:
     try:
         if not path.is_file():
-            state = "a directory or device" if path.exists() else "absent"
-            raise NotAMedium(f"{path} is {state}; the path of a sound, picture or video is expected.")
+            if not path.exists():
+                raise NotAMedium(f"{path}: there is no such file.")
+            raise NotAMedium(f"{path} is a directory or device; the path of a sound, picture or video is expected.")
         size = path.stat().st_size
     except OSError as error:
         raise NotAMedium(f"{path.name[:80]} cannot be looked at ({error.strerror}); give another path.") from error

@@ -77,7 +77,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A folder, or a path at which there is nothing, is not a medium."""
     cases = (
         (tmp_path, "directory"),
-        (tmp_path / "absent.mp4", "absent"),
+        (tmp_path / "absent.mp4", "no such file"),
         (tmp_path / ("x" * 300), "cannot be looked at"),
     )
     for path, reason in cases:

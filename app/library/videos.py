@@ -1,0 +1,21 @@
+"""A library's videos: taken out of it."""
+
+from __future__ import annotations
+
+from app.media.previews import Previews
+from index.library import Library
+from index.records import Video
+
+
+def delete_video(library: Library, video_id: str) -> Video:
+    """Delete a video with its previews and features and return it; its file is deleted only if it was uploaded.
+
+    Raises NotFound.
+    """
+    video = library.catalogue.delete_video(video_id)
+    Previews(library, video_id).remove()
+    for features in library.cache.glob(f"features/*/{video.sha256}.npz"):
+        features.unlink(missing_ok=True)
+    if video.uploaded:
+        library.locate(video.path).unlink(missing_ok=True)
+    return video
