@@ -105,10 +105,6 @@ class Catalogue:
 
     # Videos and segments
 
-    def add_video(self, video: Video, segments: Iterable[tuple[int, bool, bool]]) -> Video:
-        """Add a video and its (start_s, heard, seen); return the one that is there if it is known."""
-        return self.ingest(video, segments)
-
     def ingest(
         self,
         video: Video,
@@ -118,7 +114,9 @@ class Catalogue:
     ) -> Video:
         """Add a video with its segments and latents, all or nothing; return the one that is there if known.
 
-        `audio` and `visual` are (start_s, latents). Forgets a failure of that path. Errors: `add_latents`.
+        `segments` are (start_s, heard, seen), `audio` and `visual` (start_s, latents). Forgets a failure of that path.
+        NotFound for latents of a second that the video does not have, Mismatch for dimensions other than those stored,
+        ValueError for numbers that are not finite.
         """
         with self._store.write() as c:
             c.execute("DELETE FROM failures WHERE path = ?", (video.path,))
@@ -142,20 +140,13 @@ class Catalogue:
         with self._store.read() as c:
             return video_of(one_video(c, video_id))
 
-    def videos(self, limit: int = 100, after: str | None = None) -> list[Video]:
-        """Return up to `limit` videos in the order they were added, beginning behind the video `after`."""
-        with self._store.read() as c:
-            position = 0 if after is None else one_video(c, after, "position")["position"]
-            query = f"SELECT {VIDEO} FROM videos WHERE position > ? ORDER BY position LIMIT ?"
-            return [video_of(row) for row in c.execute(query, (position, limit))]
-
     def page(self, limit: int, position: int = 0, choice: Choice = ANY) -> Page:
         """Return up to `limit` of the chosen videos in the order they were added, behind a position."""
         with self._store.read() as c:
             return page_of(c, limit, position, choice)
 
     def every_video(self) -> Iterator[Video]:
-        """Yield all videos in the order they were added; one that is deleted meanwhile is passed over."""
+        """Yield all videos in the order they were added; skip those that are deleted meanwhile."""
         with self._store.read() as c:
             ids = [row["video_id"] for row in c.execute("SELECT video_id FROM videos ORDER BY position")]
         for video_id in ids:
@@ -222,16 +213,6 @@ class Catalogue:
             return video
 
     # Latents
-
-    def add_latents(self, video_id: str, modality: Modality, start_s: Int[np.ndarray, "n"], latents: Latents) -> None:
-        """Add the latents of a video's seconds, or replace them; all or nothing.
-
-        NotFound for a second that the video does not have, Mismatch for dimensions other than those stored,
-        ValueError for numbers that are not finite.
-        """
-        with self._store.write() as c:
-            put_latents(c, generation_of(c), video_id, modality, start_s, latents)
-            count_change(c)
 
     def replace_latents(
         self, fingerprint: str, batches: Iterable[tuple[str, Modality, Int[np.ndarray, "n"], Latents]]

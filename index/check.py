@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from index.job_state import JobState
 from index.library import CATALOGUE, Library
 from index.migrations import newest, schema_version
-from index.records import JobState, Video
+from index.records import Video
 from index.rows import FLOAT32, generation, meta
 from index.store import Store
 from model.errors import LibraryError

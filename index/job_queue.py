@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from index.records import IdempotencyToken, Job, JobMessage, JobState
+from index.job_state import JobState
+from index.records import IdempotencyToken, Job, JobMessage
 from index.rows import JOB, job_of, job_row, one_job, put_job, put_message
 from index.store import LARGEST_ID, Store
 from model.errors import IdempotencyKeyReused, JobEnded, QueueFull, TrainingRuns
@@ -42,11 +43,6 @@ class JobQueue:
                 row = (token.key, token.sha256, job.job_id, _now())
                 c.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?)", row)
             return job, False
-
-    def put(self, job: Job) -> None:
-        """Add a job, or replace the one with its id."""
-        with self._store.write() as c:
-            put_job(c, job)
 
     def begin(self, kind: str) -> Job | None:
         """Let the oldest queued job of a kind run, and return it; None where none waits."""

@@ -119,15 +119,9 @@ def job_of(row: sqlite3.Row) -> Job:
 
 
 def put_job(c: sqlite3.Connection, job: Job) -> None:
-    """Add a job, or replace the one with its id."""
+    """Add a job."""
     row = asdict(job) | {"payload": json.dumps(job.payload), "result": json.dumps(job.result)}
-    names = ", ".join(row)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in row)
-    c.execute(
-        f"INSERT INTO jobs ({names}) VALUES ({', '.join(f':{name}' for name in row)}) "
-        f"ON CONFLICT (job_id) DO UPDATE SET {updates}",
-        row,
-    )
+    c.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
 
 
 def put_message(c: sqlite3.Connection, job_id: str, message: JobMessage) -> None:
@@ -149,7 +143,7 @@ def put_latents(
     start_s: Int[np.ndarray, "n"],
     latents: Latents,
 ) -> None:
-    """Write the latents of a video's seconds; the inverse of `load_latents`, errors as `add_latents`."""
+    """Write the latents of a video's seconds; the inverse of `load_latents`, errors as `Catalogue.ingest`."""
     if len(start_s) != len(latents) or not latents.is_finite():
         raise ValueError(f"{len(start_s)} seconds, {len(latents)} latents: as many and finite ones expected")
     one_video(c, video_id)

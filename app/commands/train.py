@@ -22,7 +22,7 @@ from app.commands.terminal import (
     print_json,
     progress,
 )
-from app.library.adoption import adopt, learn, report_of
+from app.library.adoption import adopt, report_of
 from app.library.features import corpus_of
 from model.data.archive import load_archive
 from model.network.device import DeviceName, choose_device
@@ -110,7 +110,8 @@ def _train_library(
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
         with _epochs(None) as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            trained = learn(session, corpus, recipe, seed, resume, show)
+            front_end = (session.front_end.name, session.front_end.identity)
+            trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:

@@ -40,7 +40,7 @@ class Jobs:
     def start(self) -> None:
         """Take up what a stopped process left, remove what nobody needs of it, then wait for more."""
         self._queue.take_up()
-        _sweep(self._library, self._training.places)
+        _sweep(self._library, self._training.directory)
         for runner in self._runners.values():
             runner.start()
 

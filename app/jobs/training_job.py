@@ -79,8 +79,8 @@ class TrainingWork:
         self._process: TrainingProcess | None = None
 
     @property
-    def places(self) -> Path:
-        """Return where what half-done jobs have learnt lies, a directory each."""
+    def directory(self) -> Path:
+        """Return the directory that keeps what unfinished jobs have learnt, a subdirectory each."""
         return self._session.library.cache / "training"
 
     @property
@@ -116,11 +116,11 @@ class TrainingWork:
     def tidy(self, job: Job) -> None:
         """Remove what was kept to go on from, unless the job failed and can be tried again."""
         if job.state != "failed":
-            shutil.rmtree(self.places / job.job_id, ignore_errors=True)
+            shutil.rmtree(self.directory / job.job_id, ignore_errors=True)
 
     def _order(self, job: Job) -> Order:
         library, device = self._session.library.directory, str(self._session.device)
-        return Order(library, device, self.places / job.job_id, **job.payload, threads=self._threads)
+        return Order(library, device, self.directory / job.job_id, **job.payload, threads=self._threads)
 
     def _follow(self, running: RunningJob, process: TrainingProcess) -> Ended | None:
         """Hear what the process says until its result, or until the job is to end. EOFError if it ends before."""

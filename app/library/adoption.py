@@ -11,12 +11,9 @@ from typing import Any, Literal
 from app.library.reencoding import swap_in
 from app.library.session import Session
 from index.disk import writing
-from model.data.corpus import Corpus
 from model.errors import LibraryError
 from model.network.encoder import Encoder
-from model.training.plan import Trained, train
-from model.training.recipe import Recipe
-from model.training.run import Epoch
+from model.training.plan import Trained
 from model.training.validation import Validation, encode_pairs, mean_validation, validate
 
 
@@ -32,19 +29,6 @@ class Adoption:
     new: Validation
     serving: Validation | None
     basis: Literal["same held-out videos", "its own held-out videos"] | None
-
-
-def learn(
-    session: Session,
-    corpus: Corpus,
-    recipe: Recipe,
-    seed: int,
-    state_path: Path | None = None,
-    each_epoch: Callable[[Epoch], None] = lambda _: None,
-) -> Trained:
-    """Train on a library's features; with `state_path` a run that was stopped goes on. Raises TrainingError."""
-    front_end = (session.front_end.name, session.front_end.identity)
-    return train(corpus, recipe, front_end, seed, session.device, None, state_path, each_epoch)
 
 
 def report_of(trained: Trained) -> dict[str, Any]:
@@ -71,9 +55,9 @@ def adopt(
         adoption = _judge(session, trained)
         if adoption.adopted:
             encoder = Encoder(trained.checkpoint, session.device)
-            place = session.library.checkpoints / encoder.fingerprint
-            with writing(place):
-                encoder.checkpoint.save(place)
+            path = session.library.checkpoints / encoder.fingerprint
+            with writing(path):
+                encoder.checkpoint.save(path)
                 if verdict_path is not None:
                     verdict_path.write_text(json.dumps(asdict(adoption)))
             swap_in(session, encoder, leave_out=True, step=step)

@@ -16,7 +16,7 @@ from model.errors import EmptyLibrary, FigureError, LibraryBusy
 from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters, project
 from model.modality import MODALITIES, Modality
 
-Mapped = Literal["audio", "visual", "both"]
+Mapped = Literal[Modality, "both"]
 FEWEST = NEIGHBOUR + 1  # points that have a k-distance
 MOST_WAITING = 4  # requests beside the one that computes
 TRIES = 3  # to read both modalities while others write

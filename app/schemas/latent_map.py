@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from app.schemas.answering import Answering
+from model.modality import Modality
 
 if TYPE_CHECKING:
     from app.library.latent_map import LatentMap
@@ -18,7 +19,7 @@ class PointAnswer(Answering):
     segment_id: int
     video_id: str
     start_s: int
-    modality: Literal["audio", "visual"]
+    modality: Modality
     label: str | None
     x: float
     y: float
@@ -29,7 +30,7 @@ class LatentMapAnswer(Answering):
     """The answer of GET /latents/map."""
 
     points: list[PointAnswer]
-    modality: Literal["audio", "visual", "both"]
+    modality: Literal[Modality, "both"]
     total: int = Field(description="latents in the library")
     sampled: bool = Field(description="the points are a random sample of them, chosen by the seed")
     seed: int

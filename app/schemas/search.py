@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from app.schemas.answering import Answering
+from model.modality import Modality
 
 if TYPE_CHECKING:
     from app.queries.localization import Found
@@ -56,7 +57,7 @@ class SearchAnswer(Answering):
 class QueryAnswer(Answering):
     """What was asked; `uncertainty` is the mean standard deviation of the query's posterior."""
 
-    modality: Literal["audio", "visual"]
+    modality: Modality
     uncertainty: float
     fingerprint: str
 

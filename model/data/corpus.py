@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from model.errors import TrainingError
 from model.data.features import Features
+from model.errors import TrainingError
 
 Mask = Bool[np.ndarray, "_"]  # one per second; recordings differ in length, so the axis has no name
 

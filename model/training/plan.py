@@ -69,19 +69,14 @@ def train(
         splits = fold(corpus, FOLDS, seed)
         usable = len(np.unique(corpus.video[corpus.paired]))
         splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
-    runs = [Run(rest, part, recipe, front_end, seed, device) for rest, part in splits]
-    for number, run in enumerate(runs):
-        path = state_path and state_path.with_name(f"{state_path.name}.{number}")
+    count = 1 if len(splits) == 1 else len(splits) + 1
+    runs = [Run(rest, part, recipe, front_end, seed, device, (i, count)) for i, (rest, part) in enumerate(splits)]
+    for i, run in enumerate(runs):
+        path = state_path and state_path.with_name(f"{state_path.name}.{i}")
         run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, path, progress)
     if len(runs) == 1:
         return _finish_single(runs[0])
     return _finish_folds(runs, corpus, progress)
-
-
-def count_runs(corpus: Corpus) -> int:
-    """Return how many runs `train` makes of a corpus without other videos to hold out."""
-    usable = len(np.unique(corpus.video[corpus.paired]))
-    return 1 if usable >= ENOUGH_VIDEOS else min(FOLDS, usable // 2) + 1
 
 
 def _finish_single(run: Run) -> Trained:
@@ -102,7 +97,8 @@ def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], N
     parts = [part for run in runs if (part := run.held_out)]
     sizes = [Validation(0.0, *gallery_of(part)) for part in parts]
     found = replace(mean_validation(sizes), mrr=float(figures[number, share]))
-    final = Run(corpus, None, first.recipe, first.front_end, first.seed, first.device)
+    last = (len(runs), len(runs) + 1)
+    final = Run(corpus, None, first.recipe, first.front_end, first.seed, first.device, last)
     final.train(number + 1, None, None, progress)
     first.take_best()
     whole = encode_videos(first.encoder(), parts[0])

@@ -25,6 +25,7 @@ class Recipe:
     hidden: int = 256
     dropout: float = 0.2
     spherical: bool = True
+    paper_widths: bool = False
     warm_start: bool = True
     held_epochs: int = 10
     groups: tuple[int, ...] = (16, 32, 64, 128)
@@ -34,6 +35,7 @@ class Recipe:
     epochs: int = 30
     patience: int = 8
     learning_rate: float = 1e-3
+    lowest_rate: float = 0.05
     weight_decay: float = 1e-2
     objective: Objective = field(default_factory=Objective)
     kl_warm_up: tuple[int, float] = (0, 0.0)
@@ -53,14 +55,24 @@ PUBLISHED = Recipe(
     latent=100,
     dropout=0.0,
     spherical=False,
+    paper_widths=True,
     warm_start=False,
     held_epochs=0,
     groups=(),
     epochs=15,
     patience=15,
     learning_rate=1e-5,
+    lowest_rate=1.0,
     weight_decay=0.0,
-    objective=Objective(kl=0.01, wasserstein=1.0, contrast=0.0, grouping=0.0, published=True),
+    objective=Objective(
+        kl=0.01,
+        sum_kl=True,
+        wasserstein=1.0,
+        sampled_distance=True,
+        cross_generation=None,
+        contrast=0.0,
+        grouping=0.0,
+    ),
     kl_warm_up=(10, 0.1),
     one_video_steps=True,
     augment=False,

@@ -88,7 +88,7 @@ def promise(state: str) -> Callable[[Path, Ledger], None]:
         job = Job("j", "ingest", "queued", {"path": "media/x", "file_name": max(ledger.expected)}, 0.0, {}, now, now)
         if state:
             with Session.open(library, CPU) as session:
-                session.library.catalogue.queue.put(replace(job, state=state))  # type: ignore[arg-type]
+                session.library.catalogue.queue.accept(replace(job, state=state), 100)  # type: ignore[arg-type]
 
     return promising
 

@@ -47,7 +47,7 @@ def test_a_library_of_the_first_release_is_upgraded_with_all_it_holds(tmp_path: 
         assert (catalogue.fingerprint, catalogue.catalogue_version) == ("abc", 3)
         catalogue.delete_video(VIDEO_ID)
         assert catalogue.stats().audio_latents == 0
-        catalogue.add_video(video, [(0, True, True)])
+        catalogue.ingest(video, [(0, True, True)])
     assert stored_version(path) == newest()
     assert layout(path) == layout(tmp_path / "new.sqlite")
 

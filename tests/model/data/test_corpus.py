@@ -9,8 +9,8 @@ import pytest
 from corpus_samples import planted_corpus
 
 from model.data.corpus import Annotation, Corpus, Timeline, fold
-from model.errors import TrainingError
 from model.data.features import Features
+from model.errors import TrainingError
 
 
 def features(seconds: int, seed: int) -> Features:
