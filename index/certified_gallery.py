@@ -177,8 +177,8 @@ class Asked:
 def nearest_rows(distances: Float32[np.ndarray, "n"], wanted: int) -> Int64[np.ndarray, "wanted"]:
     """Return the rows of the least distances; of many, by a threshold that a part of them sets."""
     part = distances[:: max(1, len(distances) // SAMPLE)]
-    place = min(len(part) - 1, 2 * wanted * len(part) // len(distances) + 4)
-    rows = np.flatnonzero(distances <= np.partition(part, place)[place])
+    position = min(len(part) - 1, 2 * wanted * len(part) // len(distances) + 4)
+    rows = np.flatnonzero(distances <= np.partition(part, position)[position])
     if len(rows) < wanted:  # the part was unlucky
         rows = np.arange(len(distances))
     return rows[np.argpartition(distances[rows], wanted - 1)[:wanted]]

@@ -14,7 +14,7 @@ from index.gpu_gallery import GpuGallery
 from index.hnsw_gallery import HnswGallery
 from index.index_cache import IndexCache
 from index.ivf_gallery import IvfGallery
-from index.milvus_gallery import MilvusGallery, MilvusPlace
+from index.milvus_gallery import MilvusGallery, MilvusServer
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
@@ -32,7 +32,7 @@ def gallery_for(
     before: Gallery | None = None,
     cache: IndexCache | None = None,
     key: str = "",
-    milvus: MilvusPlace | None = None,
+    milvus: MilvusServer | None = None,
 ) -> Gallery:
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
 
@@ -46,7 +46,7 @@ def gallery_for(
             ids, latents, weights, budget=budget, before=before if isinstance(before, CertifiedGallery) else None
         )
     if choice == "milvus":
-        return MilvusGallery(ids, latents, weights, place=milvus or MilvusPlace())
+        return MilvusGallery(ids, latents, weights, server=milvus or MilvusServer())
     if choice != "hnsw" and gpus() > 0:
         return GpuGallery(ids, latents, weights, divided=choice == "ivf", cache=cache, key=key)
     make = IvfGallery if choice == "ivf" else HnswGallery

@@ -129,12 +129,12 @@ class Jobs:
         return accepted
 
 
-def _sweep(library: Library, training_places: Path) -> None:
+def _sweep(library: Library, training: Path) -> None:
     """Remove uploads that no job and no video names, half-written features and what ended trainings learnt.
 
     A kill left them.
     """
-    uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
+    uploads, directories = list(library.media.glob("upload-*")), list(training.glob("*"))
     # After what is there was listed: what comes meanwhile is not judged.
     holding = [job for state in HOLDING for job in library.catalogue.queue.jobs(state)]
     waiting = {library.locate(job.payload["path"]) for job in holding if "path" in job.payload}
@@ -146,6 +146,6 @@ def _sweep(library: Library, training_places: Path) -> None:
             if time.time() - path.stat().st_mtime > STALE_S:
                 path.unlink()
     ids = {job.job_id for job in holding}
-    for place in places:
-        if place.name not in ids:
-            shutil.rmtree(place, ignore_errors=True)
+    for directory in directories:
+        if directory.name not in ids:
+            shutil.rmtree(directory, ignore_errors=True)

@@ -58,11 +58,11 @@ class Items:
 
 @dataclass(frozen=True, eq=False)
 class LatentMap:
-    """Hold the items' places, in the order of `items`, their clusters, and of how many latents they are a sample."""
+    """Hold the items' positions, in the order of `items`, their clusters, and of how many latents they are a sample."""
 
     view: View
     items: tuple[Items, ...]
-    places: Float64[np.ndarray, "n 2"]
+    positions: Float64[np.ndarray, "n 2"]
     clustering: Clustering
     total: int
     computed_ms: float
@@ -112,10 +112,10 @@ def draw(tables: dict[Modality, LatentTable], view: View) -> LatentMap:
         for (modality, table), part, first in zip(tables.items(), parts, firsts[:-1], strict=True)
     )
     try:
-        places = project(np.concatenate([i.table.latents.mu[i.rows] for i in items]), view.seed)
+        positions = project(np.concatenate([i.table.latents.mu[i.rows] for i in items]), view.seed)
     except FigureError as error:
         raise Unmappable(str(error)) from error
-    return LatentMap(view, items, places, find_clusters(places), total, 1000 * (time.perf_counter() - started))
+    return LatentMap(view, items, positions, find_clusters(positions), total, 1000 * (time.perf_counter() - started))
 
 
 def _tables(session: Session, mapped: Mapped) -> dict[Modality, LatentTable]:

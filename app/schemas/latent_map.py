@@ -49,7 +49,7 @@ class LatentMapAnswer(Answering):
             points=_points(drawn),
             modality=view.modality,
             total=drawn.total,
-            sampled=drawn.total > len(drawn.places),
+            sampled=drawn.total > len(drawn.positions),
             seed=view.seed,
             clusters=clustering.count,
             noise=clustering.noise,
@@ -61,7 +61,7 @@ class LatentMapAnswer(Answering):
 
 
 def _points(drawn: LatentMap) -> list[PointAnswer]:
-    places = iter(zip(drawn.places.tolist(), drawn.clustering.cluster.tolist(), strict=True))
+    positions = iter(zip(drawn.positions.tolist(), drawn.clustering.cluster.tolist(), strict=True))
     return [
         PointAnswer(
             segment_id=int(item.table.ids[row]),
@@ -74,5 +74,5 @@ def _points(drawn: LatentMap) -> list[PointAnswer]:
             cluster=None if cluster < 0 else cluster,
         )
         for item in drawn.items
-        for row, ((x, y), cluster) in zip(item.rows.tolist(), places, strict=False)
+        for row, ((x, y), cluster) in zip(item.rows.tolist(), positions, strict=False)
     ]

@@ -59,10 +59,10 @@ def _print(
         print(f"{path.parent.name}: {error}")
         return
     others = [h for h in answer.hits if own is None or h.video.video_id != own.video_id]
-    place = next((h.rank for h in answer.hits if own and h.video.video_id == own.video_id), None)
+    own_rank = next((h.rank for h in answer.hits if own and h.video.video_id == own.video_id), None)
     name = own.label if own else path.parent.name
     found = "; ".join(f"{h.video.label or '(no label)'} {h.video.file_name[:6]}@{h.start_s}" for h in others[:LISTED])
-    rank = f"own video at rank {place} of {len(answer.hits)}" if own else "a recording from elsewhere"
+    rank = f"own video at rank {own_rank} of {len(answer.hits)}" if own else "a recording from elsewhere"
     print(f"{name} ({query} -> {target}; {rank}): {found}")
 
 

@@ -156,8 +156,8 @@ def as_many_others(
 ) -> Bool[np.ndarray, "q d"]:
     """Choose at random, for each query, as many items of other classes as it has hits."""
     order = np.argsort(np.where(relevant, np.inf, rng.random(hits.shape)), axis=1)
-    place = np.argsort(order, axis=1)
-    return np.asarray((place < hits.sum(1, keepdims=True)) & ~relevant)
+    position = np.argsort(order, axis=1)
+    return np.asarray((position < hits.sum(1, keepdims=True)) & ~relevant)
 
 
 def nearest_and_margin(

@@ -91,9 +91,9 @@ def rank_all_as_last(
 ) -> Ranking:
     """Rank for all n queries as the last one ranks the n - 1 items before it: `distances` are those of V-V."""
     last = distances[-1, :-1]
-    places = np.empty(len(last))
-    places[np.lexsort((rng.random(len(last)), last))] = np.arange(len(last))
-    return rank(np.tile(places, (len(label), 1)), label[:, None] == label[:-1], rng)
+    positions = np.empty(len(last))
+    positions[np.lexsort((rng.random(len(last)), last))] = np.arange(len(last))
+    return rank(np.tile(positions, (len(label), 1)), label[:, None] == label[:-1], rng)
 
 
 def without_own(table: Shaped[np.ndarray, "n n"]) -> Shaped[np.ndarray, "n others"]:
@@ -136,10 +136,12 @@ def _retrieval(
         _rankings(scorer, seconds[rows[order]], label[order], bugs, rng)
         for rows, order in zip(draws, orders, strict=True)
     ]
-    place = [np.argsort(order) for order in orders]  # of each video in the gallery
+    position = [np.argsort(order) for order in orders]  # of each video in the gallery
     return {
         name: {
-            metric: np.asarray(np.mean([getattr(r[name], of)[p] for r, p in zip(rankings, place, strict=True)], axis=0))
+            metric: np.asarray(
+                np.mean([getattr(r[name], of)[p] for r, p in zip(rankings, position, strict=True)], axis=0)
+            )
             for metric, of in (("mrr", "reciprocal_rank"), ("map", "average_precision"))
         }
         for name in DIRECTIONS

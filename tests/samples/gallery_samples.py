@@ -20,7 +20,7 @@ from index.gallery import Gallery, SearchResult
 from index.gpu_gallery import GpuGallery
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
-from index.milvus_gallery import MilvusGallery, MilvusPlace
+from index.milvus_gallery import MilvusGallery, MilvusServer
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
@@ -53,10 +53,10 @@ def maker(kind: str, directory: Path) -> Iterator[Maker]:
         yield lambda *items: GpuGallery(*items, scan=0, divided=ELSEWHERE[kind])
     else:
         need_milvus()
-        place, built = MilvusPlace(str(directory / "milvus.db"), "contract"), []
+        server, built = MilvusServer(str(directory / "milvus.db"), "contract"), []
 
         def build(*items: object) -> Gallery:
-            built.append(MilvusGallery(*items, place=place, scan=0))  # type: ignore[arg-type]
+            built.append(MilvusGallery(*items, server=server, scan=0))  # type: ignore[arg-type]
             return built[-1]
 
         yield build
