@@ -24,7 +24,7 @@ from model.baselines.system import Fitted
 from model.data.corpus import Corpus
 from model.data.draws import draw_seconds
 from model.judging.evaluation import DIRECTIONS, Figures, eligible_seconds, measure
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.judging.ranking import Ranking, rank
 from model.judging.scorers import LatentScorer, Scorer
 from model.modality import Modality
@@ -108,14 +108,7 @@ class PlainWindows(Localizer):
     def __init__(self, localizer: Localizer) -> None:
         self._localizer = localizer
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return the localizer's distances, NaN for rolled windows."""
         if rolled:
             return np.full(len(clip), np.nan)

@@ -25,7 +25,7 @@ from scipy.spatial.distance import cdist
 
 from model.data.corpus import Corpus
 from model.errors import TrainingError
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.judging.scorers import Scorer
 from model.judging.windows import window_distances
 from model.modality import MODALITIES, Modality
@@ -50,14 +50,7 @@ class ContextLocalizer(Localizer):
     scorer: Scorer
     weights: Weights
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return minus the weighted sum of the terms."""
         cross = self.scorer.score(query, event, target, clip)
         present = (self.corpus.heard if target == "audio" else self.corpus.seen)[clip]

@@ -19,23 +19,21 @@ from model.network.correlation import Projection, correlate
 from model.network.encoder import Encoder
 from model.network.msvae import MSVAE
 
+Queries = Int64[np.ndarray, "q"]  # rows of the corpus that is judged, as items are
+Items = Int64[np.ndarray, "d"]
+Matrix = Float64[np.ndarray, "q d"]  # distances
+
 
 class Scorer(ABC):
     """Score the seconds of one corpus against each other; rows are rows of that corpus."""
 
     @abstractmethod
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return distances of the queries' modality to the items' modality; small is close."""
 
 
 class LatentScorer(Scorer):
-    """The MS-VAE score D of PAPER: W2 of the posteriors plus the distance of the generated pairs.
+    """The MS-VAE score D of Zhu et al., ICASSP 2021: W2 of the posteriors plus the distance of the generated pairs.
 
     `mean_square` compares generated pairs by their mean squared difference instead, as the released retrieval does.
     """
@@ -57,13 +55,7 @@ class LatentScorer(Scorer):
         }
         return LatentScorer(latents, checkpoint.weights)
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return D, the weighted sum of both parts."""
         these, those = self._latents[query][queries], self._latents[target][items]
         if not self._mean_square:
@@ -79,13 +71,7 @@ class RandomScorer(Scorer):
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return random numbers."""
         return self._rng.random((len(queries), len(items)))
 
@@ -98,13 +84,7 @@ class EmbeddingScorer(Scorer):
     ) -> None:
         self._embedded, self._metric = {"audio": audio, "visual": visual}, metric
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return distances by the metric; a zero row has no direction and is as far as one at a right angle."""
         found = cdist(self._embedded[query][queries], self._embedded[target][items], self._metric)
         return np.nan_to_num(found, nan=1.0) if self._metric == "cosine" else np.asarray(found)
