@@ -42,6 +42,7 @@ class Gallery(ABC):
     """Search the items of one modality; immutable once built, so any number of threads may search it."""
 
     def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> None:
+        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none."""
         if len(ids) == 0:
             raise EmptyLibrary("a gallery of 0 items given, at least 1 expected: add footage first")
         if len(ids) != len(latents) or len(np.unique(ids)) != len(ids) or not latents.is_finite():
@@ -49,14 +50,6 @@ class Gallery(ABC):
         self.ids = ids
         self.latents = latents
         self.weights = weights
-
-    @classmethod
-    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> Gallery:
-        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none.
-
-        The constructors say what else can be chosen.
-        """
-        return cls(ids, latents, weights)
 
     def __len__(self) -> int:
         return len(self.ids)

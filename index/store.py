@@ -119,12 +119,6 @@ class Store:
         while self._idle:
             self._idle.pop().close()
 
-    @property
-    def schema_version(self) -> int:
-        """Return the version of the schema that the file has."""
-        with self.read() as c:
-            return schema_version(c)
-
     def copy_to(self, target: Path) -> None:
         """Write the catalogue of this moment to a file of its own, while others read and write.
 

@@ -145,13 +145,13 @@ Ask = Callable[[Latents], list[Answer]]
 
 def certified(items: Latents) -> Ask:
     """Build the cascade."""
-    return _gallery(CertifiedGallery.build(np.arange(len(items)), items, WEIGHTS))
+    return _gallery(CertifiedGallery(np.arange(len(items)), items, WEIGHTS))
 
 
 def hnsw(items: Latents) -> Ask:
     """Build the graph, with as many threads as there are cores: its building is not what is timed."""
     faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
-    gallery = HnswGallery.build(np.arange(len(items)), items, WEIGHTS)
+    gallery = HnswGallery(np.arange(len(items)), items, WEIGHTS)
     return _gallery(gallery)
 
 

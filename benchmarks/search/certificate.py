@@ -93,7 +93,7 @@ def _search_one(random: np.random.Generator, kind: str, searches: int, count: Co
         others = draw(KINDS[random.integers(len(KINDS))], items, pair, random)
         before = CertifiedGallery(ids, others, weights)
     gallery = CertifiedGallery(ids, latents, weights, budget=budget, before=before)
-    oracle = BruteForceGallery.build(ids, latents, weights)
+    oracle = BruteForceGallery(ids, latents, weights)
     done = 0
     while done < searches:
         queries = _queries(latents, kind, min(BATCH, searches - done), random)

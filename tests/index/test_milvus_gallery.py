@@ -104,4 +104,4 @@ def test_without_pymilvus_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     """Where the client is not installed, the error says what to install."""
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(LibraryError, match="extra `milvus`"):
-        MilvusGallery.build(IDS, clustered_latents(N), PAPER)
+        MilvusGallery(IDS, clustered_latents(N), PAPER)

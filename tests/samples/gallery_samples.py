@@ -30,8 +30,8 @@ Question = tuple[int, int, int, ScoreWeights, np.ndarray | None, np.ndarray]
 EXACT: list[type[Gallery]] = [BruteForceGallery, CertifiedGallery]
 # With scan=0 an index is asked however few items there are; it has nothing to choose until they are over 256.
 IN_MEMORY: dict[str, Maker] = {
-    "brute force": BruteForceGallery.build,
-    "certified": CertifiedGallery.build,
+    "brute force": BruteForceGallery,
+    "certified": CertifiedGallery,
     "hnsw": lambda *items: HnswGallery(*items, scan=0),
     "ivf": lambda *items: IvfGallery(*items, scan=0, compressed=False),
     "ivf-pq": lambda *items: IvfGallery(*items, scan=0, compressed=True),
