@@ -1,4 +1,4 @@
-"""Search without a proof: an approximate index proposes, exact scores order, and a measured recall says how well."""
+"""Approximate search: an index proposes candidates, exact scores order them, and the recall is measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model.data.latents import Latents
 
 CANDIDATES = 256  # proposed for an answer, at least
 CANDIDATES_PER_HIT = 16
-SCAN = 16  # items are scored as fast as an index proposes a sixteenth of them, measured with HNSW
+SCAN = 16  # scoring 16 items takes as long as an index takes to propose one, measured with HNSW
 BLOCK_ROWS = 65_536
 
 RECALL_AT = 10
@@ -33,12 +33,13 @@ RECALL_SCORES = 2_000_000  # scored at most to measure a recall, as long as FEWE
 
 
 class ApproximateGallery(Gallery):
-    """Score exactly what an index over p proposes: right distances in the right order, of hits that may not be all.
+    """Score exactly what an index over p proposes: distances and their order are right, but hits may be missing.
 
-    An answer is certified only where everything allowed was scored: among few allowed items, where the index
-    proposes too few, and for a query too far away for float32. `recall` is the share of the ten nearest items that
-    it finds for items of its own, each left out of its own answer; a hit as near as the tenth counts. It is measured
-    when the gallery is built, on 100 items drawn with a fixed seed, fewer from 20,000 items on, and ten from 200,000.
+    An answer is certified only where everything allowed was scored: where few items are allowed, where the index
+    proposes too few, and where the query is too far away for float32. `recall` is the share of the ten nearest items
+    that a search finds, where the queries are items of the gallery, each left out of its own answer; a hit as near as
+    the tenth counts. It is measured when the gallery is built, on 100 items drawn with a fixed seed, on fewer from
+    20,000 items on, and on ten from 200,000.
 
     A subclass sets `path`, makes its index from `packed()` and then calls `measure()`.
     """
@@ -70,7 +71,7 @@ class ApproximateGallery(Gallery):
         return np.concatenate([pack(project(self.latents[at : at + BLOCK_ROWS])) for at in blocks])
 
     def kept(self, cache: IndexCache | None, key: str, make: Callable[[np.ndarray], Index]) -> Index:
-        """Return what `make` makes of the items, from the cache if it was made of the same before."""
+        """Return the index that `make` builds of the items, from the cache if it holds that one."""
         if cache is None:
             return make(self.packed())
         return cache.kept(f"{key} {make.__name__} {self.content()}", lambda: make(self.packed()))
@@ -107,7 +108,7 @@ class ApproximateGallery(Gallery):
         ]
 
     def _scans(self, count: int, k: int) -> bool:
-        """Say whether to score all the `count` allowed items: it is as quick, or the index cannot propose so many.
+        """Say whether to score all `count` allowed items: where that is as fast, or the index cannot propose enough.
 
         Among the allowed ones of n items an index looks n / count times as far: count <= scan * m * n / count.
         """
@@ -155,13 +156,13 @@ def count_of(allowed: Bool[np.ndarray, "n"] | None, n: int) -> int:
 def only_allowed(
     rows: Int64[np.ndarray, "q found"], m: int, allowed: Bool[np.ndarray, "n"] | None
 ) -> list[Int64[np.ndarray, "_"]]:
-    """Return the first m rows of each query that are allowed; -1, which stands for nothing, is not."""
+    """Return the first m allowed rows of each query; -1 means no row."""
     found = [one[one >= 0] for one in rows]
     return [one[:m] if allowed is None else one[allowed[one]][:m] for one in found]
 
 
 def enough(m: int, allowed: Bool[np.ndarray, "n"] | None, most: int) -> int:
-    """Return how many to ask of an index that cannot filter, so that about 2m are allowed, if that is not too many."""
+    """Return how many to ask of an index that cannot filter: about 2m of them are allowed, unless `most` is fewer."""
     return m if allowed is None else min(most, 2 * m * len(allowed) // count_of(allowed, len(allowed)))
 
 

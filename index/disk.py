@@ -1,4 +1,4 @@
-"""Writing to a disk: what it refuses becomes an error of ours, what must last is flushed."""
+"""Write to a disk: turn the system's refusals into LibraryError, and flush what must survive a power failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from model.errors import LibraryError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says to writing below a path (full, no rights) into a LibraryError."""
+    """Turn an OSError while writing below a path (disk full, no rights) into a LibraryError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What every gallery answers: the k nearest items of one modality, and how sure the answer is."""
+"""The interface of all galleries: the k nearest items of one modality, and whether that is proved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which gallery serves a library: the proof as long as it is quick, an approximate index beyond."""
+"""Choose the gallery of a library: certified search while it is fast, an approximate index for more items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
 GalleryChoice = Literal["auto", "certified", "hnsw", "ivf", "milvus"]
-CERTIFIED_UP_TO = 3_000_000  # items: beyond, the scan that a proof begins with takes a good part of a second
+CERTIFIED_UP_TO = 3_000_000  # items: with more, the scan of a certified search takes a good part of a second
 
 
 def gallery_for(
@@ -36,9 +36,9 @@ def gallery_for(
 ) -> Gallery:
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
 
-    Where FAISS has a GPU, all of p lies on it for "auto" in place of "hnsw", and the lists of "ivf". `budget`: items
-    that a certified search scores at most. `before`: a gallery of fewer or more items of the same model, of which a
-    certified one keeps what can be kept. `cache`: a file for the index of "hnsw" and "ivf", made of what `key` names.
+    Where FAISS has a GPU, "auto" keeps all of p on it instead of "hnsw", and "ivf" its lists. `budget`: items that a
+    certified search scores at most. `before`: a gallery of the same model, with other items; a certified gallery reuses
+    its directions. `cache`: a file for the index of "hnsw" and "ivf"; `key` names the items of that index.
     EmptyLibrary for no items, LibraryError where Milvus cannot be reached.
     """
     if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):

@@ -1,4 +1,4 @@
-"""Approximate search on a CUDA machine: FAISS's GPU kernels round in ways that no proof here covers."""
+"""Approximate search on a GPU; FAISS's GPU kernels round in ways that the proofs here do not cover."""
 
 from __future__ import annotations
 

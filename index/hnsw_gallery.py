@@ -1,4 +1,4 @@
-"""Approximate search by a graph of near neighbours: for galleries too large to scan, in main memory."""
+"""Approximate search by a graph of near neighbours in main memory, for galleries that are too large to scan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDER = 2  # nodes kept in view for each candidate
 
 @final
 class HnswGallery(ApproximateGallery):
-    """Propose by FAISS's HNSW graph: p and 64 links for each item, long to build, quick to search."""
+    """Propose by FAISS's HNSW graph, with p and 64 links per item: slow to build, fast to search."""
 
     path = "hnsw"
 

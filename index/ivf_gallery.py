@@ -1,4 +1,4 @@
-"""Approximate search by lists around centres: built in a fraction of the time of a graph."""
+"""Approximate search by lists around centres; they take a fraction of the time of a graph to build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.index_cache import IndexCache
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
-SHARE = 32  # one list in so many is looked through for an answer
+SHARE = 32  # one list in so many is searched
 PLENTY = 8  # allowed items in these lists, for each candidate
 COMPRESSED_FROM = 2_000_000  # items: from here on p would take more than a gigabyte
 FEWEST_COMPRESSED = 256  # what a product quantizer takes to find its codes

@@ -24,7 +24,7 @@ LINKS, BUILD_BREADTH, WIDER = 16, 100, 2  # of Milvus's HNSW
 
 @dataclass(frozen=True)
 class MilvusServer:
-    """Say where the vectors lie: `uri` of a cluster, or a file for Milvus Lite; `token` if it asks for one.
+    """Say where the vectors are: `uri` of a server, or a file for Milvus Lite; `token` if it asks for one.
 
     A collection is called `collection`, of letters, digits and underscores, and a digest of the items behind it: it
     holds what its name says. Others so called are dropped when one is made: give each library, modality and version

@@ -1,4 +1,4 @@
-"""Rows of the catalogue's tables to records and back, inside a transaction that the catalogue holds."""
+"""Read and write rows of the catalogue's tables as records, inside a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SELECT (SELECT count(*) FROM videos) AS videos,
        (SELECT coalesce(sum(duration_s), 0.0) FROM videos) AS duration_s
 """
 FLOAT32 = np.dtype("<f4")
-MOST_MESSAGES = 1000  # of a job, errors and notes each; beyond it they are only counted
+MOST_MESSAGES = 1000  # errors of a job that are kept, and notes; further errors are only counted
 
 
 def meta(c: sqlite3.Connection, key: str) -> str | None:
@@ -125,7 +125,7 @@ def put_job(c: sqlite3.Connection, job: Job) -> None:
 
 
 def put_message(c: sqlite3.Connection, job_id: str, message: JobMessage) -> None:
-    """Keep what a job met, while there is room, and count it if it is an error."""
+    """Keep a message of a job while there is room; count it if it is an error."""
     c.execute(
         "INSERT INTO job_messages (job_id, file_name, code, detail) SELECT ?, ?, ?, ? WHERE "
         "(SELECT count(*) FROM job_messages WHERE job_id = ? AND (code IS NULL) = ?) < ?",
@@ -164,7 +164,7 @@ def put_latents(
 
 
 def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[object, ...]) -> LatentTable:
-    """Read a modality's items that meet a condition in SQL, straight into arrays of their final size."""
+    """Read a modality's items that meet an SQL condition, into arrays of their final size."""
     chosen = (
         "FROM latents JOIN segments USING (segment_id) JOIN videos USING (video_id) "
         f"WHERE generation = ? AND modality = ? {condition}"

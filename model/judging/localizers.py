@@ -1,4 +1,4 @@
-"""What an evaluation of localization compares: things that say how far each window of a clip is from a query."""
+"""Localizers: how far is each window of a clip from a query?"""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Windows = Float64[np.ndarray, "windows"]  # a distance each
 
 
 class Localizer(ABC):
-    """Judge the windows of one clip; rows are rows of one corpus, in order of time."""
+    """Judge the windows of a clip; `event` and `clip` are rows of one corpus, in order of time."""
 
     @abstractmethod
     def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return a distance per window of `l` target seconds, small is good, NaN where there is none.
 
-        t - l + 1 windows within the clip, or, `rolled`, all t circular ones; a judge that knows absolute time
-        returns its mean over the target turned by 0 to t - 1 seconds then.
+        Without `rolled`: the t - l + 1 windows within the clip. With it: all t circular windows; a localizer that uses
+        absolute time then returns its mean over the target turned by 0 to t - 1 seconds.
         """
 
 

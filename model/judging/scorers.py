@@ -1,4 +1,4 @@
-"""What an evaluation compares: things that say how far one second is from another."""
+"""Scorers: how far is one second from another?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Matrix = Float64[np.ndarray, "q d"]  # distances
 
 
 class Scorer(ABC):
-    """Score the seconds of one corpus against each other; rows are rows of that corpus."""
+    """Score the seconds of one corpus against each other."""
 
     @abstractmethod
     def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
@@ -66,7 +66,7 @@ class LatentScorer(Scorer):
 
 
 class RandomScorer(Scorer):
-    """Chance: distances that mean nothing."""
+    """Random distances: the level of chance."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
@@ -85,7 +85,7 @@ class EmbeddingScorer(Scorer):
         self._embedded, self._metric = {"audio": audio, "visual": visual}, metric
 
     def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
-        """Return distances by the metric; a zero row has no direction and is as far as one at a right angle."""
+        """Return distances by the metric; a zero row has no direction: its cosine distance is 1."""
         found = cdist(self._embedded[query][queries], self._embedded[target][items], self._metric)
         return np.nan_to_num(found, nan=1.0) if self._metric == "cosine" else np.asarray(found)
 
@@ -104,7 +104,7 @@ class Correlation:
         return Correlation(*correlate(train.audio[pairs], train.visual[pairs], dimensions))
 
     def __call__(self, corpus: Corpus) -> EmbeddingScorer:
-        """Project a corpus: the simplest baseline that learns."""
+        """Project a corpus."""
         return EmbeddingScorer(self.audio(corpus.audio), self.visual(corpus.visual))
 
     @property
@@ -114,7 +114,7 @@ class Correlation:
 
 
 def untrained(checkpoint: Checkpoint, seed: int) -> Checkpoint:
-    """Return a network of the same shape and normalization with random weights: what training adds to."""
+    """Return a checkpoint of the same architecture and normalization with random weights, to compare with."""
     torch.manual_seed(seed)
     model = MSVAE(checkpoint.model.architecture).eval()
     return Checkpoint(

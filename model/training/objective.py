@@ -1,8 +1,8 @@
-"""What training minimizes: the terms of model/training/terms.py, weighed.
+"""The loss: the weighted sum of the terms of model/training/terms.py.
 
 L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C + in_video * I.
 Reconstruction and KL are summed over the two directions (from audio, from visual). T, the cross-entropy of the
-teacher's groups, takes the place of N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
+teacher's groups, replaces N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
 van den Oord et al., 2018 (N and I, InfoNCE); model/training/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021
 (C). C and I are off by default.
 """
@@ -56,8 +56,9 @@ class Objective:
     `cross_generation`: the share of a generated pair's error that falls on the modality that it was not generated
     from; None takes one mean over the pair, so that the larger modality counts for more.
     `free_bits`: nats per latent dimension that KL does not punish.
-    `negatives` of contrast: everyone else, other videos' seconds, or those of other groups of the teacher (the finest
-    grouping), beside which contrast then stands. `in_video` needs batches of whole videos.
+    `negatives` of the contrast: all other seconds of the batch, those of other videos, or those of other groups by the
+    teacher's finest grouping; only these last are used together with the teacher. `in_video` needs batches of whole
+    videos.
     """
 
     kl: float = 1e-3
@@ -117,7 +118,7 @@ class Objective:
         return (1 - self.cross_generation) * errors[source] + self.cross_generation * errors[other]
 
     def _contrast(self, means: tuple[Tensor, Tensor], video: Tensor, teacher: Teacher | None) -> Tensor:
-        """Return contrast; zero where it has no weight or the teacher takes its place."""
+        """Return the contrast; zero where it has no weight or the teacher replaces it."""
         beside = self.negatives == "other_groups"
         if not self.contrast or (teacher is not None and not beside):
             return means[0].new_zeros(())
@@ -130,7 +131,7 @@ def direction_loss(
 ) -> Float[Tensor, ""]:
     """Return the released loss of one direction: the pair generated from `source`, its KL, and W.
 
-    Both directions pay W; of the other modality only a sample is taken, nothing flows back into its encoder.
+    Both directions have W. The other modality gives only a sample: no gradient flows into its encoder.
     """
     features = {"audio": audio, "visual": visual}
     other = _other(source)

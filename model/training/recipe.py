@@ -1,4 +1,4 @@
-"""How a model is trained: the settings, by name."""
+"""Recipes: the settings of a training, by name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from model.training.objective import Objective
 class Recipe:
     """Set a training run.
 
-    `kl_warm_up`: (epochs, weight) with which training begins, before the objective's own KL weight.
-    `warm_start`: encoders of vectors begin at linear CCA, and keep its means for the first `held_epochs`.
-    `groups`: how many groups of videos a teacher makes, anew at `regroup_epochs`, where encoders begin at CCA and there
-    are videos enough; such a run has `taught_epochs`, holds no means, and keeps its last weights.
+    `paper_widths`: see `Architecture`. `warm_start`: encoders of vectors start from linear CCA and keep its means for
+    the first `held_epochs`.
+    `groups`: how many groups of videos the teacher makes, a number per granularity; at `regroup_epochs` it makes them
+    again. There is a teacher only where encoders start from CCA and there are enough videos. Such a run lasts
+    `taught_epochs`, holds no means, and keeps its last weights.
+    `lowest_rate`: the last epochs' learning rate, as a share of `learning_rate`; with 1 the rate is constant.
+    `kl_warm_up`: (epochs, weight): the weight of KL in the first epochs, before the objective's own.
     `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
     `whole_videos`: a step takes all seconds of some videos, shuffled, about `batch` seconds.
     """

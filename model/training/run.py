@@ -57,7 +57,7 @@ class Epoch:
 
 
 class Run:
-    """Train on the seconds of a corpus that have both modalities, and look at held-out videos.
+    """Train on the seconds of a corpus that have both modalities, and validate on held-out videos.
 
     `number`: (run, runs) as its epochs report them.
     """
@@ -102,9 +102,9 @@ class Run:
         state_path: Path | None = None,
         progress: Callable[[Epoch], None] = lambda _: None,
     ) -> None:
-        """Go through up to `epochs` epochs, fewer where `patience` of them brought nothing better.
+        """Train up to `epochs` epochs; stop when `patience` epochs in a row brought no better figure.
 
-        With `state_path`, every epoch is saved there, and a run that was stopped goes on where it was.
+        With `state_path` every epoch is saved there, and a run that was stopped continues there.
         """
         if state_path:
             self._resume(state_path)
@@ -126,8 +126,8 @@ class Run:
     def best_epoch(self) -> int:
         """Return the number of the epoch with the best held-out figure.
 
-        The last one without held-out videos, and with a teacher: groups of videos are learnt on while the finding of
-        one's own video stands still.
+        It is the last epoch without held-out videos, and with a teacher: the model goes on learning groups of videos
+        after the held-out figure has stopped rising.
         """
         if self.held_out is None or self.teacher:
             return len(self.epochs) - 1
@@ -150,7 +150,7 @@ class Run:
         return encode_pairs(self.encoder(), corpus)
 
     def _epoch(self, number: int, of: int) -> None:
-        torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run repeats itself
+        torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run gives the same weights
         self._set_learning_rate(number)
         for encoder in self.vector_encoders:
             encoder.hold_mean(number < self.recipe.held_epochs and self.teacher is None)
@@ -183,7 +183,7 @@ class Run:
         teacher.regroup(total, self.seed)
 
     def _warm_start(self) -> None:
-        """Let the encoders begin at the CCA of the training pairs, in standard units."""
+        """Start the encoders from the CCA of the training pairs, in standard units."""
         standard = [
             self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs]).to(self.device))
             for m in MODALITIES

@@ -1,7 +1,7 @@
-"""How good a model is without labels: does a second's sound find its own video's picture, and back?
+"""Judge a model without labels: does the sound of a second find a picture of its own video, and the reverse?
 
-Every choice (epoch, score weights, temperature, whether a new model replaces the old) is made with this, on
-videos held out from training.
+Epoch, score weights, temperature, and whether a new model replaces the old are chosen by this figure, on videos
+held out from training.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PairedLatents:
 
 
 def encode_pairs(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
-    """Encode the seconds that have both modalities; of long collections a random 400."""
+    """Encode the seconds that have both modalities, at most 400, drawn at random."""
     seconds = np.flatnonzero(corpus.paired)
     if len(seconds) > MOST_SECONDS:
         seconds = np.sort(np.random.default_rng(seed).choice(seconds, MOST_SECONDS, replace=False))
@@ -96,14 +96,14 @@ def validate_shares(pairs: PairedLatents, seed: int = 0) -> list[Validation]:
 
 
 def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
-    """Return w and g such that the parts' medians over these pairs stand as 1 - share to share."""
+    """Return w and g such that the weighted parts' medians over these pairs are as (1 - share) to share."""
     return _weights(distances(pairs.audio, pairs.visual, ScoreWeights()), share)
 
 
 def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
     """Fit the temperature of localization: the sound of three seconds should find its own three seconds.
 
-    A video counts if it has at least six seconds, without a gap; without any the temperature is 1.
+    Only videos of at least six seconds without a gap are used; the temperature is 1 where there is none.
     """
     windows, truth = [], []
     for video in np.unique(pairs.video):
