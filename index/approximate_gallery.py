@@ -31,6 +31,10 @@ RECALL_QUERIES = 100
 FEWEST_RECALL_QUERIES = 10
 RECALL_SCORES = 2_000_000  # scored at most to measure a recall, as long as FEWEST_RECALL_QUERIES allow it
 
+Packed = Float32[np.ndarray, "q width"]  # p of q queries, as the index takes it
+Allowed = Bool[np.ndarray, "n"] | None
+Proposals = list[Int64[np.ndarray, "_"]]  # rows, for each query
+
 
 class ApproximateGallery(Gallery):
     """Score exactly what an index over p proposes: distances and their order are right, but hits may be missing.
@@ -59,9 +63,7 @@ class ApproximateGallery(Gallery):
         self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
 
     @abstractmethod
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         """Return, for each query, the rows of up to m allowed items, those near by p."""
 
     def packed(self) -> Float32[np.ndarray, "n width"]:
@@ -93,7 +95,7 @@ class ApproximateGallery(Gallery):
         found = self.search_batch(self.latents[rows], RECALL_AT + 1)
         self.recall = float(np.mean([self._share(int(row), one) for row, one in zip(rows, found, strict=True)]))
 
-    def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+    def _search(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
         m, count = _candidates(k), count_of(allowed, len(self))
         p = self._prefilter.project(queries)
         near = self._rounding.norms(p) <= LARGEST_QUERY_NORM
@@ -148,20 +150,18 @@ def recall_rows(n: int) -> Int64[np.ndarray, "queries"]:
     return np.asarray(np.sort(np.random.default_rng(0).choice(n, queries, replace=False)), np.int64)
 
 
-def count_of(allowed: Bool[np.ndarray, "n"] | None, n: int) -> int:
+def count_of(allowed: Allowed, n: int) -> int:
     """Return how many of n items are allowed."""
     return n if allowed is None else int(np.count_nonzero(allowed))
 
 
-def only_allowed(
-    rows: Int64[np.ndarray, "q found"], m: int, allowed: Bool[np.ndarray, "n"] | None
-) -> list[Int64[np.ndarray, "_"]]:
+def only_allowed(rows: Int64[np.ndarray, "q found"], m: int, allowed: Allowed) -> Proposals:
     """Return the first m allowed rows of each query; -1 means no row."""
     found = [one[one >= 0] for one in rows]
     return [one[:m] if allowed is None else one[allowed[one]][:m] for one in found]
 
 
-def enough(m: int, allowed: Bool[np.ndarray, "n"] | None, most: int) -> int:
+def enough(m: int, allowed: Allowed, most: int) -> int:
     """Return how many to ask of an index that cannot filter: about 2m of them are allowed, unless `most` is fewer."""
     return m if allowed is None else min(most, 2 * m * len(allowed) // count_of(allowed, len(allowed)))
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Int64
 
-from index.approximate_gallery import SCAN, ApproximateGallery, enough, only_allowed
+from index.approximate_gallery import SCAN, Allowed, ApproximateGallery, Packed, Proposals, enough, only_allowed
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.errors import LibraryError
@@ -65,9 +65,7 @@ class MilvusGallery(ApproximateGallery):
         """End the connection; a file of Milvus Lite is free for others only then."""
         self._client.close()
 
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         asked = enough(m, allowed, self.most)  # a filter of Milvus would name every allowed id
         hits = self._ask(
             lambda: self._client.search(

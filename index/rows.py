@@ -77,9 +77,9 @@ def count_change(c: sqlite3.Connection) -> None:
     set_meta(c, "catalogue_version", str(version(c) + 1))
 
 
-def one_video(c: sqlite3.Connection, video_id: str, columns: str = VIDEO) -> sqlite3.Row:
+def one_video(c: sqlite3.Connection, video_id: str) -> sqlite3.Row:
     """Return a video's row; NotFound if there is none."""
-    row: sqlite3.Row | None = c.execute(f"SELECT {columns} FROM videos WHERE video_id = ?", (video_id,)).fetchone()
+    row: sqlite3.Row | None = c.execute(f"SELECT {VIDEO} FROM videos WHERE video_id = ?", (video_id,)).fetchone()
     if row is None:
         raise NotFound(f"video {video_id} given, one of this library expected: list the videos, it may be deleted")
     return row

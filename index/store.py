@@ -101,7 +101,7 @@ class Store:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         """Open the file and bring it to the newest schema, or create it.
 
-        With `read_only` it must exist, and no byte of it changes. LibraryError: it is no catalogue, or has a newer schema.
+        With `read_only` it must exist and stays unchanged. LibraryError: it is no catalogue, or has a newer schema.
         """
         self._path, self._read_only = path, read_only
         self._idle: list[sqlite3.Connection] = []
