@@ -121,19 +121,7 @@ class ApproximateGallery(Gallery):
         started = time.perf_counter()
         best = score(query, self.ids, self.latents, self.weights, rows).nearest(k)
         rerank_s = time.perf_counter() - started
-        return SearchResult(
-            ids=best.ids,
-            distance=best.distance,
-            latent=best.latent,
-            generated=best.generated,
-            certified=False,
-            examined=len(rows),
-            gallery_size=len(self),
-            path=self.path,
-            bound_gap=None,
-            rerank_s=rerank_s,
-            recall=self.recall,
-        )
+        return self.result(best, self.path, len(rows), rerank_s, certified=False, recall=self.recall)
 
     def _share(self, row: int, found: SearchResult) -> float:
         """Return the share of the ten items nearest to that of a row that were found."""

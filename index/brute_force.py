@@ -35,15 +35,4 @@ def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarra
     scores = score(query, gallery.ids, gallery.latents, gallery.weights, rows)
     best = scores.nearest(k)
     rerank_s = time.perf_counter() - started
-    return SearchResult(
-        ids=best.ids,
-        distance=best.distance,
-        latent=best.latent,
-        generated=best.generated,
-        certified=True,
-        examined=len(scores),
-        gallery_size=len(gallery),
-        path="exhaustive",
-        bound_gap=None,
-        rerank_s=rerank_s,
-    )
+    return gallery.result(best, "exhaustive", len(scores), rerank_s, certified=True)

@@ -132,18 +132,8 @@ class CertifiedGallery(Gallery):
             worst, start, step = float(best.distance[-1]), start + len(now), min(2 * step, MOST_AT_ONCE)
         bound = float(bounds[start]) if start < len(rows) else beyond
         everything = examined + start == asked.count
-        return SearchResult(
-            ids=best.ids,
-            distance=best.distance,
-            latent=best.latent,
-            generated=best.generated,
-            certified=everything or worst < bound,
-            examined=examined + start,
-            gallery_size=len(self),
-            path="cascade",
-            bound_gap=None if everything else bound - worst,
-            rerank_s=rerank_s,
-        )
+        certified, gap = everything or worst < bound, None if everything else bound - worst
+        return self.result(best, "cascade", examined + start, rerank_s, certified=certified, bound_gap=gap)
 
     def _bounds(self, asked: Asked, rows: Int64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
         """Return the sum of the blocks' lower bounds of D."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from index.scores import Scores
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.errors import EmptyLibrary, QueryError
@@ -73,6 +74,21 @@ class Gallery(ABC):
         """
         self._check(queries, k, allowed)
         return self._search(queries, k, allowed)
+
+    def result(
+        self,
+        best: Scores,
+        path: str,
+        examined: int,
+        rerank_s: float,
+        *,
+        certified: bool,
+        bound_gap: float | None = None,
+        recall: float | None = None,
+    ) -> SearchResult:
+        """Return the nearest items, in order, as a result of this gallery."""
+        hits = best.ids, best.distance, best.latent, best.generated
+        return SearchResult(*hits, certified, examined, len(self), path, bound_gap, rerank_s, recall)
 
     @abstractmethod
     def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:

@@ -19,6 +19,7 @@ from model.errors import FrontEndError
 from model.frontends.frontend import FrontEnd
 from model.frontends.raw import RawFrontEnd
 from model.frontends.registry import NAMES, make_front_end
+from model.frontends.weights import PRETRAINED
 from model.media.segments import Segment
 
 ARRAYS = ("start_s", "audio", "visual", "heard", "seen")
