@@ -1,4 +1,4 @@
-"""What runs in a training job's own process: train, judge, swap in; it can be killed at any moment and begun again."""
+"""The process of a training job: train, judge, swap the model in. It may be killed at any time and started again."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from model.training.recipe import Recipe, recipe_named
 from model.training.run import Epoch
 
 NICENESS = 10
-OOM_SCORE = 500  # of 1000: where memory ends, the kernel is to take this process, not the service
+OOM_SCORE = 500  # of 1000: out of memory, the kernel kills this process rather than the service
 BUSY_RETRY_S = 0.5
 REPORT_S = 0.2
-# Of the progress 0..1: features are read before, latents written after.
+# The part of the progress 0..1 that is training: before it features are read, after it latents are written.
 LEARNING = (0.05, 0.9)
 
 
 @dataclass(frozen=True)
 class Order:
-    """Say what is to be trained; `directory` is the job's own, `epochs` replaces the recipe's number."""
+    """Say what to train; `directory` keeps the job's state, `epochs` replaces the recipe's number."""
 
     library: Path
     device: str
@@ -75,7 +75,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """Say why it cannot go on; `unforeseen` is a traceback, for the log."""
+    """Say why the job failed; `unforeseen` is a traceback for the log."""
 
     code: str
     detail: str
@@ -86,14 +86,14 @@ Message = Progress | Waiting | Finished | Failed
 
 
 def work(connection: Connection, order: Order) -> None:
-    """Train as ordered, tell the service over the connection, and end with it."""
+    """Train as ordered, report to the service over the connection, and end when it is closed."""
     _be_modest(order.threads)
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     try:
         connection.send(_train(order, connection.send))
     except EcholensError as error:
         if not isinstance(error, LibraryError):
-            # Begun again it would fail again: not even the choice of videos is kept.
+            # Another try would fail again: not even the choice of videos is kept.
             shutil.rmtree(order.directory, ignore_errors=True)
         connection.send(Failed(error.code, str(error)))
     except Exception:
@@ -101,7 +101,7 @@ def work(connection: Connection, order: Order) -> None:
 
 
 def _be_modest(threads: int) -> None:
-    """Leave the processor, and memory where it ends, to the service; Ctrl-C is for the service to handle."""
+    """Give the service priority for processor and memory; the service alone handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     with suppress(OSError):  # not on every system
@@ -110,7 +110,7 @@ def _be_modest(threads: int) -> None:
 
 
 def _end_with(connection: Connection) -> None:
-    """End this process when the service's end of the connection is gone, however that came."""
+    """End this process as soon as the service's end of the connection is closed."""
     with suppress(EOFError, OSError):
         connection.recv()
     os._exit(1)
@@ -135,9 +135,9 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
 
 
 def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> Corpus:
-    """Return the features of the videos that the job began with: others may have come since it was cut off.
+    """Return the features of the videos that the job began with, without those that were added later.
 
-    If one of those is gone, what was learnt cannot be gone on from: the job begins afresh with what there is.
+    If one of its videos was deleted, the job begins afresh with all videos that there are.
     """
     chosen_path = directory / "videos.json"
     try:
@@ -145,7 +145,7 @@ def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> C
         corpus = corpus_of(session, read, frozenset(chosen))
         if list(corpus.video_ids) == chosen:
             return corpus
-    except (OSError, ValueError, LibraryError):  # not begun yet, or cut off by a power failure, or none is left
+    except (OSError, ValueError, LibraryError):  # not begun yet, truncated by a power failure, or no video is left
         pass
     shutil.rmtree(directory, ignore_errors=True)
     corpus = corpus_of(session, read)
@@ -159,7 +159,7 @@ def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> C
 
 
 def _learn(session: Session, corpus: Corpus, order: Order, each_epoch: Callable[[Epoch], None]) -> Trained:
-    """Train, from where the job was cut off; a state that cannot be gone on from is thrown away."""
+    """Train, and continue where the job was interrupted; a saved state that cannot be resumed is deleted."""
     front_end, state = (session.front_end.name, session.front_end.identity), order.directory / "state"
 
     def learn() -> Trained:
@@ -176,7 +176,7 @@ def _learn(session: Session, corpus: Corpus, order: Order, each_epoch: Callable[
                 for path in states:
                     path.unlink()
                 return learn()
-    except SafetensorError as error:  # a state that cannot be read is a TrainingError: this one cannot be written
+    except SafetensorError as error:  # a state that cannot be written; one that cannot be read is a TrainingError
         raise refused(order.directory, error) from error
 
 
@@ -188,7 +188,7 @@ def _recipe(order: Order) -> Recipe:
 def _adopt(
     session: Session, trained: Trained, directory: Path, step: Callable[[], None], send: Callable[[Message], None]
 ) -> Adoption:
-    """Swap the model in if it is better, as soon as no other writes."""
+    """Swap the model in if it is better, as soon as no other process writes to the library."""
     while True:
         try:
             adoption = adopt(session, trained, step, directory / "verdict.json")
@@ -205,7 +205,7 @@ def _result(trained: Trained, adoption: Adoption) -> dict[str, Any]:
 
 
 class _Steps:
-    """Tell the service how far the job is, now and then."""
+    """Report progress to the service, at most once in REPORT_S."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send, self._told_s = send, 0.0

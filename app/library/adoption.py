@@ -1,4 +1,4 @@
-"""A library takes a new model only if it is better on held-out videos."""
+"""Adopt a new model for a library only if it is better on held-out videos."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Adoption:
 
 
 def report_of(trained: Trained) -> dict[str, Any]:
-    """Return what a training run tells of itself."""
+    """Return the figures of a training that are reported."""
     training = trained.checkpoint.training
     told = {name: training[name] for name in ("videos", "pairs", "epochs", "validation", "posterior")}
     return {"fingerprint": trained.checkpoint.fingerprint} | told
@@ -43,10 +43,9 @@ def adopt(
 ) -> Adoption:
     """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
 
-    All latents are written anew beside the old ones and exchanged in one transaction. With `verdict_path` the
-    judgement is kept there: asked once more after it was cut off behind the exchange, this tells what was done.
-    Raises LibraryBusy, or LibraryError where it cannot be written; the checkpoint stays, for `echolens library
-    reencode`.
+    All latents are written beside the old ones and replace them in one transaction. With `verdict_path` the decision is
+    saved there: if the process is killed after the swap, calling this again returns what was decided.
+    LibraryBusy, or LibraryError if the disk refuses; the checkpoint stays, for `echolens library reencode`.
     """
     with session.library.writer():
         kept = _kept_verdict(session, trained, verdict_path)
@@ -65,12 +64,12 @@ def adopt(
 
 
 def _kept_verdict(session: Session, trained: Trained, path: Path | None) -> Adoption | None:
-    """Return the judgement by which this very model was swapped in, if it was."""
+    """Return the saved decision if this model was swapped in by it."""
     if path is None or session.library.catalogue.fingerprint != trained.checkpoint.fingerprint:
         return None
     try:
         kept = json.loads(path.read_text())
-    except (OSError, ValueError):  # there is none: it serves for another reason
+    except (OSError, ValueError):  # nothing was saved: the model serves for another reason
         return None
     kept |= {name: None if kept[name] is None else Validation(**kept[name]) for name in ("new", "serving")}
     return Adoption(**kept)
