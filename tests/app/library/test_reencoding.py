@@ -65,7 +65,7 @@ def test_readers_have_the_old_or_the_new(own_library: Path, other: Path) -> None
     with Session.open(own_library, CPU, create=False) as reader, Session.open(own_library, CPU, create=False) as writer:
 
         def step() -> None:
-            served = reader.served("visual")
+            served = reader.gallery("visual")
             seen.append((served.encoder.fingerprint, served.table.fingerprint, len(served.table.ids)))
 
         done = reencode(writer, other, False, step)
