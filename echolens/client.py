@@ -25,16 +25,17 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from app.schemas.batch import BatchAnswer
 from app.schemas.generation import GenerateAnswer
 from app.schemas.health import HealthAnswer
-from app.schemas.job import JobAnswer, JobDetailAnswer, JobState
+from app.schemas.job import JobAnswer, JobDetailAnswer
 from app.schemas.latent_map import LatentMapAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import VideoAnswer, VideoDetailAnswer, VideosAnswer
 from echolens.connection import Connection, Medium, Problem
+from index.job_state import JobState
+from model.modality import Modality
 
 __all__ = ["Client", "Problem"]
 
-Modality = Literal["audio", "visual"]
 Model = TypeVar("Model", bound=BaseModel)
 FIRST_POLL_S, MOST_POLL_S = 0.05, 1.0  # a short job is not waited for long, a long one not asked often
 ENDED = ("done", "failed", "cancelled")
@@ -195,7 +196,7 @@ class Client:
 
     def map(
         self,
-        modality: Literal["audio", "visual", "both"] | None = None,
+        modality: Literal[Modality, "both"] | None = None,
         points: int | None = None,
         seed: int | None = None,
     ) -> LatentMapAnswer:

@@ -1,4 +1,4 @@
-"""Search without a proof: an approximate index proposes, exact scores order, and a measured recall says how well."""
+"""Approximate search: an index proposes candidates, exact scores order them, and the recall is measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from model.data.latents import Latents
 
 CANDIDATES = 256  # proposed for an answer, at least
 CANDIDATES_PER_HIT = 16
-SCAN = 16  # items are scored as fast as an index proposes a sixteenth of them, measured with HNSW
+SCAN = 16  # scoring 16 items takes as long as an index takes to propose one, measured with HNSW
 BLOCK_ROWS = 65_536
 
 RECALL_AT = 10
@@ -31,14 +31,19 @@ RECALL_QUERIES = 100
 FEWEST_RECALL_QUERIES = 10
 RECALL_SCORES = 2_000_000  # scored at most to measure a recall, as long as FEWEST_RECALL_QUERIES allow it
 
+Packed = Float32[np.ndarray, "q width"]  # p of q queries, as the index takes it
+Allowed = Bool[np.ndarray, "n"] | None
+Proposals = list[Int64[np.ndarray, "_"]]  # rows, for each query
+
 
 class ApproximateGallery(Gallery):
-    """Score exactly what an index over p proposes: right distances in the right order, of hits that may not be all.
+    """Score exactly what an index over p proposes: distances and their order are right, but hits may be missing.
 
-    An answer is certified only where everything allowed was scored: among few allowed items, where the index
-    proposes too few, and for a query too far away for float32. `recall` is the share of the ten nearest items that
-    it finds for items of its own, each left out of its own answer; a hit as near as the tenth counts. It is measured
-    when the gallery is built, on 100 items drawn with a fixed seed, fewer from 20,000 items on, and ten from 200,000.
+    An answer is certified only where everything allowed was scored: where few items are allowed, where the index
+    proposes too few, and where the query is too far away for float32. `recall` is the share of the ten nearest items
+    that a search finds, where the queries are items of the gallery, each left out of its own answer; a hit as near as
+    the tenth counts. It is measured when the gallery is built, on 100 items drawn with a fixed seed, on fewer from
+    20,000 items on, and on ten from 200,000.
 
     A subclass sets `path`, makes its index from `packed()` and then calls `measure()`.
     """
@@ -58,9 +63,7 @@ class ApproximateGallery(Gallery):
         self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
 
     @abstractmethod
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         """Return, for each query, the rows of up to m allowed items, those near by p."""
 
     def packed(self) -> Float32[np.ndarray, "n width"]:
@@ -70,7 +73,7 @@ class ApproximateGallery(Gallery):
         return np.concatenate([pack(project(self.latents[at : at + BLOCK_ROWS])) for at in blocks])
 
     def kept(self, cache: IndexCache | None, key: str, make: Callable[[np.ndarray], Index]) -> Index:
-        """Return what `make` makes of the items, from the cache if it was made of the same before."""
+        """Return the index that `make` builds of the items, from the cache if it holds that one."""
         if cache is None:
             return make(self.packed())
         return cache.kept(f"{key} {make.__name__} {self.content()}", lambda: make(self.packed()))
@@ -92,7 +95,7 @@ class ApproximateGallery(Gallery):
         found = self.search_batch(self.latents[rows], RECALL_AT + 1)
         self.recall = float(np.mean([self._share(int(row), one) for row, one in zip(rows, found, strict=True)]))
 
-    def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
+    def _search(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
         m, count = _candidates(k), count_of(allowed, len(self))
         p = self._prefilter.project(queries)
         near = self._rounding.norms(p) <= LARGEST_QUERY_NORM
@@ -107,7 +110,7 @@ class ApproximateGallery(Gallery):
         ]
 
     def _scans(self, count: int, k: int) -> bool:
-        """Say whether to score all the `count` allowed items: it is as quick, or the index cannot propose so many.
+        """Say whether to score all `count` allowed items: where that is as fast, or the index cannot propose enough.
 
         Among the allowed ones of n items an index looks n / count times as far: count <= scan * m * n / count.
         """
@@ -118,19 +121,7 @@ class ApproximateGallery(Gallery):
         started = time.perf_counter()
         best = score(query, self.ids, self.latents, self.weights, rows).nearest(k)
         rerank_s = time.perf_counter() - started
-        return SearchResult(
-            ids=best.ids,
-            distance=best.distance,
-            latent=best.latent,
-            generated=best.generated,
-            certified=False,
-            examined=len(rows),
-            gallery_size=len(self),
-            path=self.path,
-            bound_gap=None,
-            rerank_s=rerank_s,
-            recall=self.recall,
-        )
+        return self.result(best, self.path, len(rows), rerank_s, certified=False, recall=self.recall)
 
     def _share(self, row: int, found: SearchResult) -> float:
         """Return the share of the ten items nearest to that of a row that were found."""
@@ -147,21 +138,19 @@ def recall_rows(n: int) -> Int64[np.ndarray, "queries"]:
     return np.asarray(np.sort(np.random.default_rng(0).choice(n, queries, replace=False)), np.int64)
 
 
-def count_of(allowed: Bool[np.ndarray, "n"] | None, n: int) -> int:
+def count_of(allowed: Allowed, n: int) -> int:
     """Return how many of n items are allowed."""
     return n if allowed is None else int(np.count_nonzero(allowed))
 
 
-def only_allowed(
-    rows: Int64[np.ndarray, "q found"], m: int, allowed: Bool[np.ndarray, "n"] | None
-) -> list[Int64[np.ndarray, "_"]]:
-    """Return the first m rows of each query that are allowed; -1, which stands for nothing, is not."""
+def only_allowed(rows: Int64[np.ndarray, "q found"], m: int, allowed: Allowed) -> Proposals:
+    """Return the first m allowed rows of each query; -1 means no row."""
     found = [one[one >= 0] for one in rows]
     return [one[:m] if allowed is None else one[allowed[one]][:m] for one in found]
 
 
-def enough(m: int, allowed: Bool[np.ndarray, "n"] | None, most: int) -> int:
-    """Return how many to ask of an index that cannot filter, so that about 2m are allowed, if that is not too many."""
+def enough(m: int, allowed: Allowed, most: int) -> int:
+    """Return how many to ask of an index that cannot filter: about 2m of them are allowed, unless `most` is fewer."""
     return m if allowed is None else min(most, 2 * m * len(allowed) // count_of(allowed, len(allowed)))
 
 

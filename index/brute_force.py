@@ -1,4 +1,4 @@
-"""The oracle: score every item. What every other gallery must equal, ties by id included."""
+"""The oracle: score every item. Every other exact gallery must give the same answer, ties by id included."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.data.latents import Latents
 
 @final
 class BruteForceGallery(Gallery):
-    """Search by scoring everything; exact, needs no memory beyond the latents, slow from 10,000 items on."""
+    """Search by scoring every item: exact, without memory beyond the latents, slow from 10,000 items on."""
 
     def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
         return exhaustive_each(self, queries, k, allowed)
@@ -35,15 +35,4 @@ def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarra
     scores = score(query, gallery.ids, gallery.latents, gallery.weights, rows)
     best = scores.nearest(k)
     rerank_s = time.perf_counter() - started
-    return SearchResult(
-        ids=best.ids,
-        distance=best.distance,
-        latent=best.latent,
-        generated=best.generated,
-        certified=True,
-        examined=len(scores),
-        gallery_size=len(gallery),
-        path="exhaustive",
-        bound_gap=None,
-        rerank_s=rerank_s,
-    )
+    return gallery.result(best, "exhaustive", len(scores), rerank_s, certified=True)

@@ -1,4 +1,4 @@
-"""The truth of a library: videos, seconds, latents, labels, failures and jobs in one transactional file."""
+"""The catalogue of a library: videos, seconds, latents, labels, failures and jobs in one SQLite file."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
 
 
 class Catalogue:
-    """Keep a library's content; usable from any number of threads, readers never wait for the writer.
+    """Keep a library's content; any number of threads may use it, and readers never wait for the writer.
 
-    Every change is one transaction, on the disk when the method returns. `catalogue_version` grows with each
+    Every change is one transaction, which is on the disk when the method returns. `catalogue_version` grows with each
     change that answers depend on.
     """
 
@@ -68,7 +68,7 @@ class Catalogue:
 
     @property
     def catalogue_version(self) -> int:
-        """Return the number of changes so far."""
+        """Return the number of changes made so far."""
         with self._store.glance() as c:
             return version(c)
 
@@ -85,9 +85,9 @@ class Catalogue:
             return meta_of(c, "fingerprint")
 
     def set_identity(self, frontend: str, fingerprint: str | None) -> None:
-        """Set the front-end and the fingerprint, unless footage of another front-end or latents of another are there.
+        """Set the front-end, and the fingerprint of the checkpoint that encodes.
 
-        Raises Mismatch.
+        Mismatch if there is footage of another front-end, or there are latents of another checkpoint.
         """
         with self._store.write() as c:
             before = meta_of(c, "frontend"), meta_of(c, "fingerprint")
@@ -105,10 +105,6 @@ class Catalogue:
 
     # Videos and segments
 
-    def add_video(self, video: Video, segments: Iterable[tuple[int, bool, bool]]) -> Video:
-        """Add a video and its (start_s, heard, seen); return the one that is there if it is known."""
-        return self.ingest(video, segments)
-
     def ingest(
         self,
         video: Video,
@@ -118,7 +114,9 @@ class Catalogue:
     ) -> Video:
         """Add a video with its segments and latents, all or nothing; return the one that is there if known.
 
-        `audio` and `visual` are (start_s, latents). Forgets a failure of that path. Errors: `add_latents`.
+        `segments` are (start_s, heard, seen), `audio` and `visual` (start_s, latents). Forgets a failure of that path.
+        NotFound for latents of a second that the video does not have, Mismatch for dimensions other than those stored,
+        ValueError for numbers that are not finite.
         """
         with self._store.write() as c:
             c.execute("DELETE FROM failures WHERE path = ?", (video.path,))
@@ -142,20 +140,13 @@ class Catalogue:
         with self._store.read() as c:
             return video_of(one_video(c, video_id))
 
-    def videos(self, limit: int = 100, after: str | None = None) -> list[Video]:
-        """Return up to `limit` videos in the order they were added, beginning behind the video `after`."""
-        with self._store.read() as c:
-            position = 0 if after is None else one_video(c, after, "position")["position"]
-            query = f"SELECT {VIDEO} FROM videos WHERE position > ? ORDER BY position LIMIT ?"
-            return [video_of(row) for row in c.execute(query, (position, limit))]
-
     def page(self, limit: int, position: int = 0, choice: Choice = ANY) -> Page:
         """Return up to `limit` of the chosen videos in the order they were added, behind a position."""
         with self._store.read() as c:
             return page_of(c, limit, position, choice)
 
     def every_video(self) -> Iterator[Video]:
-        """Yield all videos in the order they were added; one that is deleted meanwhile is passed over."""
+        """Yield all videos in the order they were added; skip those that are deleted meanwhile."""
         with self._store.read() as c:
             ids = [row["video_id"] for row in c.execute("SELECT video_id FROM videos ORDER BY position")]
         for video_id in ids:
@@ -203,18 +194,18 @@ class Catalogue:
             return video_of(one_video(c, video_id))
 
     def relocate(self, video_id: str, path: str) -> None:
-        """Say where a video's file lies now; NotFound if there is no such video."""
+        """Set the path of a video's file; NotFound if there is no such video."""
         with self._store.write() as c:
             one_video(c, video_id)
             c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
 
     def names_file(self, path: str) -> bool:
-        """Say whether a video's file is this one, named as `Library.reference` does."""
+        """Say whether a video has this file, named as by `Library.reference`."""
         with self._store.read() as c:
             return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
 
     def delete_video(self, video_id: str) -> Video:
-        """Forget a video with its segments and latents, and return it; NotFound if there is none."""
+        """Delete a video with its segments and latents, and return it; NotFound if there is none."""
         with self._store.write() as c:
             video = video_of(one_video(c, video_id))
             c.execute("DELETE FROM videos WHERE video_id = ?", (video_id,))
@@ -223,24 +214,14 @@ class Catalogue:
 
     # Latents
 
-    def add_latents(self, video_id: str, modality: Modality, start_s: Int[np.ndarray, "n"], latents: Latents) -> None:
-        """Add the latents of a video's seconds, or replace them; all or nothing.
-
-        NotFound for a second that the video does not have, Mismatch for dimensions other than those stored,
-        ValueError for numbers that are not finite.
-        """
-        with self._store.write() as c:
-            put_latents(c, generation_of(c), video_id, modality, start_s, latents)
-            count_change(c)
-
     def replace_latents(
         self, fingerprint: str, batches: Iterable[tuple[str, Modality, Int[np.ndarray, "n"], Latents]]
     ) -> None:
-        """Swap in the latents of a new checkpoint: readers see all old or all new ones, even after a crash.
+        """Replace all latents by those of a new checkpoint: readers see all old or all new ones, even after a crash.
 
-        `batches` yields (video_id, modality, start_s, latents) and may take its time: each is written aside,
-        and one last transaction exchanges old for new. Videos deleted meanwhile are passed over; latents added
-        meanwhile are lost: hold `Library.writer()`. When it fails, the old ones stay.
+        `batches` yields (video_id, modality, start_s, latents) and may be slow: each batch is written beside the old
+        latents, and one last transaction replaces the old by the new. Videos that are deleted meanwhile are skipped.
+        Latents that are added meanwhile are lost, so hold `Library.writer()`. If it fails, the old latents stay.
         """
         following = self._forget_unused_latents()  # of an attempt that was cut off
         try:
@@ -266,7 +247,7 @@ class Catalogue:
             return following
 
     def latents(self, modality: Modality) -> LatentTable:
-        """Return every item of a modality, float32 exactly as stored, with the version that it belongs to."""
+        """Return every item of a modality, float32 as stored, with the catalogue version that it belongs to."""
         with self._store.read() as c:
             return load_latents(c, modality, "", ())
 
@@ -277,7 +258,7 @@ class Catalogue:
             return load_latents(c, modality, "AND segments.video_id = ?", (video_id,))
 
     def latent_of(self, segment_id: int, modality: Modality) -> LatentTable:
-        """Return one segment's item of a modality, none if there is no such segment or it has none."""
+        """Return one segment's item of a modality; empty if there is no such segment or it has no latent."""
         with self._store.read() as c:
             return load_latents(c, modality, "AND segments.segment_id = ?", (segment_id,))
 
@@ -295,7 +276,7 @@ class Catalogue:
     # Failures
 
     def record_failure(self, failure: Failure) -> None:
-        """Remember why a file could not be ingested, in place of an older failure of its path."""
+        """Keep why a file could not be ingested; it replaces an older failure of the same path."""
         with self._store.write() as c:
             c.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", astuple(failure))
 

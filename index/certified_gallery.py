@@ -1,4 +1,4 @@
-"""Certified search: a cascade of lower bounds finds what may be near, exact scores decide, and the bounds prove it."""
+"""Certified search: lower bounds select candidates, exact scores order them, and the bounds prove the answer."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from index.sieve import Sieve
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
-FEW = 64  # so many items are scored at once rather than filtered
+FEW = 64  # up to so many items are all scored, without a filter
 MOST_AT_ONCE = 1024
 MOST_DISTANCES = 1 << 25  # of queries to items that the sieve gives at once: 128 MiB
-SAMPLE = 1 << 14  # distances that set a threshold for many
+SAMPLE = 1 << 14  # distances from which a threshold is estimated
 
 
 @final
 class CertifiedGallery(Gallery):
-    """Search three levels, equal to the oracle unless a budget ends it.
+    """Search in three levels; the answer equals the oracle's unless the budget ends the search.
 
-    1. The sieve: a few numbers of every item bound D from below. The nearest max(4k, 64) items by it are scored
-       exactly: the k-th distance is an upper bound of the answer's, and only what the sieve puts below it goes on.
-    2. That is bounded again by both blocks of p, which two flat FAISS indexes hold.
+    1. The sieve bounds D from below by a few numbers of each item. The max(4k, 64) items with the least bounds are
+       scored exactly. Their k-th distance is an upper bound of the answer's; items with a larger bound are dropped.
+    2. The others are bounded again by both blocks of p, which two flat FAISS indexes hold.
     3. Items are scored in the order of that bound until it passes the k-th distance.
     """
 
@@ -47,7 +47,7 @@ class CertifiedGallery(Gallery):
     ) -> None:
         """Fit the levels to n items; a search scores at most max(budget, k) of them exactly.
 
-        `before`: a gallery of the same model's latents, whose directions serve again as long as they suit.
+        `before`: a gallery of the same model's latents; its directions are used again if they suit.
         """
         super().__init__(ids, latents, weights)
         if budget is not None and budget < 1:
@@ -110,13 +110,13 @@ class CertifiedGallery(Gallery):
         beyond: float,
         rerank_s: float,
     ) -> SearchResult:
-        """Bound what passed the sieve, and score it by ascending bound while it may be among the best.
+        """Bound the items that passed the sieve, and score them in the order of their bounds until none can be nearer.
 
-        `beyond`: the bound of everything that is neither examined nor in `rows`; `rerank_s`: spent on exact scores.
+        `beyond`: the bound of all items neither examined nor in `rows`; `rerank_s`: time spent on exact scores so far.
         """
         worst = float(best.distance[-1])
         bounds = self._bounds(asked, rows)
-        left = bounds <= worst  # strictly beyond the k-th there is not even a tie
+        left = bounds <= worst  # an item strictly beyond the k-th cannot even tie
         beyond = min(beyond, float(np.min(bounds[~left], initial=np.inf)))
         rows, bounds = rows[left], bounds[left]
         order = np.argsort(bounds, kind="stable")
@@ -132,18 +132,8 @@ class CertifiedGallery(Gallery):
             worst, start, step = float(best.distance[-1]), start + len(now), min(2 * step, MOST_AT_ONCE)
         bound = float(bounds[start]) if start < len(rows) else beyond
         everything = examined + start == asked.count
-        return SearchResult(
-            ids=best.ids,
-            distance=best.distance,
-            latent=best.latent,
-            generated=best.generated,
-            certified=everything or worst < bound,
-            examined=examined + start,
-            gallery_size=len(self),
-            path="cascade",
-            bound_gap=None if everything else bound - worst,
-            rerank_s=rerank_s,
-        )
+        certified, gap = everything or worst < bound, None if everything else bound - worst
+        return self.result(best, "cascade", examined + start, rerank_s, certified=certified, bound_gap=gap)
 
     def _bounds(self, asked: Asked, rows: Int64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
         """Return the sum of the blocks' lower bounds of D."""
@@ -161,7 +151,7 @@ class CertifiedGallery(Gallery):
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Hold what is asked: the query, the blocks of its p as they are stored, p's norm; how many items may be scored.
+    """Hold a question: the query, the blocks of its p as stored, p's norm, k, and how many items may be scored.
 
     `count`: how many items are allowed.
     """
@@ -175,10 +165,10 @@ class Asked:
 
 
 def nearest_rows(distances: Float32[np.ndarray, "n"], wanted: int) -> Int64[np.ndarray, "wanted"]:
-    """Return the rows of the least distances; of many, by a threshold that a part of them sets."""
+    """Return the rows of the least distances; of many rows, by a threshold estimated from a part of them."""
     part = distances[:: max(1, len(distances) // SAMPLE)]
-    place = min(len(part) - 1, 2 * wanted * len(part) // len(distances) + 4)
-    rows = np.flatnonzero(distances <= np.partition(part, place)[place])
+    position = min(len(part) - 1, 2 * wanted * len(part) // len(distances) + 4)
+    rows = np.flatnonzero(distances <= np.partition(part, position)[position])
     if len(rows) < wanted:  # the part was unlucky
         rows = np.arange(len(distances))
     return rows[np.argpartition(distances[rows], wanted - 1)[:wanted]]

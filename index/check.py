@@ -1,4 +1,4 @@
-"""Is a library sound? What the catalogue and the files beside it say, read and never changed."""
+"""Check a library: read the catalogue and the files beside it, and change nothing."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from typing import Literal
 
 import numpy as np
 
+from index.job_state import JobState
 from index.library import CATALOGUE, Library
 from index.migrations import newest, schema_version
-from index.records import JobState, Video
+from index.records import Video
 from index.rows import FLOAT32, generation, meta
 from index.store import Store
 from model.errors import LibraryError
 from model.modality import Modality
 
-# States of jobs that need their upload, or may once more.
+# States of jobs that need their upload, or may need it again.
 HOLDING: tuple[JobState, ...] = ("queued", "running", "failed")
-NAMED = 3  # of many, a sentence names the first
+NAMED = 3  # how many items a sentence names
 MASKS: dict[Modality, str] = {"audio": "heard", "visual": "seen"}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Say what was found: a `fault` needs repair, a `remark` costs nothing but space or what can be made again.
+    """Say what was found: a `fault` needs repair, a `remark` does not.
 
     `code` is stable, `detail` a sentence with what to do, `items` what it is about, such as paths.
     """
@@ -163,7 +164,7 @@ def _missing_latents(c: sqlite3.Connection, modality: Modality, mask: str) -> It
 
 
 def check_media(library: Library, content: bool, step: Callable[[], None] = lambda: None) -> Iterator[Finding]:
-    """Yield which videos' files are gone or changed: by size, or with `content` by SHA-256, which reads them all."""
+    """Yield which videos' files are missing or changed: by size, or with `content` by SHA-256 of the whole file."""
     gone, changed = [], []
     for video in library.catalogue.every_video():
         path = library.locate(video.path)
@@ -203,8 +204,8 @@ def _has_changed(video: Video, path: Path, content: bool) -> bool:
 
 
 def check_orphans(library: Library) -> Iterator[Finding]:
-    """Yield which files of the library belong to no video: uploads, previews, features, and cut-off writes."""
-    found = [  # before the catalogue is read: what comes later is not judged
+    """Yield which files of the library belong to no video: uploads, previews, features, and partial files."""
+    found = [  # listed before the catalogue is read: files that come later are not judged
         *(path for path in library.media.rglob("*") if path.is_file()),
         *library.previews.glob("*"),
         *library.cache.glob("features/*/*"),

@@ -1,4 +1,4 @@
-"""Writing to a disk: what it refuses becomes an error of ours, what must last is flushed."""
+"""Write to a disk: turn the system's refusals into LibraryError, and flush what must survive a power failure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from model.errors import LibraryError
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn what the system says to writing below a place (full, no rights) into a LibraryError."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError while writing below a path (disk full, no rights) into a LibraryError."""
     try:
         yield
     except OSError as error:
-        raise refused(place, error) from error
+        raise refused(path, error) from error
 
 
-def refused(place: Path, error: Exception) -> LibraryError:
-    """Return the error for a place that could not be written to."""
+def refused(path: Path, error: Exception) -> LibraryError:
+    """Return the error for a path that could not be written to."""
     return LibraryError(
-        f"{place} given, a disk with room and the right to write expected ({error}): nothing that was there before is "
+        f"{path} given, a disk with room and the right to write expected ({error}): nothing that was there before is "
         "lost; free some space or choose another place, then run the command again"
     )
 

@@ -1,6 +1,6 @@
-"""FAISS's approximate indexes over p: made, searched, written and read. What they find, galleries score exactly.
+"""FAISS's approximate indexes over p: build, search, write and read them. Galleries score exactly what they find.
 
-Any number of threads may search an index in main memory; none may add to it meanwhile, and nothing here does.
+Any number of threads may search an index in main memory while nothing is added to it, and nothing here adds later.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def flat(vectors: Float32[np.ndarray, "n width"]) -> Index:
 
 
 def hnsw(vectors: Float32[np.ndarray, "n width"]) -> Index:
-    """Link the vectors to a graph of near neighbours; made by several threads, no two graphs are quite alike."""
+    """Link the vectors to a graph of near neighbours; several threads build it, so that no two graphs are the same."""
     index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS)
     index.hnsw.efConstruction = BUILD_BREADTH
     index.add(vectors)
@@ -43,7 +43,7 @@ def ivf(vectors: Float32[np.ndarray, "n width"]) -> Index:
     """Divide the vectors into lists, each around a centre."""
     width = vectors.shape[1]
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, lists_for(len(vectors)))
-    index.cp.min_points_per_centroid = 1  # fewer vectors than one list wants are no reason to warn
+    index.cp.min_points_per_centroid = 1  # no warning for few vectors
     index.train(vectors)
     index.add(vectors)
     return index
@@ -76,8 +76,8 @@ def nearest(
 ) -> Int64[np.ndarray, "q m"]:
     """Return the rows of about the m nearest allowed vectors; -1 where the index finds no more.
 
-    `breadth`: nodes kept in view in a graph; or `lists`: how many of them to look through. Each query is answered
-    as if it were alone.
+    `breadth`: nodes kept in view in a graph; or `lists`: how many lists to search. The other queries do not change a
+    query's answer.
     """
     faiss.omp_set_num_threads(1)  # in this thread: concurrent searches are fastest with one each
     selector = None if allowed is None else _selector(allowed)  # the parameters only point to it
@@ -96,7 +96,7 @@ def write(index: Index, file: BinaryIO) -> None:
 
 
 def read(file: BinaryIO) -> Index:
-    """Read what `write` wrote, and nothing else: other bytes may crash FAISS."""
+    """Read what `write` wrote; other bytes may crash FAISS."""
     return faiss.read_index(faiss.PyCallbackIOReader(file.read))  # type: ignore[attr-defined]
 
 

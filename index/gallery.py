@@ -1,4 +1,4 @@
-"""What every gallery answers: the k nearest items of one modality, and how sure the answer is."""
+"""The interface of all galleries: the k nearest items of one modality, and whether that is proved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from index.scores import Scores
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.errors import EmptyLibrary, QueryError
@@ -42,6 +43,7 @@ class Gallery(ABC):
     """Search the items of one modality; immutable once built, so any number of threads may search it."""
 
     def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> None:
+        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none."""
         if len(ids) == 0:
             raise EmptyLibrary("a gallery of 0 items given, at least 1 expected: add footage first")
         if len(ids) != len(latents) or len(np.unique(ids)) != len(ids) or not latents.is_finite():
@@ -49,14 +51,6 @@ class Gallery(ABC):
         self.ids = ids
         self.latents = latents
         self.weights = weights
-
-    @classmethod
-    def build(cls, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> Gallery:
-        """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none.
-
-        The constructors say what else can be chosen.
-        """
-        return cls(ids, latents, weights)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,6 +74,21 @@ class Gallery(ABC):
         """
         self._check(queries, k, allowed)
         return self._search(queries, k, allowed)
+
+    def result(
+        self,
+        best: Scores,
+        path: str,
+        examined: int,
+        rerank_s: float,
+        *,
+        certified: bool,
+        bound_gap: float | None = None,
+        recall: float | None = None,
+    ) -> SearchResult:
+        """Return the nearest items, in order, as a result of this gallery."""
+        hits = best.ids, best.distance, best.latent, best.generated
+        return SearchResult(*hits, certified, examined, len(self), path, bound_gap, rerank_s, recall)
 
     @abstractmethod
     def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:

@@ -1,4 +1,4 @@
-"""Which gallery serves a library: the proof as long as it is quick, an approximate index beyond."""
+"""Choose the gallery of a library: certified search while it is fast, an approximate index for more items."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from index.gpu_gallery import GpuGallery
 from index.hnsw_gallery import HnswGallery
 from index.index_cache import IndexCache
 from index.ivf_gallery import IvfGallery
-from index.milvus_gallery import MilvusGallery, MilvusPlace
+from index.milvus_gallery import MilvusGallery, MilvusServer
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
 GalleryChoice = Literal["auto", "certified", "hnsw", "ivf", "milvus"]
-CERTIFIED_UP_TO = 3_000_000  # items: beyond, the scan that a proof begins with takes a good part of a second
+CERTIFIED_UP_TO = 3_000_000  # items: with more, the scan of a certified search takes a good part of a second
 
 
 def gallery_for(
@@ -32,13 +32,13 @@ def gallery_for(
     before: Gallery | None = None,
     cache: IndexCache | None = None,
     key: str = "",
-    milvus: MilvusPlace | None = None,
+    milvus: MilvusServer | None = None,
 ) -> Gallery:
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
 
-    Where FAISS has a GPU, all of p lies on it for "auto" in place of "hnsw", and the lists of "ivf". `budget`: items
-    that a certified search scores at most. `before`: a gallery of fewer or more items of the same model, of which a
-    certified one keeps what can be kept. `cache`: a file for the index of "hnsw" and "ivf", made of what `key` names.
+    Where FAISS has a GPU, "auto" keeps all of p on it instead of "hnsw", and "ivf" its lists. `budget`: items that a
+    certified search scores at most. `before`: a gallery of the same model, with other items; a certified gallery reuses
+    its directions. `cache`: a file for the index of "hnsw" and "ivf"; `key` names the items of that index.
     EmptyLibrary for no items, LibraryError where Milvus cannot be reached.
     """
     if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
@@ -46,7 +46,7 @@ def gallery_for(
             ids, latents, weights, budget=budget, before=before if isinstance(before, CertifiedGallery) else None
         )
     if choice == "milvus":
-        return MilvusGallery(ids, latents, weights, place=milvus or MilvusPlace())
+        return MilvusGallery(ids, latents, weights, server=milvus or MilvusServer())
     if choice != "hnsw" and gpus() > 0:
         return GpuGallery(ids, latents, weights, divided=choice == "ivf", cache=cache, key=key)
     make = IvfGallery if choice == "ivf" else HnswGallery

@@ -1,13 +1,13 @@
-"""Approximate search on a CUDA machine: FAISS's GPU kernels round in ways that no proof here covers."""
+"""Approximate search on a GPU; FAISS's GPU kernels round in ways that the proofs here do not cover."""
 
 from __future__ import annotations
 
 from typing import ClassVar, final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Int64
 
-from index.approximate_gallery import SCAN, ApproximateGallery, enough, only_allowed
+from index.approximate_gallery import SCAN, Allowed, ApproximateGallery, Packed, Proposals, enough, only_allowed
 from index.faiss_index import MOST_ON_GPU, GpuIndex, flat, gpus, ivf
 from index.index_cache import IndexCache
 from index.ivf_gallery import lists_to_search
@@ -47,9 +47,7 @@ class GpuGallery(ApproximateGallery):
         self._index = GpuIndex(self.kept(cache, key, ivf) if divided else flat(self.packed()))
         self.measure()
 
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         asked = enough(m, allowed, self.most)  # FAISS's selectors do not work there
         lists = min(self.most, lists_to_search(len(self), asked, len(self))) if self._divided else 0
         return only_allowed(self._index.nearest(packed, asked, lists=lists), m, allowed)

@@ -1,13 +1,13 @@
-"""Approximate search by a graph of near neighbours: for galleries too large to scan, in main memory."""
+"""Approximate search by a graph of near neighbours in main memory, for galleries that are too large to scan."""
 
 from __future__ import annotations
 
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Int64
 
-from index.approximate_gallery import SCAN, ApproximateGallery, count_of, only_allowed
+from index.approximate_gallery import SCAN, Allowed, ApproximateGallery, Packed, Proposals, count_of, only_allowed
 from index.faiss_index import hnsw, nearest
 from index.index_cache import IndexCache
 from model.data.distance import ScoreWeights
@@ -18,7 +18,7 @@ WIDER = 2  # nodes kept in view for each candidate
 
 @final
 class HnswGallery(ApproximateGallery):
-    """Propose by FAISS's HNSW graph: p and 64 links for each item, long to build, quick to search."""
+    """Propose by FAISS's HNSW graph, with p and 64 links per item: slow to build, fast to search."""
 
     path = "hnsw"
 
@@ -37,8 +37,6 @@ class HnswGallery(ApproximateGallery):
         self._index = self.kept(cache, key, hnsw)
         self.measure()
 
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         breadth = WIDER * m * len(self) // count_of(allowed, len(self))
         return only_allowed(nearest(self._index, packed, m, breadth=breadth, allowed=allowed), m, None)

@@ -1,4 +1,4 @@
-"""A FAISS index in a file: a cache. What is missing, cut, altered or of something else is built anew, never used."""
+"""Cache a FAISS index in a file. A file that is truncated, altered or of other items is never used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 from index.disk import flush
 from index.faiss_index import VERSION, Index, read, write
 
-MAGIC = b"echolens index 1"  # the number grows when the layout, or what an index is built from, changes meaning
+MAGIC = b"echolens index 1"  # raise it when the layout or the meaning of p changes
 DIGEST_BYTES = 32
 LENGTH_BYTES = 4
 CHUNK_BYTES = 1 << 20
@@ -28,7 +28,7 @@ class IndexCache:
     path: Path
 
     def load(self, key: str) -> Index | None:
-        """Return the index saved under this key by this version of FAISS, or None with a warning."""
+        """Return the index that this version of FAISS saved under this key; else log a warning and return None."""
         try:
             with self.path.open("rb") as file:
                 problem = _problem(file, key)
@@ -42,7 +42,7 @@ class IndexCache:
         return None
 
     def save(self, key: str, index: Index) -> None:
-        """Replace the file in one step; a disk that refuses costs a warning, and the next start a build."""
+        """Replace the file atomically; if the disk refuses, log a warning: the next start builds the index again."""
         temporary = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def _named(key: str) -> bytes:
 
 
 def _problem(file: BinaryIO, key: str) -> str | None:
-    """Say what is wrong with a file, or nothing and leave it where FAISS's bytes begin."""
+    """Return what is wrong with a file; None if nothing is, with the file at the start of FAISS's bytes."""
     if file.read(len(MAGIC)) != MAGIC:
         return "is no index of this version"
     digest = file.read(DIGEST_BYTES)
@@ -95,7 +95,7 @@ def _fill(file: BinaryIO, key: str, index: Index) -> None:
 
 
 def _digest(file: BinaryIO) -> bytes:
-    """Return the SHA-256 of what is left of a file."""
+    """Return the SHA-256 of the rest of a file."""
     digest = hashlib.sha256()
     while chunk := file.read(CHUNK_BYTES):
         digest.update(chunk)

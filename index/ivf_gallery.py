@@ -1,19 +1,19 @@
-"""Approximate search by lists around centres: built in a fraction of the time of a graph."""
+"""Approximate search by lists around centres; they take a fraction of the time of a graph to build."""
 
 from __future__ import annotations
 
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Int64
 
-from index.approximate_gallery import SCAN, ApproximateGallery, count_of, only_allowed
+from index.approximate_gallery import SCAN, Allowed, ApproximateGallery, Packed, Proposals, count_of, only_allowed
 from index.faiss_index import compressed_ivf, ivf, lists_for, nearest
 from index.index_cache import IndexCache
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
-SHARE = 32  # one list in so many is looked through for an answer
+SHARE = 32  # one list in so many is searched
 PLENTY = 8  # allowed items in these lists, for each candidate
 COMPRESSED_FROM = 2_000_000  # items: from here on p would take more than a gigabyte
 FEWEST_COMPRESSED = 256  # what a product quantizer takes to find its codes
@@ -46,9 +46,7 @@ class IvfGallery(ApproximateGallery):
         self._index = self.kept(cache, key, compressed_ivf if compressed else ivf)
         self.measure()
 
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         lists = lists_to_search(len(self), m, count_of(allowed, len(self)))
         return only_allowed(nearest(self._index, packed, m, lists=lists, allowed=allowed), m, None)
 

@@ -1,4 +1,4 @@
-"""The queue of jobs: what is accepted, begun, cancelled and tried again, each in one transaction."""
+"""The queue of jobs: accept, begin, cancel and retry them, each in one transaction."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from index.records import IdempotencyToken, Job, JobMessage, JobState
+from index.job_state import JobState
+from index.records import IdempotencyToken, Job, JobMessage
 from index.rows import JOB, job_of, job_row, one_job, put_job, put_message
 from index.store import LARGEST_ID, Store
 from model.errors import IdempotencyKeyReused, JobEnded, QueueFull, TrainingRuns
 
-ALONE = "train"  # the kind of which one job at most may wait or run
+ALONE = "train"  # of this kind at most one job may be queued or running
 KEY_LIFE = timedelta(hours=24)
-MOST_KEPT = 10_000  # of the latest jobs; older ones are forgotten, but not within KEY_LIFE of their end
-FORGET_EVERY = 1000  # jobs, since it looks at all older ones
+MOST_KEPT = 10_000  # older jobs are deleted, but not within KEY_LIFE of their end
+FORGET_EVERY = 1000  # jobs: deleting looks at all older ones
 
 
 class JobQueue:
-    """Move a catalogue's jobs from state to state; usable from any number of threads."""
+    """Keep a catalogue's jobs and their states; any number of threads may use it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def accept(self, job: Job, most_queued: int, token: IdempotencyToken | None = None) -> tuple[Job, bool]:
-        """Add a queued job; return it, or the one that the same request made before, and whether it is that one.
+        """Add a job. Return it and False, or the job that the same request made before and True.
 
         Raises:
             IdempotencyKeyReused: the token's key came with other content within 24 hours.
-            TrainingRuns: a training job waits or runs. QueueFull: `most_queued` jobs wait.
+            TrainingRuns: another training job is queued or running. QueueFull: `most_queued` jobs are queued.
         """
         with self._store.write() as c:
             if token is not None and (before := _asked_before(c, token)) is not None:
@@ -43,13 +44,8 @@ class JobQueue:
                 c.execute("INSERT INTO idempotency_keys VALUES (?, ?, ?, ?)", row)
             return job, False
 
-    def put(self, job: Job) -> None:
-        """Add a job, or replace the one with its id."""
-        with self._store.write() as c:
-            put_job(c, job)
-
     def begin(self, kind: str) -> Job | None:
-        """Let the oldest queued job of a kind run, and return it; None where none waits."""
+        """Start the oldest queued job of a kind, and return it; None if none is queued."""
         with self._store.write() as c:
             row = c.execute(
                 "UPDATE jobs SET state = 'running', updated_at = ? WHERE position = "
@@ -70,7 +66,7 @@ class JobQueue:
     ) -> Job:
         """Change what is given of a job, leave the rest, add messages, and return it; NotFound if there is none.
 
-        With a state other than `running` it is no longer about to be cancelled.
+        With a state other than `running` it is no longer cancelling.
         """
         written = [None if value is None else json.dumps(value) for value in (result, payload)]
         with self._store.write() as c:
@@ -86,7 +82,7 @@ class JobQueue:
             return one_job(c, job_id)
 
     def cancel(self, job_id: str) -> Job:
-        """End a queued job as cancelled, note on a running one that it is to end; return it. NotFound, JobEnded."""
+        """Cancel a queued job, or mark a running one as cancelling; return it. NotFound, JobEnded."""
         with self._store.write() as c:
             job = one_job(c, job_id)
             if job.state not in ("queued", "running"):
@@ -99,7 +95,7 @@ class JobQueue:
             return one_job(c, job_id)
 
     def retry(self, job_id: str, most_queued: int) -> Job:
-        """Queue a failed job anew, where it was, and return it. NotFound, JobEnded, and what `accept` raises."""
+        """Queue a failed job again, at its old position; return it. NotFound, JobEnded, and what `accept` raises."""
         with self._store.write() as c:
             job = one_job(c, job_id)
             if job.state != "failed":
@@ -113,7 +109,7 @@ class JobQueue:
             return one_job(c, job_id)
 
     def take_up(self) -> None:
-        """Queue anew what a stopped process left running, but cancel what was about to be."""
+        """Queue the jobs again that a stopped process left running; cancel those that were cancelling."""
         with self._store.write() as c:
             c.execute(
                 "UPDATE jobs SET state = iif(cancelling, 'cancelled', 'queued'), cancelling = 0 WHERE state = 'running'"
@@ -125,7 +121,7 @@ class JobQueue:
             return one_job(c, job_id)
 
     def jobs(self, state: JobState | None = None, limit: int = -1, before: str | None = None) -> list[Job]:
-        """Return jobs, latest first: those in a state, up to `limit`, that came before the job `before`. NotFound."""
+        """Return up to `limit` jobs, latest first: those in a state, and older than the job `before`. NotFound."""
         with self._store.read() as c:
             end = LARGEST_ID if before is None else job_row(c, before, "position")["position"]
             chosen = "position < :end" if state is None else "position < :end AND state = :state"
@@ -145,7 +141,7 @@ class JobQueue:
 
 
 def _asked_before(c: sqlite3.Connection, token: IdempotencyToken) -> Job | None:
-    """Return the job that the same request made, and forget keys that are too old."""
+    """Return the job that the same request made, and delete keys that are too old."""
     c.execute("DELETE FROM idempotency_keys WHERE at < ?", ((datetime.now(UTC) - KEY_LIFE).isoformat(),))
     row = c.execute("SELECT sha256, job_id FROM idempotency_keys WHERE key = ?", (token.stored_key,)).fetchone()
     if row is None:
@@ -159,7 +155,7 @@ def _asked_before(c: sqlite3.Connection, token: IdempotencyToken) -> Job | None:
 
 
 def _forget_oldest(c: sqlite3.Connection) -> None:
-    """Forget jobs that ended long ago, but not a failed one that can be tried again: its upload is kept for that."""
+    """Delete jobs that ended long ago, but not failed ones that can be retried: their uploads are kept for that."""
     latest = c.execute("SELECT max(position) FROM jobs").fetchone()[0]
     if latest % FORGET_EVERY == 0:
         c.execute(

@@ -22,14 +22,14 @@ KEYS = "keys.json"  # of the service; no part of the library: a snapshot leaves 
 
 @dataclass(frozen=True)
 class Library:
-    """Name a library's places, hold its catalogue; a reader needs no lock, a writer takes `writer()`."""
+    """Hold a library's paths and its catalogue; readers need no lock, writers take `writer()`."""
 
     directory: Path
     catalogue: Catalogue
 
     @classmethod
     def open(cls, directory: Path, create: bool = True) -> Library:
-        """Open a library, or make one where nothing or an empty directory is.
+        """Open a library, or make one in a directory that is absent or empty.
 
         LibraryError if the path is a file, something else's directory or, without `create`, not there.
         """
@@ -47,7 +47,7 @@ class Library:
 
     @classmethod
     def inspect(cls, directory: Path) -> Library:
-        """Open a library that is there for reading alone: nothing in it is made, upgraded or changed. LibraryError."""
+        """Open an existing library only for reading: nothing in it is made, upgraded or changed. LibraryError."""
         directory = directory.absolute()
         if not (directory / CATALOGUE).is_file():
             _check_free(directory, create=False)
@@ -65,27 +65,27 @@ class Library:
 
     @property
     def cache(self) -> Path:
-        """Return where what can be made anew lies: features, indexes."""
+        """Return the directory of what can be made again: features and indexes."""
         return self.directory / "cache"
 
     @property
     def checkpoints(self) -> Path:
-        """Return where trained models lie."""
+        """Return the directory of trained models."""
         return self.directory / "checkpoints"
 
     @property
     def frontends(self) -> Path:
-        """Return where the pinned weights of front-ends lie."""
+        """Return the directory of the pinned weights of front-ends."""
         return self.directory / "frontends"
 
     @property
     def previews(self) -> Path:
-        """Return where frames and sounds for the page lie."""
+        """Return the directory of frames and sounds for the page."""
         return self.directory / "previews"
 
     @property
     def media(self) -> Path:
-        """Return where uploads lie; ingested files stay where they are."""
+        """Return the directory of uploads; files that were ingested from a path stay there."""
         return self.directory / "media"
 
     def sizes(self) -> dict[str, int]:
@@ -103,7 +103,7 @@ class Library:
         return self.directory / reference
 
     def features_path(self, video_sha256: str, frontend_id: str) -> Path:
-        """Return where a video's features by one front-end are kept; the folder is made."""
+        """Return the file of a video's features by one front-end; its folder is made."""
         if not frontend_id or frontend_id.startswith(".") or "/" in frontend_id or "\\" in frontend_id:
             raise ValueError(f"front-end id {frontend_id!r} given, a plain file name expected")
         folder = self.cache / "features" / frontend_id
@@ -113,9 +113,9 @@ class Library:
 
     @contextmanager
     def writer(self) -> Iterator[None]:
-        """Be the only writer, over all processes and threads; LibraryBusy at once if there is another.
+        """Be the only writer among all processes and threads; LibraryBusy at once if there is another.
 
-        The lock is the operating system's: it ends with the process that holds it, however that ends.
+        The operating system holds the lock: it ends with the process, however that ends.
         """
         lock = FileLock(self.directory / LOCK)
         try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-# By the version that a step leads to: statements that run in one transaction, in which the version changes too.
-# `index/store.py` has the schema as it is after all of them. Foreign keys are enforced meanwhile: dropping a table
-# that others refer to would empty those.
+# By the version that a step leads to: statements that run in one transaction, which also sets the version.
+# `index/store.py` has the schema after all steps. Foreign keys are enforced: dropping a table would also delete the
+# rows of other tables that refer to it.
 STEPS: dict[int, tuple[str, ...]] = {
     2: ("ALTER TABLE videos ADD COLUMN size_bytes INTEGER",),  # NULL: ingested before sizes were kept
     3: (

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, final
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Int64
 
-from index.approximate_gallery import SCAN, ApproximateGallery, enough, only_allowed
+from index.approximate_gallery import SCAN, Allowed, ApproximateGallery, Packed, Proposals, enough, only_allowed
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.errors import LibraryError
@@ -23,8 +23,8 @@ LINKS, BUILD_BREADTH, WIDER = 16, 100, 2  # of Milvus's HNSW
 
 
 @dataclass(frozen=True)
-class MilvusPlace:
-    """Say where the vectors lie: `uri` of a cluster, or a file for Milvus Lite; `token` if it asks for one.
+class MilvusServer:
+    """Say where the vectors are: `uri` of a server, or a file for Milvus Lite; `token` if it asks for one.
 
     A collection is called `collection`, of letters, digits and underscores, and a digest of the items behind it: it
     holds what its name says. Others so called are dropped when one is made: give each library, modality and version
@@ -49,15 +49,15 @@ class MilvusGallery(ApproximateGallery):
         latents: Latents,
         weights: ScoreWeights,
         *,
-        place: MilvusPlace = MilvusPlace(),
+        server: MilvusServer = MilvusServer(),
         scan: int = SCAN,
     ) -> None:
         """Use the collection if it holds these items, else fill it anew. LibraryError if Milvus cannot be used."""
         super().__init__(ids, latents, weights, scan=scan)
-        self.place = place
-        self._collection = f"{place.collection}_{MEANING}_{self.content()[:DIGITS]}"
+        self.server = server
+        self._collection = f"{server.collection}_{MEANING}_{self.content()[:DIGITS]}"
         self._by_id = np.argsort(ids)
-        self._client = _connected(place)
+        self._client = _connected(server)
         self._ask(self._provide)
         self.measure()
 
@@ -65,9 +65,7 @@ class MilvusGallery(ApproximateGallery):
         """End the connection; a file of Milvus Lite is free for others only then."""
         self._client.close()
 
-    def _propose(
-        self, packed: Float32[np.ndarray, "q width"], m: int, allowed: Bool[np.ndarray, "n"] | None
-    ) -> list[Int64[np.ndarray, "_"]]:
+    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         asked = enough(m, allowed, self.most)  # a filter of Milvus would name every allowed id
         hits = self._ask(
             lambda: self._client.search(
@@ -92,7 +90,7 @@ class MilvusGallery(ApproximateGallery):
         name = self._collection
         if self._client.has_collection(name) and self._count() == len(self):
             return
-        so_called = re.compile(rf"{re.escape(self.place.collection)}_v\d+_[0-9a-f]{{{DIGITS}}}")
+        so_called = re.compile(rf"{re.escape(self.server.collection)}_v\d+_[0-9a-f]{{{DIGITS}}}")
         for other in self._client.list_collections():  # of earlier items, or half filled by a build that was cut off
             if so_called.fullmatch(other):
                 self._client.drop_collection(other)
@@ -126,24 +124,24 @@ class MilvusGallery(ApproximateGallery):
         try:
             return question()
         except MilvusException as error:
-            raise _refused(self.place, error) from error
+            raise _refused(self.server, error) from error
 
 
-def _connected(place: MilvusPlace) -> Any:
+def _connected(server: MilvusServer) -> Any:
     """Return a MilvusClient."""
     try:
         from pymilvus import MilvusClient, MilvusException
     except ImportError as error:
         raise LibraryError("pymilvus is not installed, it is expected here: install the extra `milvus`") from error
     try:
-        return MilvusClient(place.uri, token=place.token)
+        return MilvusClient(server.uri, token=server.token)
     except MilvusException as error:
-        raise _refused(place, error) from error
+        raise _refused(server, error) from error
 
 
-def _refused(place: MilvusPlace, error: Exception) -> LibraryError:
-    """Name the place without a password in it; what Milvus said in its own words is the cause, for the log."""
-    where = re.sub(r"//[^/@]*@", "//", place.uri)
+def _refused(server: MilvusServer, error: Exception) -> LibraryError:
+    """Name the server without a password in it; what Milvus said in its own words is the cause, for the log."""
+    where = re.sub(r"//[^/@]*@", "//", server.uri)
     code = getattr(error, "code", None)
     return LibraryError(
         f"Milvus at {where} cannot be used{'' if code is None else f' (its error {code})'}, a running one is "

@@ -1,4 +1,4 @@
-"""A page of a library's videos, in the order they were added, and how to tell that a later page goes on from it."""
+"""Pages of a library's videos, in the order they were added, and how to tell that a page continues the one before."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from index.records import Video
 from index.rows import VIDEO, version, video_of
 
-# A position is never given to another video, so that a video can only go from what came before, or, where a label is
-# asked for, come and go by a new label: how many there are, and the sum of their positions, tell.
+# A position is never given to another video. So videos before a page can only be deleted, or, where a label is asked
+# for, come and go by a new label: their count and the sum of their positions show that.
 CHOSEN = "(:label IS NULL OR label = :label) AND (:name IS NULL OR instr(lower(file_name), lower(:name)))"
 BEFORE = f"SELECT count(*), coalesce(sum(position), 0) FROM videos WHERE position <= :position AND {CHOSEN}"
 BEHIND = f"SELECT position, {VIDEO} FROM videos WHERE position > :position AND {CHOSEN} ORDER BY position LIMIT :limit"
@@ -28,7 +28,7 @@ ANY = Choice()
 
 @dataclass(frozen=True)
 class Trail:
-    """Say how far a list has been read: to a position, past so many videos, whose positions sum to `total`."""
+    """Say how far a list has been read: up to a position, past `count` videos whose positions sum to `total`."""
 
     position: int = 0
     count: int = 0
@@ -37,7 +37,7 @@ class Trail:
 
 @dataclass(frozen=True)
 class Page:
-    """Hold videos and the trails that lead to them and behind them, None at the end; all of one catalogue version."""
+    """Hold videos, the trail before and the trail after them (None at the end), all of one catalogue version."""
 
     videos: tuple[Video, ...]
     before: Trail

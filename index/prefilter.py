@@ -7,7 +7,7 @@ shift of both ends changes no difference. Then
     ||(w mu, w sigma)_q - (..)_d|| + ||g C(xhat_q) - g C(xhat_d)|| <= D
 
 The second line is tighter, but no L2 index can rank by it. A block without weight is left out.
-tests/test_prefilter.py holds both lines against D.
+tests/index/test_prefilter.py compares both lines with D.
 """
 
 from __future__ import annotations

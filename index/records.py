@@ -1,23 +1,22 @@
-"""What the catalogue keeps, as frozen values."""
+"""The records of the catalogue, as frozen values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
+from index.job_state import JobState
 from model.data.latents import Latents
-
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
 class Video:
     """Describe one file of footage; `video_id` is the first 16 hex digits of `sha256`, times in seconds.
 
-    `size_bytes` is None where it was ingested before sizes were kept.
+    `size_bytes` is None for videos that an older release ingested.
     """
 
     video_id: str
@@ -59,7 +58,7 @@ class Failure:
 class Job:
     """Describe one piece of work; `payload` and `result` are JSON objects, `progress` lies in 0..1.
 
-    `cancelling`: it was asked to end, and does so at the next file or epoch. `error_count`: files that failed.
+    `cancelling`: it was cancelled and ends at the next file or epoch. `error_count`: files that failed.
     """
 
     job_id: str
@@ -76,7 +75,7 @@ class Job:
 
 @dataclass(frozen=True)
 class JobMessage:
-    """Say what a job met: an error of a file (its `code`), or with code None a note; `file_name` "" is no file."""
+    """Report on a file of a job: an error with its `code`, or a note with code None; `file_name` "" is no file."""
 
     file_name: str
     code: str | None
@@ -85,9 +84,9 @@ class JobMessage:
 
 @dataclass(frozen=True)
 class IdempotencyToken:
-    """Name a request that may come twice: the client's key, the SHA-256 of all that was asked, and who asked.
+    """Identify a request that may be repeated: the client's key, and the SHA-256 of the whole request.
 
-    `owner`: the id of the API key that sent it, None where none was needed. Another owner's `key` is another key.
+    `owner`: the id of the API key that sent it, None without one. The same `key` of another owner is another key.
     """
 
     key: str
@@ -102,9 +101,9 @@ class IdempotencyToken:
 
 @dataclass(frozen=True, eq=False)
 class LatentTable:
-    """Hold n items of one modality, ids ascending, as one catalogue version has them; "" is no label.
+    """Hold n items of one modality of one catalogue version, ids ascending; "" is no label.
 
-    `videos` are theirs, by id, as that version has them.
+    `videos`: the videos of the items in that version, by id.
     """
 
     ids: Int64[np.ndarray, "n"]

@@ -1,4 +1,4 @@
-"""Rows of the catalogue's tables to records and back, inside a transaction that the catalogue holds."""
+"""Read and write rows of the catalogue's tables as records, inside a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SELECT (SELECT count(*) FROM videos) AS videos,
        (SELECT coalesce(sum(duration_s), 0.0) FROM videos) AS duration_s
 """
 FLOAT32 = np.dtype("<f4")
-MOST_MESSAGES = 1000  # of a job, errors and notes each; beyond it they are only counted
+MOST_MESSAGES = 1000  # errors of a job that are kept, and notes; further errors are only counted
 
 
 def meta(c: sqlite3.Connection, key: str) -> str | None:
@@ -77,9 +77,9 @@ def count_change(c: sqlite3.Connection) -> None:
     set_meta(c, "catalogue_version", str(version(c) + 1))
 
 
-def one_video(c: sqlite3.Connection, video_id: str, columns: str = VIDEO) -> sqlite3.Row:
+def one_video(c: sqlite3.Connection, video_id: str) -> sqlite3.Row:
     """Return a video's row; NotFound if there is none."""
-    row: sqlite3.Row | None = c.execute(f"SELECT {columns} FROM videos WHERE video_id = ?", (video_id,)).fetchone()
+    row: sqlite3.Row | None = c.execute(f"SELECT {VIDEO} FROM videos WHERE video_id = ?", (video_id,)).fetchone()
     if row is None:
         raise NotFound(f"video {video_id} given, one of this library expected: list the videos, it may be deleted")
     return row
@@ -119,19 +119,13 @@ def job_of(row: sqlite3.Row) -> Job:
 
 
 def put_job(c: sqlite3.Connection, job: Job) -> None:
-    """Add a job, or replace the one with its id."""
+    """Add a job."""
     row = asdict(job) | {"payload": json.dumps(job.payload), "result": json.dumps(job.result)}
-    names = ", ".join(row)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in row)
-    c.execute(
-        f"INSERT INTO jobs ({names}) VALUES ({', '.join(f':{name}' for name in row)}) "
-        f"ON CONFLICT (job_id) DO UPDATE SET {updates}",
-        row,
-    )
+    c.execute(f"INSERT INTO jobs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", row)
 
 
 def put_message(c: sqlite3.Connection, job_id: str, message: JobMessage) -> None:
-    """Keep what a job met, while there is room, and count it if it is an error."""
+    """Keep a message of a job while there is room; count it if it is an error."""
     c.execute(
         "INSERT INTO job_messages (job_id, file_name, code, detail) SELECT ?, ?, ?, ? WHERE "
         "(SELECT count(*) FROM job_messages WHERE job_id = ? AND (code IS NULL) = ?) < ?",
@@ -149,7 +143,7 @@ def put_latents(
     start_s: Int[np.ndarray, "n"],
     latents: Latents,
 ) -> None:
-    """Write the latents of a video's seconds; the inverse of `load_latents`, errors as `add_latents`."""
+    """Write the latents of a video's seconds; the inverse of `load_latents`, errors as `Catalogue.ingest`."""
     if len(start_s) != len(latents) or not latents.is_finite():
         raise ValueError(f"{len(start_s)} seconds, {len(latents)} latents: as many and finite ones expected")
     one_video(c, video_id)
@@ -170,7 +164,7 @@ def put_latents(
 
 
 def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, values: tuple[object, ...]) -> LatentTable:
-    """Read a modality's items that meet a condition in SQL, straight into arrays of their final size."""
+    """Read a modality's items that meet an SQL condition, into arrays of their final size."""
     chosen = (
         "FROM latents JOIN segments USING (segment_id) JOIN videos USING (video_id) "
         f"WHERE generation = ? AND modality = ? {condition}"

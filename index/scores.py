@@ -1,4 +1,4 @@
-"""Exact scores of chosen items against one query: the only place where `index` computes the distance."""
+"""Exact scores of chosen items against one query; only here does `index` compute the distance."""
 
 from __future__ import annotations
 

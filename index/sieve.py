@@ -1,4 +1,4 @@
-"""The coarse level of the certified search: a few numbers of every item, compared with several queries at once."""
+"""The coarse level of certified search: compare a few numbers of every item with several queries at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A library in one file, and back: a plain tar of the catalogue, the checkpoints, the weights and the uploads.
+"""Take a snapshot of a library, and restore it: a tar of the catalogue, the checkpoints, the weights and the uploads.
 
-`snapshot.json` comes first and says what it is, `manifest.json` last, with the SHA-256 of every other member: a file
-that was cut off has none, and any changed byte of a member differs from it.
+`snapshot.json` comes first and describes the snapshot. `manifest.json` comes last, with the SHA-256 of every other
+member: a truncated file has no manifest, and a changed byte of a member differs from it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Say what a snapshot holds; `in_place` files of videos lie elsewhere and are not in it."""
+    """Describe a snapshot; `in_place` counts the videos whose files are elsewhere and not in it."""
 
     format: int
     schema_version: int
@@ -49,18 +49,18 @@ class Snapshot:
 
 
 def take(directory: Path, file: Path, previews: bool = False, step: Callable[[str], None] = lambda _: None) -> Snapshot:
-    """Write a library to one file, while others read and write it; an older snapshot is replaced in the last step.
+    """Write a library to one file, while others read and write the library; last, replace an older snapshot.
 
-    `previews` takes frames and sounds of the seconds along. Raises LibraryError: no library, a damaged catalogue, a
-    file within the library, one that is there and is no snapshot, or a disk that is full; then nothing of it is left,
-    and an older file is as it was.
+    With `previews` it includes the frames and sounds of the seconds. LibraryError: no library, a damaged catalogue, a
+    target inside the library, a target that exists and is no snapshot, or a full disk; then no part of the new file
+    is left, and an older file is unchanged.
     """
     directory, file = directory.absolute(), file.absolute()
     store = _store(directory)
     try:
         if file.resolve().is_relative_to(directory.resolve()):
             raise LibraryError(f"{file} given, a place outside of the library {directory} expected: choose another")
-        _check_place(file)
+        _check_target(file)
         with (
             writing(file),
             tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as aside,
@@ -79,8 +79,8 @@ def take(directory: Path, file: Path, previews: bool = False, step: Callable[[st
     return facts
 
 
-def _check_place(file: Path) -> None:
-    """Let nothing be replaced but an older snapshot."""
+def _check_target(file: Path) -> None:
+    """Allow only an older snapshot to be replaced."""
     if not file.parent.is_dir():
         raise LibraryError(f"{file} given, a file in a directory that is there expected: make {file.parent} first")
     if os.path.lexists(file) and not _is_snapshot(file):
@@ -101,11 +101,11 @@ def _is_snapshot(file: Path) -> bool:
 
 
 def restore(file: Path, directory: Path, step: Callable[[str], None] = lambda _: None) -> Snapshot:
-    """Make a library of a snapshot, in a directory that is absent or empty.
+    """Restore a snapshot to a directory that is absent or empty.
 
-    All of it is written aside and compared with its checksums first; the catalogue is put in its place last. Raises
+    Everything is first written to a subdirectory and compared with its checksums; the catalogue is moved last.
     LibraryError: the directory is in use, the file is no snapshot, is damaged or of a newer release, or the disk is
-    full; then the directory is as it was.
+    full; then the directory is unchanged.
     """
     directory = directory.absolute()
     made = not directory.exists()
@@ -133,7 +133,7 @@ def restore(file: Path, directory: Path, step: Callable[[str], None] = lambda _:
 
 
 def _store(directory: Path) -> Store:
-    """Open the catalogue as it is: before an upgrade a snapshot is taken of the older schema."""
+    """Open the catalogue without an upgrade: a snapshot keeps the schema that the library has."""
     Library.inspect(directory).close()  # says what is wrong with the directory, if anything
     return Store(directory / CATALOGUE, read_only=True)
 
@@ -175,7 +175,7 @@ def _write(out: io.BufferedIOBase, directory: Path, copy: Path, facts: Snapshot,
 
 
 def _files(directory: Path, previews: bool) -> Iterator[tuple[str, Path]]:
-    """Yield the files to keep with their names. The catalogue was copied before: what it refers to is there."""
+    """Yield the names and paths of the files to keep. The catalogue was copied before, so the files it names exist."""
     for folder in ALLOWED if previews else KEPT:
         for path in sorted((directory / folder).rglob("*")):
             if path.is_file() and path.suffix != ".partial":
@@ -187,7 +187,7 @@ def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes, sums: dict[str, 
 
 
 def _add(tar: tarfile.TarFile, name: str, content: io.BufferedIOBase, size: int, sums: dict[str, str]) -> None:
-    """Add a file of which `size` bytes are there now: an upload that is coming in may grow."""
+    """Add the first `size` bytes of a file: an upload that is being received may grow."""
     info, hashed = tarfile.TarInfo(name), _Hashed(content)
     info.size = size
     tar.addfile(info, hashed)  # type: ignore[arg-type]
@@ -219,7 +219,7 @@ def _check_empty(directory: Path) -> None:
 
 
 def _unpack(file: Path, aside: Path, step: Callable[[str], None]) -> Snapshot:
-    """Write the members of a snapshot to a directory; they are whole and right when this returns."""
+    """Write the members of a snapshot to a directory; when this returns, their checksums were right."""
     try:
         with tarfile.open(file, "r:") as tar:
             return _unpack_members(tar, aside, step)

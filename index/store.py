@@ -1,4 +1,4 @@
-"""The SQLite file behind the catalogue: connections, transactions, schema; here sqlite3's errors end."""
+"""The SQLite file behind the catalogue: connections, transactions, schema; sqlite3's errors become ours here."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ BUSY_TIMEOUT_S = 30.0
 LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 
 # The newest schema; `index/migrations.py` has the steps that lead older ones to it.
-# AUTOINCREMENT: the id of a deleted second is never given to another. `generation`: latents of a model
-# that is being swapped in are written beside those in use and become visible all at once.
+# AUTOINCREMENT: the id of a deleted second is never used again. `generation`: the latents of a new model
+# are written beside those in use and become visible all at once.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -101,8 +101,7 @@ class Store:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         """Open the file and bring it to the newest schema, or create it.
 
-        With `read_only` neither, and no byte of it changes. LibraryError if it is no catalogue, absent where it is only
-        to be read, or has a newer schema.
+        With `read_only` it must exist and stays unchanged. LibraryError: it is no catalogue, or has a newer schema.
         """
         self._path, self._read_only = path, read_only
         self._idle: list[sqlite3.Connection] = []
@@ -115,25 +114,19 @@ class Store:
             self._bring_up_to_date()
 
     def close(self) -> None:
-        """Close what lies idle; call it when no transaction runs."""
+        """Close the connections; call it when no transaction runs."""
         while self._idle:
             self._idle.pop().close()
 
-    @property
-    def schema_version(self) -> int:
-        """Return the version of the schema that the file has."""
-        with self.read() as c:
-            return schema_version(c)
-
     def copy_to(self, target: Path) -> None:
-        """Write the catalogue of this moment to a file of its own, while others read and write.
+        """Copy the catalogue to another file, as it is at this moment, while others read and write.
 
         LibraryError if it is damaged, or the copy does not fit on its disk.
         """
         try:
             source, copy = self._connection(), sqlite3.connect(target, isolation_level=None)
             try:
-                source.backup(copy)  # in one step: a writer meanwhile does not make it begin again
+                source.backup(copy)  # in one step: a concurrent writer does not restart it
                 copy.execute("PRAGMA journal_mode = DELETE")  # so that it needs no -wal file beside it
                 found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
             finally:
@@ -160,7 +153,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Run a transaction that is on the disk, whole, when this returns, or not at all when it raises."""
+        """Run a transaction that is on the disk when this returns, and is undone when it raises."""
         with self._writing, self._transaction("BEGIN IMMEDIATE") as c:
             yield c
 

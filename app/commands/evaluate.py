@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.figures_page import show_album
+from app.commands.figures_page import show_figures
 from app.commands.terminal import (
     LIBRARY_DEFAULT,
     DeviceOption,
@@ -59,7 +59,7 @@ def evaluate_command(
         corpus, judge, systems, facts = _library_systems(library, seed, device)
     if figures:  # first, since they need no labels
         source = f"{split} split of {archive.stem}" if archive else f"library {library.resolve().name}"
-        show_album(figures, Subject(corpus, judge, source, seed, choose_device(device)))
+        show_figures(figures, Subject(corpus, judge, source, seed, choose_device(device)))
     reports: dict[str, Report] = {}
     with progress(len(systems), "evaluate") as step:
         for name, scorer in systems.items():

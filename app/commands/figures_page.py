@@ -1,4 +1,4 @@
-"""The pictures of an evaluation, drawn while the terminal is told how far it is."""
+"""Draw the figures of an evaluation, and show progress in the terminal."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from model.figures.subject import Subject
 
 
-def show_album(directory: Path, subject: Subject) -> None:
-    """Draw into a directory, and say on standard error what was left out and why.
+def show_figures(directory: Path, subject: Subject) -> None:
+    """Draw into a directory, and say on standard error which figures were left out and why.
 
     Raises:
         FigureError: the directory cannot be made or written to.
     """
-    from model.figures.page import PICTURES, draw_album
+    from model.figures.page import FIGURES, draw_page
 
-    with progress(len(PICTURES), "figures") as step:
-        album = draw_album(directory, subject, step)
-    for note in album.notes:
+    with progress(len(FIGURES), "figures") as step:
+        page = draw_page(directory, subject, step)
+    for note in page.notes:
         err.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    drawn = ", ".join(path.name for path in album.pictures) or "nothing"
+    drawn = ", ".join(path.name for path in page.files) or "nothing"
     err.print(f"Drawn in {directory}: {drawn}", markup=False, highlight=False, soft_wrap=True)

@@ -110,15 +110,17 @@ def _train_archive(
 def _train_library(
     library: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
-    from app.library.adoption import adopt, learn
+    from app.library.adoption import adopt
     from app.library.features import corpus_of
+    from model.training.plan import train
 
     with opened(library, device) as session:
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
         with _epochs(None) as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            trained = learn(session, corpus, recipe, seed, resume, show)
+            front_end = (session.front_end.name, session.front_end.identity)
+            trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:

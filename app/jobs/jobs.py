@@ -40,7 +40,7 @@ class Jobs:
     def start(self) -> None:
         """Resume the jobs that a stopped process left, remove leftover files, then wait for jobs."""
         self._queue.take_up()
-        _sweep(self._library, self._training.places)
+        _sweep(self._library, self._training.directory)
         for runner in self._runners.values():
             runner.start()
 
@@ -129,9 +129,9 @@ class Jobs:
         return accepted
 
 
-def _sweep(library: Library, training_places: Path) -> None:
+def _sweep(library: Library, training: Path) -> None:
     """Remove what a kill left: uploads that no job or video names, partial features, states of ended trainings."""
-    uploads, places = list(library.media.glob("upload-*")), list(training_places.glob("*"))
+    uploads, directories = list(library.media.glob("upload-*")), list(training.glob("*"))
     # The files were listed first, so that a file that comes meanwhile is not removed.
     holding = [job for state in HOLDING for job in library.catalogue.queue.jobs(state)]
     waiting = {library.locate(job.payload["path"]) for job in holding if "path" in job.payload}
@@ -143,6 +143,6 @@ def _sweep(library: Library, training_places: Path) -> None:
             if time.time() - path.stat().st_mtime > STALE_S:
                 path.unlink()
     ids = {job.job_id for job in holding}
-    for place in places:
-        if place.name not in ids:
-            shutil.rmtree(place, ignore_errors=True)
+    for directory in directories:
+        if directory.name not in ids:
+            shutil.rmtree(directory, ignore_errors=True)

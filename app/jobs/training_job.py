@@ -1,4 +1,4 @@
-"""Training as a job: a process of its own, watched, begun again where it was if it dies."""
+"""Training as a job: in a process of its own, which is started again where it was if it dies."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ END_S = 3.0
 
 
 def training_payload(seed: int, recipe: str, epochs: int | None) -> dict[str, Any]:
-    """Return what a training job must know; `epochs` None is as many as the recipe has."""
+    """Return the payload of a training job; `epochs` None takes the recipe's number."""
     return {"seed": seed, "recipe": recipe, "epochs": epochs}
 
 
 class TrainingProcess:
-    """A process that trains, from its start to its end; raises EOFError once it has ended."""
+    """A process that trains, and the connection to it."""
 
     def __init__(self, order: Order) -> None:
         context = get_context("spawn")  # the service has threads: a fork of it could hang
@@ -44,11 +44,11 @@ class TrainingProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """Return how it ended, the negative of the signal that killed it; None while it runs."""
+        """Return the exit code, negative for the signal that killed it; None while it runs."""
         return self._process.exitcode
 
     def hear(self, seconds: float) -> Message | None:
-        """Return what it says within so many seconds, if anything. EOFError once it is gone."""
+        """Return its next message within so many seconds, if any. EOFError once it has ended."""
         try:
             message: Message | None = self._ours.recv() if self._ours.poll(seconds) else None
         except OSError as error:  # a connection that was reset
@@ -56,7 +56,7 @@ class TrainingProcess:
         return message
 
     def end(self) -> None:
-        """End it: what it has learnt up to its last epoch is on the disk."""
+        """End it; the state after its last epoch is on the disk."""
         self._process.terminate()
         self._process.join(END_S)
         if self._process.is_alive():
@@ -64,13 +64,13 @@ class TrainingProcess:
             self._process.join()
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Close the connection and release the process."""
         self._ours.close()
         self._process.close()
 
 
 class TrainingWork:
-    """Do training jobs; `writer_wanted` is set while a model waits to be swapped in."""
+    """Do training jobs; `writer_wanted` is set while a new model waits for the writer lock."""
 
     kind: ClassVar[str] = "train"
 
@@ -79,8 +79,8 @@ class TrainingWork:
         self._process: TrainingProcess | None = None
 
     @property
-    def places(self) -> Path:
-        """Return where what half-done jobs have learnt lies, a directory each."""
+    def directory(self) -> Path:
+        """Return the directory that keeps what unfinished jobs have learnt, a subdirectory each."""
         return self._session.library.cache / "training"
 
     @property
@@ -90,7 +90,7 @@ class TrainingWork:
         return None if process is None else process.pid
 
     def do(self, running: RunningJob) -> Ended | None:
-        """Train in a process, in a new one if that is killed, three times at most."""
+        """Train in a process; if it is killed, start another, at most three times."""
         exit_code = None
         for _ in range(1 + MOST_RESTARTS):
             process = TrainingProcess(self._order(running.job))
@@ -114,16 +114,16 @@ class TrainingWork:
         )
 
     def tidy(self, job: Job) -> None:
-        """Remove what was kept to go on from, unless the job failed and can be tried again."""
+        """Delete the job's saved state, unless it failed and can be retried."""
         if job.state != "failed":
-            shutil.rmtree(self.places / job.job_id, ignore_errors=True)
+            shutil.rmtree(self.directory / job.job_id, ignore_errors=True)
 
     def _order(self, job: Job) -> Order:
         library, device = self._session.library.directory, str(self._session.device)
-        return Order(library, device, self.places / job.job_id, **job.payload, threads=self._threads)
+        return Order(library, device, self.directory / job.job_id, **job.payload, threads=self._threads)
 
     def _follow(self, running: RunningJob, process: TrainingProcess) -> Ended | None:
-        """Hear what the process says until its result, or until the job is to end. EOFError if it ends before."""
+        """Handle messages until the process sends its result or the job is interrupted. EOFError if it ends before."""
         while not running.interrupted:
             ended = self._heed(running, process.hear(POLL_S))
             if ended is not None:

@@ -1,4 +1,4 @@
-"""What runs in a training job's own process: train, judge, swap in; it can be killed at any moment and begun again."""
+"""The process of a training job: train, judge, swap the model in. It may be killed at any time and started again."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from app.library.adoption import Adoption, adopt, learn, report_of
+from app.library.adoption import Adoption, adopt, report_of
 from app.library.features import corpus_of
 from app.library.session import Session
 from app.processes.cores import use_threads
 from index.disk import flush, refused, writing
 from model.data.corpus import Corpus
 from model.errors import EcholensError, LibraryBusy, LibraryError, TrainingError
-from model.training.plan import Trained, count_runs
+from model.training.plan import Trained, train
 from model.training.recipe import Recipe, recipe_named
 from model.training.run import Epoch
 
 NICENESS = 10
-OOM_SCORE = 500  # of 1000: where memory ends, the kernel is to take this process, not the service
+OOM_SCORE = 500  # of 1000: out of memory, the kernel kills this process rather than the service
 BUSY_RETRY_S = 0.5
 REPORT_S = 0.2
-# Of the progress 0..1: features are read before, latents written after.
+# The part of the progress 0..1 that is training: before it features are read, after it latents are written.
 LEARNING = (0.05, 0.9)
 
 
 @dataclass(frozen=True)
 class Order:
-    """Say what is to be trained; `place` is the job's own directory, `epochs` shortens the recipe."""
+    """Say what to train; `directory` keeps the job's state, `epochs` replaces the recipe's number."""
 
     library: Path
     device: str
-    place: Path
+    directory: Path
     seed: int
     recipe: str
     epochs: int | None
@@ -75,7 +75,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """Say why it cannot go on; `unforeseen` is a traceback, for the log."""
+    """Say why the job failed; `unforeseen` is a traceback for the log."""
 
     code: str
     detail: str
@@ -86,22 +86,22 @@ Message = Progress | Waiting | Finished | Failed
 
 
 def work(connection: Connection, order: Order) -> None:
-    """Train as ordered, tell the service over the connection, and end with it."""
+    """Train as ordered, report to the service over the connection, and end when it is closed."""
     _be_modest(order.threads)
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     try:
         connection.send(_train(order, connection.send))
     except EcholensError as error:
         if not isinstance(error, LibraryError):
-            # Begun again it would fail again: not even the choice of videos is kept.
-            shutil.rmtree(order.place, ignore_errors=True)
+            # Another try would fail again: not even the choice of videos is kept.
+            shutil.rmtree(order.directory, ignore_errors=True)
         connection.send(Failed(error.code, str(error)))
     except Exception:
         connection.send(Failed("internal", "not foreseen; the log has it", traceback.format_exc()))
 
 
 def _be_modest(threads: int) -> None:
-    """Leave the processor, and memory where it ends, to the service; Ctrl-C is for the service to handle."""
+    """Give the service priority for processor and memory; the service alone handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
     with suppress(OSError):  # not on every system
@@ -110,7 +110,7 @@ def _be_modest(threads: int) -> None:
 
 
 def _end_with(connection: Connection) -> None:
-    """End this process when the service's end of the connection is gone, however that came."""
+    """End this process as soon as the service's end of the connection is closed."""
     with suppress(EOFError, OSError):
         connection.recv()
     os._exit(1)
@@ -120,37 +120,38 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
     with Session.open(order.library, torch.device(order.device), create=False) as session:
         steps = _Steps(send)
         videos = max(1, session.library.catalogue.stats().videos)
-        corpus = _corpus(session, order.place, lambda read: steps.tell(LEARNING[0] * min(1.0, read / videos)))
-        trained = _learn(session, corpus, order, _Runs(order.place, count_runs(corpus), steps).tell)
+        begin, end = LEARNING
+        corpus = _corpus(session, order.directory, lambda read: steps.tell(begin * min(1.0, read / videos)))
+        trained = _learn(session, corpus, order, lambda epoch: steps.tell(begin + (end - begin) * epoch.done))
         written = 0
 
         def step() -> None:
             nonlocal written
             written += 1
-            steps.tell(LEARNING[1] + (1 - LEARNING[1]) * min(1.0, written / videos))
+            steps.tell(end + (1 - end) * min(1.0, written / videos))
 
-        adoption = _adopt(session, trained, order.place, step, send)
+        adoption = _adopt(session, trained, order.directory, step, send)
     return Finished(_result(trained, adoption), trained.warnings)
 
 
-def _corpus(session: Session, place: Path, read: Callable[[int], None]) -> Corpus:
-    """Return the features of the videos that the job began with: others may have come since it was cut off.
+def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> Corpus:
+    """Return the features of the videos that the job began with, without those that were added later.
 
-    If one of those is gone, what was learnt cannot be gone on from: the job begins afresh with what there is.
+    If one of its videos was deleted, the job begins afresh with all videos that there are.
     """
-    chosen_path = place / "videos.json"
+    chosen_path = directory / "videos.json"
     try:
         chosen = json.loads(chosen_path.read_text())
         corpus = corpus_of(session, read, frozenset(chosen))
         if list(corpus.video_ids) == chosen:
             return corpus
-    except (OSError, ValueError, LibraryError):  # not begun yet, or cut off by a power failure, or none is left
+    except (OSError, ValueError, LibraryError):  # not begun yet, truncated by a power failure, or no video is left
         pass
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
     corpus = corpus_of(session, read)
     partial = chosen_path.with_suffix(".partial")
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True)
+    with writing(directory):
+        directory.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(corpus.video_ids))
         flush(partial)
         os.replace(partial, chosen_path)
@@ -158,25 +159,25 @@ def _corpus(session: Session, place: Path, read: Callable[[int], None]) -> Corpu
 
 
 def _learn(session: Session, corpus: Corpus, order: Order, each_epoch: Callable[[Epoch], None]) -> Trained:
-    """Train, from where the job was cut off; a state that cannot be gone on from is thrown away."""
-    recipe, state = _recipe(order), order.place / "state"
+    """Train, and continue where the job was interrupted; a saved state that cannot be resumed is deleted."""
+    front_end, state = (session.front_end.name, session.front_end.identity), order.directory / "state"
+
+    def learn() -> Trained:
+        return train(corpus, _recipe(order), front_end, order.seed, session.device, None, state, each_epoch)
+
     try:
-        with writing(order.place):
+        with writing(order.directory):
             try:
-                return learn(session, corpus, recipe, order.seed, state, each_epoch)
+                return learn()
             except TrainingError:
-                states = _states(order.place)
+                states = list(order.directory.glob("state.[0-9]*"))
                 if not states:
                     raise
                 for path in states:
                     path.unlink()
-                return learn(session, corpus, recipe, order.seed, state, each_epoch)
-    except SafetensorError as error:  # a state that cannot be read is a TrainingError: this one cannot be written
-        raise refused(order.place, error) from error
-
-
-def _states(place: Path) -> list[Path]:
-    return sorted(place.glob("state.[0-9]*"))
+                return learn()
+    except SafetensorError as error:  # a state that cannot be written; one that cannot be read is a TrainingError
+        raise refused(order.directory, error) from error
 
 
 def _recipe(order: Order) -> Recipe:
@@ -185,12 +186,12 @@ def _recipe(order: Order) -> Recipe:
 
 
 def _adopt(
-    session: Session, trained: Trained, place: Path, step: Callable[[], None], send: Callable[[Message], None]
+    session: Session, trained: Trained, directory: Path, step: Callable[[], None], send: Callable[[Message], None]
 ) -> Adoption:
-    """Swap the model in if it is better, as soon as no other writes."""
+    """Swap the model in if it is better, as soon as no other process writes to the library."""
     while True:
         try:
-            adoption = adopt(session, trained, step, place / "verdict.json")
+            adoption = adopt(session, trained, step, directory / "verdict.json")
             send(Waiting(False))
             return adoption
         except LibraryBusy:
@@ -204,7 +205,7 @@ def _result(trained: Trained, adoption: Adoption) -> dict[str, Any]:
 
 
 class _Steps:
-    """Tell the service how far the job is, now and then."""
+    """Report progress to the service, at most once in REPORT_S."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send, self._told_s = send, 0.0
@@ -213,21 +214,3 @@ class _Steps:
         if time.monotonic() - self._told_s >= REPORT_S:
             self._send(Progress(share))
             self._told_s = time.monotonic()
-
-
-class _Runs:
-    """Count epochs over the runs of a training: each run begins at epoch 0, one that was cut off where it was."""
-
-    def __init__(self, place: Path, runs: int, steps: _Steps) -> None:
-        self._place, self._runs, self._steps = place, runs, steps
-        self._run, self._last = -1, -1
-
-    def tell(self, epoch: Epoch) -> None:
-        if self._run < 0:  # a run has a saved state from its first epoch on
-            self._run = len(_states(self._place)) - (epoch.number > 0)
-        elif epoch.number <= self._last:
-            self._run += 1
-        self._last = epoch.number
-        begin, end = LEARNING
-        done = (self._run + (epoch.number + 1) / epoch.of) / self._runs
-        self._steps.tell(begin + (end - begin) * min(1.0, done))

@@ -1,4 +1,4 @@
-"""A library takes a new model only if it is better on held-out videos."""
+"""Adopt a new model for a library only if it is better on held-out videos."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from typing import Any, Literal
 from app.library.model_swap import swap_in
 from app.library.session import Session
 from index.disk import writing
-from model.data.corpus import Corpus
 from model.errors import LibraryError
 from model.network.encoder import Encoder
-from model.training.plan import Trained, train
-from model.training.recipe import Recipe
-from model.training.run import Epoch
+from model.training.plan import Trained
 from model.training.validation import Validation, encode_pairs, mean_validation, validate
 
 
@@ -34,21 +31,8 @@ class Adoption:
     basis: Literal["same held-out videos", "its own held-out videos"] | None
 
 
-def learn(
-    session: Session,
-    corpus: Corpus,
-    recipe: Recipe,
-    seed: int,
-    state_path: Path | None = None,
-    each_epoch: Callable[[Epoch], None] = lambda _: None,
-) -> Trained:
-    """Train on a library's features; with `state_path` a run that was stopped goes on. Raises TrainingError."""
-    front_end = (session.front_end.name, session.front_end.identity)
-    return train(corpus, recipe, front_end, seed, session.device, None, state_path, each_epoch)
-
-
 def report_of(trained: Trained) -> dict[str, Any]:
-    """Return what a training run tells of itself."""
+    """Return the figures of a training that are reported."""
     training = trained.checkpoint.training
     told = {name: training[name] for name in ("videos", "pairs", "epochs", "validation", "posterior")}
     return {"fingerprint": trained.checkpoint.fingerprint} | told
@@ -59,10 +43,9 @@ def adopt(
 ) -> Adoption:
     """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
 
-    All latents are written anew beside the old ones and exchanged in one transaction. With `verdict_path` the
-    judgement is kept there: asked once more after it was cut off behind the exchange, this tells what was done.
-    Raises LibraryBusy, or LibraryError where it cannot be written; the checkpoint stays, for `echolens library
-    reencode`.
+    All latents are written beside the old ones and replace them in one transaction. With `verdict_path` the decision is
+    saved there: if the process is killed after the swap, calling this again returns what was decided.
+    LibraryBusy, or LibraryError if the disk refuses; the checkpoint stays, for `echolens library reencode`.
     """
     with session.library.writer():
         kept = _kept_verdict(session, trained, verdict_path)
@@ -71,9 +54,9 @@ def adopt(
         adoption = _judge(session, trained)
         if adoption.adopted:
             encoder = Encoder(trained.checkpoint, session.device)
-            place = session.library.checkpoints / encoder.fingerprint
-            with writing(place):
-                encoder.checkpoint.save(place)
+            path = session.library.checkpoints / encoder.fingerprint
+            with writing(path):
+                encoder.checkpoint.save(path)
                 if verdict_path is not None:
                     verdict_path.write_text(json.dumps(asdict(adoption)))
             swap_in(session, encoder, leave_out=True, step=step)
@@ -81,12 +64,12 @@ def adopt(
 
 
 def _kept_verdict(session: Session, trained: Trained, path: Path | None) -> Adoption | None:
-    """Return the judgement by which this very model was swapped in, if it was."""
+    """Return the saved decision if this model was swapped in by it."""
     if path is None or session.library.catalogue.fingerprint != trained.checkpoint.fingerprint:
         return None
     try:
         kept = json.loads(path.read_text())
-    except (OSError, ValueError):  # there is none: it serves for another reason
+    except (OSError, ValueError):  # nothing was saved: the model serves for another reason
         return None
     kept |= {name: None if kept[name] is None else Validation(**kept[name]) for name in ("new", "serving")}
     return Adoption(**kept)

@@ -9,7 +9,7 @@ from index.gallery import Gallery
 from index.gallery_choice import GalleryChoice, gallery_for
 from index.index_cache import IndexCache
 from index.library import Library
-from index.milvus_gallery import MilvusPlace
+from index.milvus_gallery import MilvusServer
 from index.records import LatentTable
 from model.data.distance import ScoreWeights
 from model.modality import Modality
@@ -49,5 +49,5 @@ class IndexSettings:
             before=before,
             cache=IndexCache(library.cache / "index" / f"{modality}.faiss"),
             key=f"{modality} {table.fingerprint}",
-            milvus=MilvusPlace(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
+            milvus=MilvusServer(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
         )

@@ -16,7 +16,7 @@ from model.errors import FigureError, LibraryBusy, MapBusy, Unmappable
 from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters, project
 from model.modality import MODALITIES, Modality
 
-Mapped = Literal["audio", "visual", "both"]
+Mapped = Literal[Modality, "both"]
 FEWEST = NEIGHBOUR + 1  # points that have a k-distance
 MOST_WAITING = 4  # requests beside the one that computes
 TRIES = 3  # to read both modalities while others write
@@ -42,11 +42,11 @@ class Items:
 
 @dataclass(frozen=True, eq=False)
 class LatentMap:
-    """Hold the items' points in the order of `items`, their clusters, and of how many latents they are a sample."""
+    """Hold the items' positions, in the order of `items`, their clusters, and of how many latents they are a sample."""
 
     view: View
     items: tuple[Items, ...]
-    points: Float64[np.ndarray, "n 2"]
+    positions: Float64[np.ndarray, "n 2"]
     clustering: Clustering
     total: int
     computed_ms: float
@@ -96,10 +96,10 @@ def draw(tables: dict[Modality, LatentTable], view: View) -> LatentMap:
         for (modality, table), part, first in zip(tables.items(), parts, firsts[:-1], strict=True)
     )
     try:
-        points = project(np.concatenate([i.table.latents.mu[i.rows] for i in items]), view.seed)
+        positions = project(np.concatenate([i.table.latents.mu[i.rows] for i in items]), view.seed)
     except FigureError as error:
         raise Unmappable(str(error)) from error
-    return LatentMap(view, items, points, find_clusters(points), total, 1000 * (time.perf_counter() - started))
+    return LatentMap(view, items, positions, find_clusters(positions), total, 1000 * (time.perf_counter() - started))
 
 
 def _tables(session: Session, mapped: Mapped) -> dict[Modality, LatentTable]:

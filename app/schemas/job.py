@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.answering import Answering
+from index.job_state import JobState
 
 if TYPE_CHECKING:
     from index.records import Job, JobMessage
-
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 class _Order(BaseModel):

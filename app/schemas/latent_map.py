@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from app.schemas.answering import Answering
+from model.modality import Modality
 
 if TYPE_CHECKING:
     from app.library.latent_map import LatentMap
@@ -18,7 +19,7 @@ class PointAnswer(Answering):
     segment_id: int
     video_id: str
     start_s: int
-    modality: Literal["audio", "visual"]
+    modality: Modality
     label: str | None
     x: float
     y: float
@@ -29,7 +30,7 @@ class LatentMapAnswer(Answering):
     """The answer of GET /latents/map."""
 
     points: list[PointAnswer]
-    modality: Literal["audio", "visual", "both"]
+    modality: Literal[Modality, "both"]
     total: int = Field(description="latents in the library")
     sampled: bool = Field(description="the points are a random sample of them, chosen by the seed")
     seed: int
@@ -48,7 +49,7 @@ class LatentMapAnswer(Answering):
             points=_points(drawn),
             modality=view.modality,
             total=drawn.total,
-            sampled=drawn.total > len(drawn.points),
+            sampled=drawn.total > len(drawn.positions),
             seed=view.seed,
             clusters=clustering.count,
             noise=clustering.noise,
@@ -60,7 +61,7 @@ class LatentMapAnswer(Answering):
 
 
 def _points(drawn: LatentMap) -> list[PointAnswer]:
-    points = iter(zip(drawn.points.tolist(), drawn.clustering.cluster.tolist(), strict=True))
+    positions = iter(zip(drawn.positions.tolist(), drawn.clustering.cluster.tolist(), strict=True))
     return [
         PointAnswer(
             segment_id=int(item.table.ids[row]),
@@ -73,5 +74,5 @@ def _points(drawn: LatentMap) -> list[PointAnswer]:
             cluster=None if cluster < 0 else cluster,
         )
         for item in drawn.items
-        for row, ((x, y), cluster) in zip(item.rows.tolist(), points, strict=False)
+        for row, ((x, y), cluster) in zip(item.rows.tolist(), positions, strict=False)
     ]

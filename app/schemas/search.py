@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from app.schemas.answering import Answering
+from model.modality import Modality
 
 if TYPE_CHECKING:
     from app.queries.localization import Located
@@ -65,7 +66,7 @@ class SearchAnswer(Answering):
 class QueryAnswer(Answering):
     """What was asked; `uncertainty` is the mean standard deviation of the query's posterior."""
 
-    modality: Literal["audio", "visual"]
+    modality: Modality
     uncertainty: float
     fingerprint: str
 

@@ -8,7 +8,8 @@ from typing import get_args
 
 from app.library.session import Session
 from app.telemetry.metrics import Metrics
-from index.records import JobState, Stats
+from index.job_state import JobState
+from index.records import Stats
 
 NO_MODEL = "none"
 

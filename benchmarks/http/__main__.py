@@ -13,7 +13,6 @@ demonstration library is made; the one that is given is copied.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -35,6 +34,7 @@ from benchmarks.http.load import Body, Load, Met, Retry, run_load
 from benchmarks.http.pipeline import Answer, Pipeline
 from benchmarks.http.query_media import Query, make_clips, make_pictures, make_sounds
 from benchmarks.http.soak import soak
+from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service, end_tidily
 
 FIRST_SEED = 5_000_000
@@ -48,7 +48,7 @@ CROWD_S = PATIENCE_S + 2  # of a crowd before it is measured: by then some have 
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--library", type=Path)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--workloads", nargs="*", default=["sound", "picture", "localize"])
@@ -56,14 +56,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--soak", type=float, metavar="SECONDS")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     end_tidily()
     with tempfile.TemporaryDirectory(prefix="echolens-http-") as directory:
         report = run(Path(directory), arguments)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
     sys.exit(not all(report["goals"].values()))
 
 

@@ -8,8 +8,6 @@ measure on two cores: taskset -c 0,1 python -m benchmarks.http.retrieve ...
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
@@ -24,6 +22,7 @@ from app.queries.engine import answer
 from app.queries.query import Query
 from app.queries.question import Question
 from app.queries.retrieval import Retrieval
+from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service
 from model.media.encoding import encode_wav
 from model.media.medium import Limits
@@ -33,10 +32,9 @@ WARM_UP = 10
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--library", type=Path, required=True)
     parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     tones = [
@@ -50,9 +48,7 @@ def main() -> None:
         "in_process": in_process(arguments.library, tones),
     }
     report["ratio_p50"] = report["http"]["p50_ms"] / report["in_process"]["p50_ms"]
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def over_http(library: Path, sounds: list[bytes]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ The first side is everything from features to figures: encoding, distances, rank
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -21,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.learning.random_features import random_corpus
+from benchmarks.report import json_parser, tell
 from model.data.archive import load_archive
 from model.data.corpus import Corpus
 from model.data.draws import draw_seconds
@@ -41,19 +40,16 @@ WARM_UP = 50
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--galleries", type=int, default=20)
     parser.add_argument("--pairs", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     corpus = load_archive(arguments.archive).corpus("test") if arguments.archive else random_corpus(AVE_TEST_VIDEOS)
     report = compare(corpus, arguments.galleries, arguments.pairs, arguments.repeats)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def compare(corpus: Corpus, galleries: int, pairs: int, repeats: int) -> dict[str, Any]:

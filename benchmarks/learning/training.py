@@ -9,8 +9,6 @@ and without the warm start. Medians over epochs. A segment is a second with soun
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
 from dataclasses import replace
@@ -21,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.learning.random_features import random_corpus
+from benchmarks.report import json_parser, tell
 from model.data.archive import load_archive
 from model.data.corpus import Corpus
 from model.network.device import choose_device
@@ -33,19 +32,16 @@ FRONT_END = ("archive", "benchmark")
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--archive", type=Path)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     corpus = load_archive(arguments.archive).corpus("train") if arguments.archive else random_corpus(AVE_TRAIN_VIDEOS)
     report = compare(corpus, arguments.epochs, choose_device(arguments.device))
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def compare(corpus: Corpus, epochs: int, device: torch.device) -> dict[str, Any]:

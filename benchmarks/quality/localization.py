@@ -14,8 +14,6 @@ Intervals are 95 % bootstraps over videos.
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.report import json_parser, tell
 from model.data.archive import SPLITS, load_archive
 from model.data.corpus import Corpus
 from model.judging.context import TERMS, ContextLocalizer, fit_weights
@@ -39,12 +38,11 @@ KNOWING = np.isin(TERMS, ("match", "order"))  # the terms that look at the query
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--archive", type=Path, required=True)
     parser.add_argument("--split", choices=SPLITS, default="val")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--length", type=int, default=3, help="seconds of a random stretch")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     archive = load_archive(arguments.archive)
@@ -62,9 +60,7 @@ def main() -> None:
             judge: {question: rolled(judged, localizer, clips) for question, clips in questions.items()}
             for judge, localizer in judges.items()
         }
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def judges_of(train: Corpus, judged: Corpus, on_train: Scorer, on_judged: Scorer) -> dict[str, Localizer]:

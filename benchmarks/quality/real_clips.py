@@ -9,8 +9,6 @@ the same for both modalities, 20 times; relevant is the own video. Intervals: bo
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from app.library.features import corpus_of
 from app.library.session import Session
+from benchmarks.report import json_parser, tell
 from model.data.corpus import Corpus
 from model.data.draws import draw_seconds
 from model.judging.evaluation import Interval, interval
@@ -39,20 +38,17 @@ DIRECTIONS = (("AV", "audio", "visual"), ("VA", "visual", "audio"))
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--library", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--recipe", default="default")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with Session.open(arguments.library, CPU, create=False) as session:
         corpus = corpus_of(session)
         front_end = (session.front_end.name, session.front_end.identity)
     corpus = corpus.of_videos(np.unique(corpus.video[corpus.paired]))
     report = measure(corpus, front_end, arguments.recipe, arguments.seeds)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def measure(corpus: Corpus, front_end: tuple[str, str], recipe: str, seeds: int) -> dict[str, Any]:

@@ -17,8 +17,6 @@ Intervals are 95 % bootstraps over videos.
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from scipy.stats import rankdata, spearmanr
 
+from benchmarks.report import json_parser, tell
 from model.data.archive import SPLITS, load_archive
 from model.data.corpus import Corpus, Timeline
 from model.data.draws import draw_seconds
@@ -50,12 +49,11 @@ PerQuery = Float64[np.ndarray, "galleries videos"]
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--archive", type=Path, required=True)
     parser.add_argument("--split", choices=SPLITS, default="val")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--galleries", type=int, default=20)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     archive = load_archive(arguments.archive)
@@ -63,9 +61,7 @@ def main() -> None:
     checkpoint = train(archive.corpus("train"), DEFAULT, FRONT_END, seed, CPU, archive.corpus("val")).checkpoint
     report = {"split": arguments.split, "seed": seed, "galleries": arguments.galleries}
     report |= describe(Encoder(checkpoint, CPU), archive.corpus(arguments.split), arguments.galleries, seed)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def describe(encoder: Encoder, corpus: Corpus, galleries: int, seed: int) -> dict[str, Any]:
@@ -156,8 +152,8 @@ def as_many_others(
 ) -> Bool[np.ndarray, "q d"]:
     """Choose at random, for each query, as many items of other classes as it has hits."""
     order = np.argsort(np.where(relevant, np.inf, rng.random(hits.shape)), axis=1)
-    place = np.argsort(order, axis=1)
-    return np.asarray((place < hits.sum(1, keepdims=True)) & ~relevant)
+    position = np.argsort(order, axis=1)
+    return np.asarray((position < hits.sum(1, keepdims=True)) & ~relevant)
 
 
 def nearest_and_margin(

@@ -23,7 +23,7 @@ from model.data.distance import distances
 from model.data.draws import draw_seconds
 from model.data.latents import Latents
 from model.judging.localizers import Localizer, ScoreLocalizer
-from model.judging.scorers import LatentScorer, Scorer
+from model.judging.scorers import Items, LatentScorer, Matrix, Queries, Scorer
 from model.modality import MODALITIES, Modality
 from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
@@ -263,9 +263,7 @@ class QueryBankScorer(Scorer):
     ) -> None:
         self._scorer, self._lead, self._share = scorer, lead, share
 
-    def score(
-        self, query: Modality, queries: Int64[np.ndarray, "q"], target: Modality, items: Int64[np.ndarray, "d"]
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return distances that may be negative; small is close."""
         found = self._scorer.score(query, queries, target, items)
         return np.asarray(found - self._share * self._lead[query, target][items])

@@ -180,9 +180,9 @@ def user(service: Stack) -> str:
 
 def read_only(service: Stack) -> str:
     """Only the volumes and /tmp can be written to."""
-    for place in ("/", "/opt/echolens", "/usr/local", "/etc", "/var/tmp"):
-        said = service.inside("sh", "-c", f"touch {place}/x 2>&1 || true")
-        demand("Read-only file system" in said or "Permission denied" in said, f"{place} can be written to: {said}")
+    for directory in ("/", "/opt/echolens", "/usr/local", "/etc", "/var/tmp"):
+        said = service.inside("sh", "-c", f"touch {directory}/x 2>&1 || true")
+        demand("Read-only file system" in said or "Permission denied" in said, f"{directory} can be written to: {said}")
     demand("Read-only file system" in service.inside("sh", "-c", "touch /var/tmp/x 2>&1 || true"), "/ is not read-only")
     service.inside("sh", "-c", "for d in /data /snapshots /tmp; do touch $d/.probe && rm $d/.probe; done")
     return "touch fails but in /data, /snapshots and /tmp"

@@ -10,7 +10,6 @@ of its own: it pins what the service does not). Its findings are printed as it p
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import torch
 
 from app.library.ingest import Source, ingest
 from app.library.session import Session
+from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service, end_tidily
 from benchmarks.service.short_clips import make_clips
 from model.data.corpus import Annotation
@@ -46,21 +46,18 @@ CPU = torch.device("cpu")
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--st", default="st", help="path of the command")
     parser.add_argument("--max-examples", type=int, default=50, help="for each operation")
     parser.add_argument("--max-time", type=int, help="seconds for each of the two runs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     end_tidily()
     with tempfile.TemporaryDirectory(prefix="echolens-contract-") as directory:
         runs = {name: run(Path(directory) / name, key, arguments) for name, key in (("open", None), ("key", KEY))}
     for name, found in runs.items():
         print(f"==== {name} ====\n{found.pop('output')}")
-    print(json.dumps(runs, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(runs, indent=1))
+    tell(runs, arguments.json)
     sys.exit(any(found["exit_code"] or found["server_errors"] for found in runs.values()))
 
 

@@ -11,8 +11,6 @@ what a kill hits, from the machine's mood as well.
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -30,6 +28,7 @@ import torch
 from app.library.check import check
 from app.library.ingest import Source, ingest
 from app.library.session import Session
+from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import GONE, POLL_S, WAITING, Client, Refused, Service
 from benchmarks.service.short_clips import make_clips
 from index.library import Library
@@ -46,17 +45,14 @@ Problems = Iterator[tuple[str, str]]  # (one of KINDS, what)
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=24, help="how many different files are uploaded, again and again")
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="echolens-crash-") as directory:
         report = run(Path(directory), arguments.rounds, arguments.seed, arguments.clips)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
     sys.exit(any(report[kind] for kind in KINDS))
 
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from app.library.check import check
 from app.processes.scratch import LOCK
+from benchmarks.report import json_parser, tell
 from benchmarks.robustness.kill_work import Ledger, Material, Worker, told
 from benchmarks.service.live_service import GONE, Client, Reply, Service, end_tidily, form
 from benchmarks.service.process_tree import Process, session_of
@@ -54,18 +55,15 @@ CACHE = "torchinductor_"  # PyTorch's, one for all its processes, made when it t
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of every aim")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=["decoder", "forkserver", "training", "service"])
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     end_tidily()
     with tempfile.TemporaryDirectory(prefix="echolens-kills-") as directory:
         report = run(Path(directory), [aim for aim in AIMS if aim[0] in arguments.only], arguments)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
     sys.exit(bool(report["problems"]))
 
 

@@ -25,8 +25,8 @@ Mutation = Callable[[Rng, bytes, bytes], bytes]  # of a file, beside another one
 def flip(rng: Rng, file: bytes, _: bytes) -> bytes:
     """Give up to 200 bytes other values; few more often than many, so that a part of the files still decodes."""
     changed = np.frombuffer(file, np.uint8).copy()
-    places = rng.integers(0, len(changed), int(MOST_FLIPS ** rng.random()))
-    changed[places] ^= rng.integers(1, 256, len(places)).astype(np.uint8)
+    positions = rng.integers(0, len(changed), int(MOST_FLIPS ** rng.random()))
+    changed[positions] ^= rng.integers(1, 256, len(positions)).astype(np.uint8)
     return changed.tobytes()
 
 

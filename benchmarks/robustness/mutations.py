@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report import json_parser, tell
 from benchmarks.robustness.mutants import mutate
 from benchmarks.robustness.seeds import Seed, make_seeds, read_seeds
 from benchmarks.service.live_service import GONE, Client, Reply, Service, end_tidily, form
@@ -48,20 +49,17 @@ FIRST_SEED = 7_000_000
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--limit", type=float, default=30.0, help="seconds within which every answer must come")
     parser.add_argument("--keep", type=Path, default=Path("mutants"))
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     end_tidily()
     with tempfile.TemporaryDirectory(prefix="echolens-mutations-") as directory:
         report = run(Path(directory), arguments)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
     sys.exit(bool(report["problems"]))
 
 

@@ -9,8 +9,6 @@ videos, labels. Exit 1 if a question met an error or an answer is torn.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 import time
@@ -27,6 +25,7 @@ import torch
 from app.library.session import Session
 from app.media.decoding import decode_query
 from app.queries.encoding import Encoding, encode_many
+from benchmarks.report import json_parser, tell
 from benchmarks.robustness.history import Answer, History, Question
 from benchmarks.service.live_service import Client, Service
 from benchmarks.service.short_clips import make_clips
@@ -44,17 +43,14 @@ SHOWN = 10  # problems in a report
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="echolens-readers-") as directory:
         report = run(Path(directory), arguments.seconds, arguments.readers, arguments.seed)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
     sys.exit(report["errors"] > 0 or report["torn"] > 0)
 
 

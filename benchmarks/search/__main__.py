@@ -30,6 +30,7 @@ import faiss
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from benchmarks.report import json_parser, tell
 from benchmarks.search.trained_like import WEIGHTS, trained_like
 from index.certified_gallery import CertifiedGallery, nearest_rows
 from index.faiss_index import gpus
@@ -49,12 +50,11 @@ ORACLE_QUERIES = 10
 
 def main() -> None:
     """Run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--items", type=int, required=True)
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--method", choices=METHODS + ON_GPU, help="run one method in this process")
     parser.add_argument("--answers", type=Path, help="where that method's answers go")
     arguments = parser.parse_args()
@@ -63,9 +63,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         report = compare(arguments, Path(folder))
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
 
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -147,13 +145,13 @@ Ask = Callable[[Latents], list[Answer]]
 
 def certified(items: Latents) -> Ask:
     """Build the cascade."""
-    return _gallery(CertifiedGallery.build(np.arange(len(items)), items, WEIGHTS))
+    return _gallery(CertifiedGallery(np.arange(len(items)), items, WEIGHTS))
 
 
 def hnsw(items: Latents) -> Ask:
     """Build the graph, with as many threads as there are cores: its building is not what is timed."""
     faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
-    gallery = HnswGallery.build(np.arange(len(items)), items, WEIGHTS)
+    gallery = HnswGallery(np.arange(len(items)), items, WEIGHTS)
     return _gallery(gallery)
 
 

@@ -10,16 +10,14 @@ Where no budget ends a search, it must be certified: `certified_share_without_bu
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
+from benchmarks.report import json_parser, tell
 from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
 from index.gallery import SearchResult
@@ -58,16 +56,13 @@ class Count:
 
 def main() -> None:
     """Run it; exit 1 if any certificate is false."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = json_parser(__doc__)
     parser.add_argument("--galleries", type=int, default=250)
     parser.add_argument("--searches", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     report = search(arguments.galleries, arguments.searches, arguments.seed)
-    print(json.dumps(report, indent=1))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+    tell(report, arguments.json)
     sys.exit(1 if report["false"] else 0)
 
 
@@ -98,7 +93,7 @@ def _search_one(random: np.random.Generator, kind: str, searches: int, count: Co
         others = draw(KINDS[random.integers(len(KINDS))], items, pair, random)
         before = CertifiedGallery(ids, others, weights)
     gallery = CertifiedGallery(ids, latents, weights, budget=budget, before=before)
-    oracle = BruteForceGallery.build(ids, latents, weights)
+    oracle = BruteForceGallery(ids, latents, weights)
     done = 0
     while done < searches:
         queries = _queries(latents, kind, min(BATCH, searches - done), random)

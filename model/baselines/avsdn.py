@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor, nn
 
 from model.baselines.fitting import Schedule, fit_network, parameters_of
@@ -30,7 +30,7 @@ from model.baselines.supervision import (
 from model.baselines.system import Fitted, System
 from model.data.corpus import UNLABELLED, Corpus
 from model.errors import TrainingError
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.judging.windows import window_distances
 from model.modality import MODALITIES, Modality
 from model.network.normalization import Normalization
@@ -106,14 +106,7 @@ class SequenceLocalizer(Localizer):
         self._features = {"audio": corpus.audio, "visual": corpus.visual}
         self._present = {"audio": corpus.heard, "visual": corpus.seen}
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return mean distances; `rolled`, their mean over all turns of the target."""
         asked = self._network.alone(query, self._features[query][event][None])[0]
         turns = np.arange(len(clip) if rolled else 1)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from model.baselines.system import Fitted, System
 from model.data.corpus import Corpus, Timeline
 from model.judging.evaluation import Interval, clips_of, measure
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.judging.scorers import RandomScorer
 from model.modality import Modality
 
@@ -25,14 +25,7 @@ class PositionLocalizer(Localizer):
     def __init__(self, preference: Preference) -> None:
         self._preference = preference
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return the rule's distances; over all turns of the target every circular window is the same to it."""
         if rolled:
             return np.zeros(len(clip))

@@ -23,7 +23,7 @@ PROTOCOLS = ("corrected", "published")
 
 @dataclass(frozen=True)
 class Protocol:
-    """Say how is measured; `bugs` are those of the published ranking that are kept."""
+    """Say how to measure; `bugs` are the errors of the published ranking that are kept."""
 
     name: str = "corrected"
     bugs: frozenset[Bug] = BUGS

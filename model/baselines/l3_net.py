@@ -20,7 +20,7 @@ from model.baselines.fitting import Schedule, fit_network, parameters_of
 from model.baselines.system import Fitted, System
 from model.baselines.towers import Towers, batch_of, correspondence, figure_on, paired_seconds
 from model.data.corpus import Corpus
-from model.judging.scorers import EmbeddingScorer, Scorer
+from model.judging.scorers import EmbeddingScorer, Items, Matrix, Queries, Scorer
 from model.modality import MODALITIES, Modality
 from model.network.normalization import Normalization
 
@@ -58,9 +58,7 @@ class VerdictScorer(Scorer):
         }
         self._within = EmbeddingScorer(self._embedded["audio"], self._embedded["visual"])
 
-    def score(
-        self, query: Modality, queries: Int64[np.ndarray, "q"], target: Modality, items: Int64[np.ndarray, "d"]
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return distances; those across modalities are negative where the pair is thought to correspond."""
         if query == target:
             return self._within.score(query, queries, target, items)

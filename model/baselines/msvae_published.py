@@ -42,7 +42,7 @@ class MsvaePublished(System):
         steps = class_sorted_events(train)
         torch.manual_seed(seed)
         shapes = train.audio.shape[1:], train.visual.shape[1:]
-        model = MSVAE(Architecture(*shapes, latent=self._recipe.latent, spherical=False, published=True)).to(device)
+        model = MSVAE(Architecture(*shapes, latent=self._recipe.latent, spherical=False, paper_widths=True)).to(device)
         self._train(model, train, steps, device)
         # a new Normalization changes nothing: test features are raw, as those of training
         checkpoint = Checkpoint(model.eval(), Normalization(*shapes), self.name, self.name)

@@ -24,7 +24,7 @@ from model.baselines.system import Fitted
 from model.data.corpus import Corpus
 from model.data.draws import draw_seconds
 from model.judging.evaluation import DIRECTIONS, Figures, eligible_seconds, measure
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.judging.ranking import Ranking, rank
 from model.judging.scorers import LatentScorer, Scorer
 from model.modality import Modality
@@ -91,9 +91,9 @@ def rank_all_as_last(
 ) -> Ranking:
     """Rank for all n queries as the last one ranks the n - 1 items before it: `distances` are those of V-V."""
     last = distances[-1, :-1]
-    places = np.empty(len(last))
-    places[np.lexsort((rng.random(len(last)), last))] = np.arange(len(last))
-    return rank(np.tile(places, (len(label), 1)), label[:, None] == label[:-1], rng)
+    positions = np.empty(len(last))
+    positions[np.lexsort((rng.random(len(last)), last))] = np.arange(len(last))
+    return rank(np.tile(positions, (len(label), 1)), label[:, None] == label[:-1], rng)
 
 
 def without_own(table: Shaped[np.ndarray, "n n"]) -> Shaped[np.ndarray, "n others"]:
@@ -108,14 +108,7 @@ class PlainWindows(Localizer):
     def __init__(self, localizer: Localizer) -> None:
         self._localizer = localizer
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return the localizer's distances, NaN for rolled windows."""
         if rolled:
             return np.full(len(clip), np.nan)
@@ -136,10 +129,12 @@ def _retrieval(
         _rankings(scorer, seconds[rows[order]], label[order], bugs, rng)
         for rows, order in zip(draws, orders, strict=True)
     ]
-    place = [np.argsort(order) for order in orders]  # of each video in the gallery
+    position = [np.argsort(order) for order in orders]  # of each video in the gallery
     return {
         name: {
-            metric: np.asarray(np.mean([getattr(r[name], of)[p] for r, p in zip(rankings, place, strict=True)], axis=0))
+            metric: np.asarray(
+                np.mean([getattr(r[name], of)[p] for r, p in zip(rankings, position, strict=True)], axis=0)
+            )
             for metric, of in (("mrr", "reciprocal_rank"), ("map", "average_precision"))
         }
         for name in DIRECTIONS

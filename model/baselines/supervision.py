@@ -16,7 +16,7 @@ from model.data.corpus import UNLABELLED, Corpus, Timeline
 from model.errors import NothingLabelled, TrainingError
 from model.judging.evaluation import eligible_seconds, measure
 from model.judging.localizers import Localizer, ScoreLocalizer
-from model.judging.scorers import EmbeddingScorer, Scorer
+from model.judging.scorers import EmbeddingScorer, Items, Matrix, Queries, Scorer
 from model.modality import MODALITIES, Modality
 
 Scores = dict[Modality, Float[np.ndarray, "_ _"]]  # a score per second and class, for each modality alone
@@ -131,13 +131,7 @@ class EventScorer(Scorer):
     def __init__(self, logits: Scores) -> None:
         self._logits = logits
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return minus the log odds."""
         return event_odds(self._logits[query][queries], self._logits[target][items])
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from model.baselines.system import Fitted, System
 from model.data.corpus import Corpus
 from model.judging.evaluation import measure
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.modality import Modality
 
 # (features of the clip's seconds, length of the window) -> a distance per circular window
@@ -26,14 +26,7 @@ class TargetLocalizer(Localizer):
         self._features = {m: x.reshape(len(x), -1).astype(np.float64) for m, x in flat.items()}
         self._rule = rule
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return the rule's distances."""
         found = self._rule(self._features[target][clip], len(event))
         return found if rolled else found[: len(clip) - len(event) + 1]

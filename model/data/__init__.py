@@ -1,1 +1,1 @@
-"""What passes between the stages: features, corpora, latents and the distance between them."""
+"""The data that passes between the stages: features, corpora, latents, and the distance of latents."""

@@ -1,4 +1,4 @@
-"""Feature archives: recordings whose features were extracted already.
+"""Feature archives: recordings as features that were extracted before.
 
 Two layouts: the project's npz (`audio` (N,T,Da), `visual` (N,T,Dv), `label`, `event`, `split`, `video_id`,
 `classes`), and the AVE data set's directory of HDF5 files beside its annotation file.
@@ -67,7 +67,7 @@ class FeatureArchive:
 
     @property
     def identity(self) -> str:
-        """Name the kind of features, for a checkpoint: sizes say which features fit a model."""
+        """Name the kind of features by their sizes: a checkpoint says which kind it needs."""
         return f"archive-{self.audio.shape[2]}-{self.visual.shape[2]}"
 
     def corpus(self, split: str) -> Corpus:

@@ -1,4 +1,4 @@
-"""Many recordings' features, laid end to end: what a model is trained and judged on."""
+"""The features of many recordings, concatenated: what a model is trained and judged on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEWEST_VIDEOS = 6  # under this no part of them can be held out
 
 @dataclass(frozen=True)
 class Annotation:
-    """Say what a recording shows, and when: evaluation alone uses it, training never does."""
+    """Say what a recording shows, and when; only evaluation uses it, training never does."""
 
     video_id: str
     label: str | None = None

@@ -1,4 +1,4 @@
-"""The score: how far a query's latents lie from an item's. numpy and scipy only.
+"""The distance D of a query's latents from an item's. numpy and scipy only.
 
 D(q, d) = w * W2(q, d) + g * ||xhat_q - xhat_d||, where for diagonal Gaussians
 W2^2 = ||mu_q - mu_d||^2 + ||sigma_q - sigma_d||^2 (Zhu et al., ICASSP 2021, with w = g = 1).
@@ -43,7 +43,7 @@ class Distances:
 def distances(queries: Latents, items: Latents, weights: ScoreWeights) -> Distances:
     """Score every query against every item in float64 by direct differences of the stored values.
 
-    Matrix products would cancel on near duplicates; this is the oracle that every faster path must equal.
+    Matrix products would lose digits on near duplicates. Every faster path must equal this one.
     """
     latent = cdist(_gaussians(queries), _gaussians(items))
     generated = cdist(queries.generated.astype(np.float64), items.generated.astype(np.float64))

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Int64
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Hold what a front-end made of t seconds; rows of a modality that is missing are zeros and masked out.
+    """Hold a front-end's features of t seconds; where a modality is missing its rows are zeros and masked out.
 
     `start_s` (t,): whole seconds, ascending. `audio` (t, *A), `visual` (t, *V). `heard`, `seen` (t,): masks.
     """

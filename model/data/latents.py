@@ -1,4 +1,4 @@
-"""What a model makes of a second: the posterior of its latent and the pair that it generates. numpy only."""
+"""Latents: for each second the posterior and the pair generated from its mean. numpy only."""
 
 from __future__ import annotations
 

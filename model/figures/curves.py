@@ -41,10 +41,10 @@ def draw_curves(subject: Subject) -> Figure:
     best = training["kept_epoch"]
     _line(loss, terms["loss"], best, "Loss", "weighted sum (no unit)", COLOURS[0])
     _held_out(mrr, [epoch["mrr"] for epoch in history], best, training["validation"])
-    published = bool(training["recipe"]["objective"]["published"])
+    objective = training["recipe"]["objective"]
     panels = bottom.subplots(max(rows, 1), COLUMNS, squeeze=False).ravel()
     for axes, (name, values) in zip(panels, parts.items(), strict=False):
-        _line(axes, values, best, *_words(name, published), INK)
+        _line(axes, values, best, *_words(name, objective), INK)
     for axes in panels[len(parts) :]:
         axes.set_axis_off()
     return figure
@@ -84,14 +84,16 @@ def _held_out(axes: Axes, values: list[float], best: int, validation: dict[str, 
     )
 
 
-def _words(term: str, published: bool) -> tuple[str, str]:
+def _words(term: str, objective: dict[str, Any]) -> tuple[str, str]:
     """Return the title and the unit of a term, as model/training/objective.py computes it."""
-    nats = "nats" if published else "nats per latent unit"
+    released = objective.get("published", False)  # reports of earlier versions have this in place of the two settings
+    nats = "nats" if objective.get("sum_kl", released) else "nats per latent unit"
+    norm = objective.get("sampled_distance", released)
     known = {
         "reconstruction": ("Reconstruction", "squared error (no unit)"),
         "kl_audio": ("KL, audio", nats),
         "kl_visual": ("KL, visual", nats),
-        "wasserstein": ("Wasserstein", "norm of samples" if published else "W2², per latent unit"),
+        "wasserstein": ("Wasserstein", "norm of samples" if norm else "W2², per latent unit"),
         "correlation": ("Correlation", "per latent unit"),
         "contrast": ("Contrast", "nats"),
         "grouping": ("Grouping", "nats"),

@@ -1,4 +1,4 @@
-"""All pictures of a model and the data it is judged on, in one directory."""
+"""All figures of a model and the data it is judged on, in one directory."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from model.figures.subject import Subject
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PICTURES = ("latents.png", "clusters.png", "curves.png", "localization.png")
+FIGURES = ("latents.png", "clusters.png", "curves.png", "localization.png")
 
 
 @dataclass(frozen=True)
-class Album:
-    """Hold the files written, and a note for each picture that was left out."""
+class FiguresPage:
+    """Hold the files written, and a note for each figure that was left out."""
 
-    pictures: tuple[Path, ...]
+    files: tuple[Path, ...]
     notes: tuple[str, ...]
 
 
-def draw_album(directory: Path, subject: Subject, progress: Callable[[str], None] = lambda _: None) -> Album:
-    """Write PICTURES into a directory, made where it is absent.
+def draw_page(directory: Path, subject: Subject, progress: Callable[[str], None] = lambda _: None) -> FiguresPage:
+    """Write FIGURES into a directory, made where it is absent.
 
-    A picture that cannot be drawn is left out, with a note; one of that name from an earlier run is removed, since
+    A figure that cannot be drawn is left out, with a note; one of that name from an earlier run is removed, since
     it would pass for this one. `progress` is called with each name.
 
     Raises:
@@ -37,9 +37,9 @@ def draw_album(directory: Path, subject: Subject, progress: Callable[[str], None
     from model.figures.canvas import paper, save  # matplotlib and scikit-learn cost a second: not every command pays
 
     _prepare(directory)
-    pictures, notes = [], []
+    files, notes = [], []
     with paper():
-        for name, draw in zip(PICTURES, _drawers(subject), strict=True):
+        for name, draw in zip(FIGURES, _drawers(subject), strict=True):
             path = directory / name
             try:
                 figure = draw()
@@ -48,9 +48,9 @@ def draw_album(directory: Path, subject: Subject, progress: Callable[[str], None
                 notes.append(f"{name} is left out: {error}")
             else:
                 save(figure, path)
-                pictures.append(path)
+                files.append(path)
             progress(name)
-    return Album(tuple(pictures), tuple(notes))
+    return FiguresPage(tuple(files), tuple(notes))
 
 
 def _drawers(subject: Subject) -> tuple[Callable[[], Figure], ...]:

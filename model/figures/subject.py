@@ -1,4 +1,4 @@
-"""What an album of pictures is about, and the seconds of it that are mapped."""
+"""What a page of figures is about, and which of its seconds are mapped."""
 
 from __future__ import annotations
 

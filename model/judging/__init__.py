@@ -1,1 +1,1 @@
-"""How good a model is: rankings, windows, scorers and the figures that they give."""
+"""Evaluate a model: scorers, localizers, rankings, windows, and the figures that they give."""

@@ -1,17 +1,17 @@
-"""Localization in context: a window is judged by how it fits the query and by how it stands out from its clip.
+"""Localization in context: judge a window by how it fits the query and by how it stands out from its clip.
 
-The sum of distances (Zhu et al., ICASSP 2021) asks only whether a window's seconds resemble the query's. Here five
-terms are weighed, for each circular window of l of the target's t seconds:
+The sum of distances (Zhu et al., ICASSP 2021) only asks whether a window's seconds resemble the query's. Here each
+circular window of l of the target's t seconds gets a weighted sum of five terms:
 
 - split: Ward's between-group variance of window and rest (Ward, 1963), in the target's own features;
 - edge: the larger of the jumps at the window's two ends, the clip's last second leading to its first (where those two
   differ, one of them lies outside the event); cut: the largest jump inside it;
 - match: how much nearer the query is to the window than to the rest;
-- order: how well each second fits the query's second of the same place, beyond what row and column explain.
+- order: how well each second fits the query's second of the same position, beyond the means of row and column.
 
-The weights are those of a conditional logit over the windows (McFadden, 1974), fitted without a label or an event
-mark: a training video's pseudo-event is the window in which both modalities change and agree most, and what one
-modality says there must find it in the other. A turned target has turned distances: absolute time is not known.
+The weights are those of a conditional logit over the windows (McFadden, 1974). They are fitted without labels or event
+marks: the pseudo-event of a training video is the window in which both modalities change and agree most, and the terms
+must find it in one modality by the other. Turning a target turns its distances alike: absolute time is not used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scipy.spatial.distance import cdist
 
 from model.data.corpus import Corpus
 from model.errors import TrainingError
-from model.judging.localizers import Localizer
+from model.judging.localizers import ClipRows, Event, Localizer, Windows
 from model.judging.scorers import Scorer
 from model.judging.windows import window_distances
 from model.modality import MODALITIES, Modality
@@ -43,21 +43,14 @@ Weights = dict[Modality, Float64[np.ndarray, "5"]]  # by the target's modality
 class ContextLocalizer(Localizer):
     """Judge windows of a corpus by the five terms.
 
-    A query as long as the clip, and a clip with seconds that lack the target modality, are judged by distance alone.
+    The distance alone is used where the query is as long as the clip, or the clip lacks the target modality somewhere.
     """
 
     corpus: Corpus
     scorer: Scorer
     weights: Weights
 
-    def windows(
-        self,
-        query: Modality,
-        event: Int64[np.ndarray, "l"],
-        target: Modality,
-        clip: Int64[np.ndarray, "t"],
-        rolled: bool,
-    ) -> Float64[np.ndarray, "windows"]:
+    def windows(self, query: Modality, event: Event, target: Modality, clip: ClipRows, rolled: bool) -> Windows:
         """Return minus the weighted sum of the terms."""
         cross = self.scorer.score(query, event, target, clip)
         present = (self.corpus.heard if target == "audio" else self.corpus.seen)[clip]
@@ -72,7 +65,7 @@ class ContextLocalizer(Localizer):
 def fit_weights(train: Corpus, scorer: Scorer) -> Weights:
     """Fit the weights on the training videos that have both modalities in all of their seconds.
 
-    Videos of the most frequent duration alone are taken. Labels and event marks are not looked at.
+    Only videos of the most frequent duration are used. Labels and event marks are not.
 
     Raises:
         TrainingError: no such video of at least four seconds.
@@ -93,7 +86,7 @@ def fit_weights(train: Corpus, scorer: Scorer) -> Weights:
 
 
 def terms(cross: Float64[np.ndarray, "n l t"], own: Float64[np.ndarray, "n t t"]) -> Float64[np.ndarray, "n t 5"]:
-    """Return the terms of all circular windows of n clips; great speaks for the window.
+    """Return the terms of all circular windows of n clips; large values speak for the window.
 
     `cross`: distances of the query's seconds to the target's; `own`: of the target's seconds to each other.
     """

@@ -1,8 +1,8 @@
-"""Measure retrieval and localization, corrected as docs/decisions/0004-protocol.md says.
+"""Measure retrieval and localization by the corrected protocol of docs/decisions/0004-protocol.md.
 
-Retrieval: per labelled video one second of its event, the same for both modalities; relevant is what has the
-query's class. The own pair stays in the cross-modal gallery; the own item is masked in A-A and V-V.
-Localization: videos whose event is shorter than the clip; `plain` takes the windows inside the clip, `rolled`
+Retrieval: a gallery has one second of the event of each labelled video, the same for both modalities. Items of the
+query's class are relevant. The query's own pair stays in the cross-modal gallery; the query itself is masked in A-A and
+V-V. Localization: only videos whose event is shorter than the clip. `plain` takes the windows inside the clip, `rolled`
 all circular windows, where position tells nothing.
 """
 
@@ -47,7 +47,7 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """Hold a system's figures per video, NaN where a video has none; every system's videos are the same.
+    """Hold a system's figures per video, NaN where a video has none; all systems have the same videos.
 
     `retrieval[direction][mrr|map]` (labelled videos,), `localization[plain|rolled][crossing][exact|tiou]` (clips,).
     """
@@ -143,7 +143,7 @@ def interval(values: Values, seed: int = 0) -> Interval:
 def bootstrap(
     statistic: Callable[[Int64[np.ndarray, "b n"]], Values], videos: int, seed: int
 ) -> Float64[np.ndarray, "bootstraps"]:
-    """Return a statistic of 10,000 random resamplings of so many videos; it is asked for 500 at a time."""
+    """Return a statistic of 10,000 bootstrap samples of so many videos; `statistic` gets 500 of them at a time."""
     rng = np.random.default_rng(seed)
     draws = (rng.integers(0, videos, (AT_ONCE, videos)) for _ in range(BOOTSTRAPS // AT_ONCE))
     return np.concatenate([statistic(rows) for rows in draws])

@@ -1,4 +1,4 @@
-"""What an evaluation compares: things that say how far one second is from another."""
+"""Scorers: how far is one second from another?"""
 
 from __future__ import annotations
 
@@ -19,23 +19,21 @@ from model.network.correlation import Projection, correlate
 from model.network.encoder import Encoder
 from model.network.msvae import MSVAE
 
+Queries = Int64[np.ndarray, "q"]  # rows of the corpus that is judged, as items are
+Items = Int64[np.ndarray, "d"]
+Matrix = Float64[np.ndarray, "q d"]  # distances
+
 
 class Scorer(ABC):
-    """Score the seconds of one corpus against each other; rows are rows of that corpus."""
+    """Score the seconds of one corpus against each other."""
 
     @abstractmethod
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return distances of the queries' modality to the items' modality; small is close."""
 
 
 class LatentScorer(Scorer):
-    """The MS-VAE score D of PAPER: W2 of the posteriors plus the distance of the generated pairs.
+    """The MS-VAE score D of Zhu et al., ICASSP 2021: W2 of the posteriors plus the distance of the generated pairs.
 
     `mean_square` compares generated pairs by their mean squared difference instead, as the released retrieval does.
     """
@@ -57,13 +55,7 @@ class LatentScorer(Scorer):
         }
         return LatentScorer(latents, checkpoint.weights)
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return D, the weighted sum of both parts."""
         these, those = self._latents[query][queries], self._latents[target][items]
         if not self._mean_square:
@@ -74,18 +66,12 @@ class LatentScorer(Scorer):
 
 
 class RandomScorer(Scorer):
-    """Chance: distances that mean nothing."""
+    """Random distances: the level of chance."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return random numbers."""
         return self._rng.random((len(queries), len(items)))
 
@@ -98,14 +84,8 @@ class EmbeddingScorer(Scorer):
     ) -> None:
         self._embedded, self._metric = {"audio": audio, "visual": visual}, metric
 
-    def score(
-        self,
-        query: Modality,
-        queries: Int64[np.ndarray, "q"],
-        target: Modality,
-        items: Int64[np.ndarray, "d"],
-    ) -> Float64[np.ndarray, "q d"]:
-        """Return distances by the metric; a zero row has no direction and is as far as one at a right angle."""
+    def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
+        """Return distances by the metric; a zero row has no direction: its cosine distance is 1."""
         found = cdist(self._embedded[query][queries], self._embedded[target][items], self._metric)
         return np.nan_to_num(found, nan=1.0) if self._metric == "cosine" else np.asarray(found)
 
@@ -124,7 +104,7 @@ class Correlation:
         return Correlation(*correlate(train.audio[pairs], train.visual[pairs], dimensions))
 
     def __call__(self, corpus: Corpus) -> EmbeddingScorer:
-        """Project a corpus: the simplest baseline that learns."""
+        """Project a corpus."""
         return EmbeddingScorer(self.audio(corpus.audio), self.visual(corpus.visual))
 
     @property
@@ -134,7 +114,7 @@ class Correlation:
 
 
 def untrained(checkpoint: Checkpoint, seed: int) -> Checkpoint:
-    """Return a network of the same shape and normalization with random weights: what training adds to."""
+    """Return a checkpoint of the same architecture and normalization with random weights, to compare with."""
     torch.manual_seed(seed)
     model = MSVAE(checkpoint.model.architecture).eval()
     return Checkpoint(

@@ -1,1 +1,1 @@
-"""From bytes to seconds: any sound, picture or video, cut into segments of one second."""
+"""Read any sound, picture or video, and cut it into segments of one second."""

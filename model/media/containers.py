@@ -1,4 +1,4 @@
-"""The door to FFmpeg (PyAV): read the tracks of a container, write an MP4; its errors become ours here."""
+"""The door to FFmpeg (PyAV): read the tracks of a container, write an MP4, and turn its errors into ours."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open 
 )
 PACKETS_AHEAD = 30
 SOUND_BLOCK_S = 0.5
-FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container tells neither duration nor rate
+FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Hold what a container declares of itself; None where it does not tell."""
+    """Hold what a container declares about itself; None where it does not say."""
 
     format_name: str
     sound_codec: str | None
@@ -96,7 +96,7 @@ def read_sound(path: Path) -> Iterator[SoundBlock]:
 
 
 def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
-    """Yield the picture track's frames, timed from the container's start, as yet unconverted.
+    """Yield the picture track's frames, timed from the container's start, not converted yet.
 
     Raises NotAMedium, Damaged, TooLarge.
     """
@@ -105,8 +105,8 @@ def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
         if stream is None:
             return
         _skip_others(container, stream)
-        # One thread: a second frame thread takes 5 to 30 % more processor time, which several
-        # requests at once would pay for, and is quicker for a single one only at 720p and above.
+        # One thread: a second one takes 5 to 30 % more processor time, which slows concurrent requests down, and
+        # makes a single request faster only at 720p and above.
         stream.thread_type, stream.thread_count = "NONE", 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
         origin_s, next_s = _origin_s(container), 0.0
@@ -204,9 +204,9 @@ def _skip_others(container: InputContainer, wanted: AudioStream | VideoStream) -
 def _decode_frames(container: InputContainer, stream: VideoStream, origin_s: float) -> Iterator[av.VideoFrame]:
     """Yield every frame that `pick_frames` may choose, and more.
 
-    H.264 marks the frames that no other frame refers to: leaving out those of them that no second picks saves
-    a third of the decoding and changes no pixel of the rest (`test_leaving_frames_out_changes_no_choice`).
-    Only where a packet is a whole frame, which MPEG-TS and AVI do not promise of interlaced footage.
+    H.264 marks the frames that no other frame refers to. Skipping those of them that no second picks saves a third of
+    the decoding and changes no pixel of the rest (`test_leaving_frames_out_changes_no_choice`). This works only where
+    a packet is a whole frame, which MPEG-TS and AVI do not guarantee for interlaced footage.
     """
     if stream.codec_context.name != "h264" or not container.format.name.startswith(("mov", "matroska")):
         yield from container.decode(stream)
@@ -222,9 +222,9 @@ def _decode_frames(container: InputContainer, stream: VideoStream, origin_s: flo
 
 
 def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[int]:
-    """Return of each second the timestamps nearest to its middle, and the last.
+    """Return, for each second, the timestamps nearest to its middle, and the last one.
 
-    A second's best is also the best of the batch that holds it, so any batching finds it.
+    The best frame of a second is also the best of its batch, so it does not matter how frames are batched.
     """
     seconds: dict[int, list[tuple[float, int]]] = {}
     for stamp in stamps:
@@ -242,7 +242,7 @@ def _origin_s(container: InputContainer) -> float:
 
 
 def _continues(frames: list[av.AudioFrame], frame: av.AudioFrame, gap_s: float) -> bool:
-    """Return whether a frame belongs to the same block: 20 ms a frame is too little for numpy to be quick."""
+    """Say whether a frame goes into the same block; numpy is slow on single frames of 20 ms."""
     first = frames[0]
     alike = (first.sample_rate, first.format.name, first.layout.nb_channels) == (
         frame.sample_rate,

@@ -1,4 +1,4 @@
-"""Open any medium by its content, and read it as segments."""
+"""Recognise a medium by its content, and read it as segments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from model.media import containers, pictures, sounds
 from model.media.segments import SHORTEST_REST_S, Segment, SoundBlock, TimedFrame, cut_segments
 
 SMALLEST_SIDE = 16
-# A container may end this much before the end that it declares, in seconds or as a share, whichever is more.
+# How much earlier than declared a container may end: in seconds or as a share, whichever is more.
 TOLERATED_LOSS_S = 1.0
 TOLERATED_LOSS = 0.05
 MEDIA_TYPES = {
@@ -59,7 +59,7 @@ class Limits:
 
 
 LIMITS = Limits()
-FOOTAGE = Limits(bytes=sys.maxsize, decoded_s=math.inf)  # one's own files, streamed: as large and long as they are
+FOOTAGE = Limits(bytes=sys.maxsize, decoded_s=math.inf)  # ingested files are streamed: any size and length
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,8 @@ class Medium:
     def segments(self, start_s: int = 0, stop_s: int | None = None) -> Iterator[Segment]:
         """Yield the segments of [start_s, stop_s) in order; memory does not grow with length.
 
-        A still picture is one segment, at 0. Decoding begins at 0 whatever start_s is, so that a second is
-        the same bits however it is asked for, and ends with stop_s. Only what was decoded is judged: a file
-        that is damaged beyond stop_s goes unnoticed.
+        A still picture is one segment, at 0. Decoding always begins at 0, so that a second has the same bits whatever
+        start_s is, and ends with stop_s. Damage beyond stop_s is not noticed.
         Raises Damaged, NotFinite, TooShort, TooLong, TooLarge, TookTooLong.
         """
         watch = _Watch(self.path, self.limits.wall_s)
@@ -145,7 +144,7 @@ class Medium:
 
 
 class _Watch:
-    """Know how far the decoding has come and how long it took, the caller's own time left out."""
+    """Measure how far decoding has come and how long it took, without the time that the caller takes."""
 
     def __init__(self, path: Path, wall_s: float | None) -> None:
         self.end_s = 0.0

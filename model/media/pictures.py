@@ -24,13 +24,13 @@ ANIMATED_FORMATS = (
     "PNG",
     "AVIF",
 )  # the pages of a TIFF and the views of an MPO (a kind of JPEG) are no animation
-HASTY_FRAME_MS = 10  # a frame declared this short or shorter lasts as long as browsers show it
+HASTY_FRAME_MS = 10  # frames declared this short or shorter last as long as browsers show them
 HASTY_FRAME_SHOWN_MS = 100
 
 
 @dataclass(frozen=True)
 class PictureHead:
-    """Hold what a picture file declares of itself."""
+    """Hold what a picture file declares about itself."""
 
     media_type: str
     width: int
@@ -63,7 +63,7 @@ def read_animation(path: Path) -> Iterator[TimedFrame]:
         start_s = 0.0
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
-            image.load()  # some plugins tell the duration only now
+            image.load()  # some plugins set the duration only now
             shown_ms = image.info.get("duration", 0)
             if shown_ms <= HASTY_FRAME_MS:
                 shown_ms = HASTY_FRAME_SHOWN_MS

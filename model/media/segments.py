@@ -13,10 +13,10 @@ from jaxtyping import Float32, UInt8
 from model.errors import NotFinite
 
 SAMPLE_RATE_HZ = 16_000
-SHORTEST_REST_S = 0.5  # a shorter rest is dropped, a longer one padded with silence
-SILENCE_DBFS = -60.0  # sound of a lower RMS level gives no audio latent
-LONGEST_JITTER_S = 0.05  # timestamps that wander less than this are not a gap in the sound
-TIE_S = 1e-6  # of two frames as near to the middle as this the earlier is taken
+SHORTEST_REST_S = 0.5  # a last part that is shorter is dropped, a longer one padded with silence
+SILENCE_DBFS = -60.0  # a second of sound with a lower RMS level counts as silent: no audio latent
+LONGEST_JITTER_S = 0.05  # a smaller jump of the timestamps is no gap in the sound
+TIE_S = 1e-6  # where two frames are equally near to the middle within this, the earlier is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class SoundBlock:
 
 @dataclass(frozen=True, eq=False)
 class TimedFrame:
-    """Hold a picture that is on show over [start_s, end_s); `rgb()` converts it, which is the costly part."""
+    """Hold a picture that is shown in [start_s, end_s); `rgb()` converts it, which is the costly part."""
 
     start_s: float
     end_s: float
@@ -62,9 +62,9 @@ def level_dbfs(sound: Float32[np.ndarray, "samples"]) -> float:
 
 
 def cut_segments(blocks: Iterable[SoundBlock], frames: Iterable[TimedFrame]) -> Iterator[Segment]:
-    """Yield a recording's segments in order, reading both tracks side by side and never far ahead.
+    """Yield a recording's segments in order; both tracks are read side by side, never far ahead.
 
-    A last second of which neither track reaches the middle is dropped. Raises NotFinite.
+    The last second is dropped if neither track reaches its middle. Raises NotFinite.
     """
     seconds = zip_longest(cut_sound(blocks), pick_frames(frames))
     for start_s, (sound, picture) in enumerate(seconds):
@@ -78,9 +78,9 @@ def cut_segments(blocks: Iterable[SoundBlock], frames: Iterable[TimedFrame]) -> 
 def pick_frames(
     frames: Iterable[TimedFrame],
 ) -> Iterator[tuple[Callable[[], UInt8[np.ndarray, "height width 3"]] | None, bool]]:
-    """Yield for each second t = 0, 1, ... the frame nearest to t + 0.5, as yet unconverted.
+    """Yield for each second t = 0, 1, ... the frame nearest to t + 0.5, not converted yet.
 
-    Only frames that begin in [t, t + 1) compete; where none does it is the one still on show, or None.
+    Only frames that begin in [t, t + 1) are considered; without any it is the frame that is still shown, or None.
     The bool says whether the picture reaches t + 0.5 (true for a picture of one frame).
     """
     second, count = 0, 0
@@ -88,7 +88,7 @@ def pick_frames(
     last: TimedFrame | None = None
     for frame in frames:
         while frame.start_s >= second + 1:
-            # Until another frame replaces it the last one stays on show, whatever its declared duration.
+            # The last frame is shown until another replaces it, whatever duration it declares.
             chosen = best or last
             yield (chosen.rgb if chosen else None), True
             second, best = second + 1, None
@@ -108,7 +108,7 @@ def _nearer(frame: TimedFrame, best: TimedFrame, middle_s: float) -> bool:
 
 
 def cut_sound(blocks: Iterable[SoundBlock]) -> Iterator[Float32[np.ndarray, "16000"]]:
-    """Yield the seconds of a sound at 16 kHz; a rest under half a second is dropped, a longer one padded.
+    """Yield the seconds of a sound at 16 kHz; a last part under half a second is dropped, a longer one padded.
 
     Raises NotFinite.
     """
@@ -145,7 +145,7 @@ def resample(blocks: Iterable[SoundBlock]) -> Iterator[Float32[np.ndarray, "samp
 
 
 def fill_gaps(blocks: Iterable[SoundBlock]) -> Iterator[SoundBlock]:
-    """Yield the blocks with silence before the first and in each gap, in pieces of a second at most.
+    """Yield the blocks, with silence before the first and in each gap, in pieces of at most a second.
 
     Raises NotFinite.
     """
@@ -161,7 +161,7 @@ def fill_gaps(blocks: Iterable[SoundBlock]) -> Iterator[SoundBlock]:
             yield from _silence(end_s, round(gap_s * block.sample_rate_hz), block.sample_rate_hz)
             end_s = block.start_s
         samples = block.samples
-        if end_s == 0 and gap_s < 0:  # what is timed before zero is never heard
+        if end_s == 0 and gap_s < 0:  # samples before time zero are dropped
             samples = samples[round(-gap_s * block.sample_rate_hz) :]
         yield SoundBlock(end_s, block.sample_rate_hz, samples)
         end_s += len(samples) / block.sample_rate_hz

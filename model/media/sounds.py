@@ -1,4 +1,4 @@
-"""The door to libsndfile for reading: sound files of every kind that it knows."""
+"""The door to libsndfile: read sound files of every format that it knows."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ MEDIA_TYPES = {
     "CAF": "audio/x-caf",
 }
 BLOCK_S = 1
-UNKNOWN_LENGTH = 2**62  # libsndfile's largest count stands for a length that the file does not tell
+UNKNOWN_LENGTH = 2**62  # libsndfile's largest count means that the file does not declare its length
 
 
 @dataclass(frozen=True)
 class SoundHead:
-    """Hold what a sound file declares of itself."""
+    """Hold what a sound file declares about itself."""
 
     media_type: str
     duration_s: float
 
 
 def read_head(path: Path) -> SoundHead | None:
-    """Read a sound file's head; None where libsndfile does not know the kind or cannot tell the length.
+    """Read a sound file's head; None where libsndfile does not know the format or the length.
 
-    FFmpeg may still read those: streams whose head was never completed, Ogg files cut short.
+    FFmpeg may still read such files: streams whose head was never completed, truncated Ogg files.
     """
     try:
         with _opened(path) as sound:
@@ -57,7 +57,7 @@ def read_sound(path: Path) -> Iterator[SoundBlock]:
     try:
         with _opened(path) as sound:
             rate_hz, start = sound.samplerate, 0
-            # Not sound.blocks(): where a read falls short it fills up with the samples of the block before.
+            # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
                 # NaN and infinity are refused by name in fill_gaps.
                 with np.errstate(invalid="ignore", over="ignore"):
@@ -72,6 +72,6 @@ def read_sound(path: Path) -> Iterator[SoundBlock]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    # By descriptor, so that the name tells libsndfile nothing.
+    # By descriptor, so that libsndfile cannot judge by the name.
     with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
         yield sound

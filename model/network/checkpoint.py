@@ -23,6 +23,7 @@ from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
 
 FORMAT = 1
+PAPER_WIDTHS = "published"  # what this format calls `Architecture.paper_widths`
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +89,13 @@ class Checkpoint:
     def _bytes(self) -> tuple[bytes, bytes]:
         state = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         state |= {f"normalization.{k}": v for k, v in self.normalization.state_dict().items()}
+        architecture = asdict(self.model.architecture)
+        architecture[PAPER_WIDTHS] = architecture.pop("paper_widths")
         config = {
             "format": FORMAT,
             "front_end": self.front_end,
             "front_end_identity": self.front_end_identity,
-            "architecture": asdict(self.model.architecture),
+            "architecture": architecture,
             "weights": asdict(self.weights),
             "temperature": self.temperature,
             "training": self.training,
@@ -112,9 +115,11 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
     config = json.loads(config_bytes)
     if config["format"] != FORMAT:
         raise ValueError(f"format {config['format']}, this version reads {FORMAT}")
-    shapes = {k: tuple(config["architecture"][k]) for k in ("audio_shape", "visual_shape")}
-    architecture = Architecture(**(config["architecture"] | shapes))
-    model, normalization = MSVAE(architecture), Normalization(**shapes)
+    architecture = config["architecture"]
+    shapes = {k: tuple(architecture[k]) for k in ("audio_shape", "visual_shape")}
+    paper_widths = architecture.pop(PAPER_WIDTHS, False)
+    model = MSVAE(Architecture(**(architecture | shapes), paper_widths=paper_widths))
+    normalization = Normalization(**shapes)
     tensors = load_tensors(tensor_bytes)
     for module, prefix in ((model, "model."), (normalization, "normalization.")):
         module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

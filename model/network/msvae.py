@@ -26,7 +26,7 @@ LOG_VARIANCE_RANGE = (-12.0, 6.0)
 class Architecture:
     """Size the network; vectors get perceptrons, (mels, spectra) and (3, height, width) small convolutions.
 
-    `published` takes the paper's layer widths for vectors and no normalization layers.
+    `paper_widths` takes the paper's layer widths for vectors and no normalization layers.
     """
 
     audio_shape: tuple[int, ...]
@@ -35,7 +35,7 @@ class Architecture:
     hidden: int = 256
     dropout: float = 0.0
     spherical: bool = True
-    published: bool = False
+    paper_widths: bool = False
 
     @property
     def pair(self) -> int:
@@ -67,8 +67,8 @@ class MSVAE(nn.Module):
         self.architecture = architecture
         self.encoders = nn.ModuleDict(
             {
-                "audio": _encoder(architecture.audio_shape, architecture, PUBLISHED_AUDIO),
-                "visual": _encoder(architecture.visual_shape, architecture, PUBLISHED_VISUAL),
+                "audio": _encoder(architecture.audio_shape, architecture, PAPER_AUDIO),
+                "visual": _encoder(architecture.visual_shape, architecture, PAPER_VISUAL),
             }
         )
         self.decoder = PairDecoder(architecture)
@@ -96,9 +96,9 @@ class PairDecoder(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         shapes = (architecture.visual_shape, architecture.audio_shape)
-        if architecture.published:
-            self.trunk = _perceptron([architecture.latent, *PUBLISHED_DECODER])
-            self.heads = nn.ModuleList(nn.Linear(PUBLISHED_DECODER[-1], math.prod(s)) for s in shapes)
+        if architecture.paper_widths:
+            self.trunk = _perceptron([architecture.latent, *PAPER_DECODER])
+            self.heads = nn.ModuleList(nn.Linear(PAPER_DECODER[-1], math.prod(s)) for s in shapes)
         else:
             self.trunk = nn.Sequential(nn.Linear(architecture.latent, architecture.hidden), nn.GELU())
             self.heads = nn.ModuleList(_generator(s, architecture.hidden) for s in shapes)
@@ -143,16 +143,16 @@ class VectorEncoder(nn.Module):
 
 
 # The paper's widths between features (visual 512, audio 128) and heads, and between latent and output.
-PUBLISHED_VISUAL = (512, 512, 128, 128)
-PUBLISHED_AUDIO = (128, 128)
-PUBLISHED_DECODER = (512, 512, 512, 640, 640)
+PAPER_VISUAL = (512, 512, 128, 128)
+PAPER_AUDIO = (128, 128)
+PAPER_DECODER = (512, 512, 512, 640, 640)
 
 
-def _encoder(shape: tuple[int, ...], architecture: Architecture, published: tuple[int, ...]) -> nn.Module:
+def _encoder(shape: tuple[int, ...], architecture: Architecture, widths: tuple[int, ...]) -> nn.Module:
     out = 2 * architecture.latent
-    if architecture.published:
-        body = _perceptron([math.prod(shape), *published])
-        return nn.Sequential(nn.Flatten(), body, nn.Linear(published[-1], out))
+    if architecture.paper_widths:
+        body = _perceptron([math.prod(shape), *widths])
+        return nn.Sequential(nn.Flatten(), body, nn.Linear(widths[-1], out))
     hidden, dropout = architecture.hidden, nn.Dropout(architecture.dropout)
     if len(shape) == 1:
         return VectorEncoder(shape[0], hidden, architecture)

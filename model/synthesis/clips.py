@@ -218,5 +218,5 @@ def _record(
 
 def _fades(samples: int) -> Track:
     edge = round(FADE_S * SAMPLE_RATE_HZ)
-    place = np.arange(samples)
-    return np.asarray(np.clip(np.minimum(place / 16, (samples - place) / edge), 0, 1))
+    sample = np.arange(samples)
+    return np.asarray(np.clip(np.minimum(sample / 16, (samples - sample) / edge), 0, 1))

@@ -23,9 +23,9 @@ def draw_scene(rng: np.random.Generator) -> Picture:
 
 def _gradient(*stops: tuple[Number, Colour]) -> Picture:
     """Return a picture whose rows pass through colours, each given with its height from 0 (top) to 1."""
-    places, colours = [stop[0] for stop in stops], np.array([stop[1] for stop in stops], dtype=np.float64)
+    heights, colours = [stop[0] for stop in stops], np.array([stop[1] for stop in stops], dtype=np.float64)
     row = np.linspace(0, 1, HEIGHT_PX)
-    column = np.stack([np.interp(row, places, colours[:, channel]) for channel in range(3)], axis=1)
+    column = np.stack([np.interp(row, heights, colours[:, channel]) for channel in range(3)], axis=1)
     return np.broadcast_to(np.round(column).astype(np.uint8)[:, None], (HEIGHT_PX, WIDTH_PX, 3)).copy()
 
 

@@ -73,7 +73,7 @@ def lay(duration_s: Number, strokes: Iterable[tuple[Number, Track]]) -> Track:
 def wander(rng: np.random.Generator, duration_s: Number, rate_hz: Number) -> Track:
     """Return a smooth random curve in [0, 1] that changes about `rate_hz` times a second."""
     knots = rng.random(int(duration_s * rate_hz) + 3)
-    place = times(duration_s) * rate_hz
-    below = place.astype(np.int64)
-    share = 0.5 - 0.5 * np.cos(np.pi * (place - below))
+    position = times(duration_s) * rate_hz
+    below = position.astype(np.int64)
+    share = 0.5 - 0.5 * np.cos(np.pi * (position - below))
     return np.asarray(knots[below] * (1 - share) + knots[below + 1] * share)

@@ -42,19 +42,19 @@ def _draw_tree(pen: Pen, cause: Cause, moment: Moment) -> None:
         return
     rng = cause.details()
     for x, y, speed in rng.uniform((0, -1.0, 1.2), (1, 0.75, 2.2), (12, 3)):
-        place = -1.3 + 2.9 * ((x + 0.45 * speed * moment.time_s) % 1.0)
+        drift = -1.3 + 2.9 * ((x + 0.45 * speed * moment.time_s) % 1.0)
         flutter = y + 0.1 * np.sin(6 * moment.time_s + 9 * x)
-        pen.at(place, flutter, 6 * x + 5 * moment.time_s).loop(
+        pen.at(drift, flutter, 6 * x + 5 * moment.time_s).loop(
             [(-0.1, 0), (0, -0.05), (0.1, 0), (0, 0.05)], lighter(leaf, 0.25)
         )
     for y, x, speed in rng.uniform((-0.95, 0, 0.8), (0.6, 1, 1.5), (5, 3)):
-        place = -1.7 + 2.6 * ((x + speed * moment.time_s) % 1.0)
+        drift = -1.7 + 2.6 * ((x + speed * moment.time_s) % 1.0)
         swirl = [
-            (place, y),
-            (place + 0.4, y - 0.04),
-            (place + 0.75, y + 0.02),
-            (place + 0.85, y - 0.12),
-            (place + 0.72, y - 0.14),
+            (drift, y),
+            (drift + 0.4, y - 0.04),
+            (drift + 0.75, y + 0.02),
+            (drift + 0.85, y - 0.12),
+            (drift + 0.72, y - 0.14),
         ]
         pen.glow.curve(swirl, 0.045, (246, 250, 255), 0.35 + 0.5 * gust)
 

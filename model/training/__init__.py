@@ -1,1 +1,1 @@
-"""How an MS-VAE is trained: the recipe, the objective, the runs, and the choices on held-out videos."""
+"""Train an MS-VAE: the recipe, the objective, the runs, and the choices made on held-out videos."""

@@ -1,4 +1,4 @@
-"""Views of the same second: what changes neither what is seen nor what is heard."""
+"""Augmentation: random changes of a picture that keep its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHIFT_PX = 3
 def mirror_and_shift(
     pictures: Float[Tensor, "batch channels height width"],
 ) -> Float[Tensor, "batch channels height width"]:
-    """Mirror each picture or not, and shift the batch by up to three pixels, its border repeated."""
+    """Mirror each picture with probability 1/2; shift the batch by up to three pixels and repeat the border."""
     mirrored = torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < 0.5
     views = torch.where(mirrored, pictures.flip(-1), pictures)
     height, width = pictures.shape[-2:]

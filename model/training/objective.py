@@ -1,8 +1,8 @@
-"""What training minimizes: the terms of model/training/terms.py, weighed.
+"""The loss: the weighted sum of the terms of model/training/terms.py.
 
 L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C + in_video * I.
 Reconstruction and KL are summed over the two directions (from audio, from visual). T, the cross-entropy of the
-teacher's groups, takes the place of N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
+teacher's groups, replaces N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
 van den Oord et al., 2018 (N and I, InfoNCE); model/training/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021
 (C). C and I are off by default.
 """
@@ -51,18 +51,22 @@ class Terms(NamedTuple):
 class Objective:
     """Weigh the terms.
 
-    Sound training takes means over dimensions, so that no weight depends on a feature's size; `published`
-    sums KL over latent dimensions and takes the norm between independent samples, as the released code does.
+    KL and W are means over latent dimensions, so that no weight depends on their number. The released code differs:
+    `sum_kl` sums KL over dimensions, `sampled_distance` takes the norm between independent samples in place of W2².
     `cross_generation`: the share of a generated pair's error that falls on the modality that it was not generated
-    from; `published` weighs by size instead. `free_bits`: nats per latent dimension that KL does not punish.
-    `negatives` of contrast: everyone else, other videos' seconds, or those of other groups of the teacher (the finest
-    grouping), beside which contrast then stands. `in_video` needs batches of whole videos.
+    from; None takes one mean over the pair, so that the larger modality counts for more.
+    `free_bits`: nats per latent dimension that KL does not punish.
+    `negatives` of the contrast: all other seconds of the batch, those of other videos, or those of other groups by the
+    teacher's finest grouping; only these last are used together with the teacher. `in_video` needs batches of whole
+    videos.
     """
 
     kl: float = 1e-3
+    sum_kl: bool = False
     free_bits: float = 0.0
     wasserstein: float = 0.3
-    cross_generation: float = 0.5
+    sampled_distance: bool = False
+    cross_generation: float | None = 0.5
     correlation: float = 0.0
     redundancy: float = 0.02  # weight of the off-diagonal within the correlation term
     contrast: float = 4.0
@@ -70,7 +74,6 @@ class Objective:
     negatives: Negatives = "other_videos"
     in_video: float = 0.0
     grouping: float = 4.0
-    published: bool = False
 
     def __call__(
         self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor, teacher: Teacher | None = None
@@ -83,10 +86,11 @@ class Objective:
             start=audio.new_zeros(()),
         )
         kl = {m: kl_divergence(posteriors[m], self.free_bits) for m in MODALITIES}
-        if self.published:
+        if not self.sum_kl:
+            kl = {m: kl[m] / model.architecture.latent for m in MODALITIES}
+        if self.sampled_distance:
             wasserstein = sample_distance(samples["audio"], samples["visual"])
         else:
-            kl = {m: kl[m] / model.architecture.latent for m in MODALITIES}
             squared = wasserstein2_squared(posteriors["audio"], posteriors["visual"])
             wasserstein = squared.mean() / model.architecture.latent
         means = posteriors["audio"].mu, posteriors["visual"].mu
@@ -108,13 +112,13 @@ class Objective:
 
     def _error(self, source: Modality, generated: Tensor, audio: Tensor, visual: Tensor) -> Tensor:
         """Return the error of the pair generated from `source`."""
-        if self.published:
+        if self.cross_generation is None:
             return released_reconstruction(generated, audio, visual)
         errors, other = reconstruction(generated, audio, visual), _other(source)
         return (1 - self.cross_generation) * errors[source] + self.cross_generation * errors[other]
 
     def _contrast(self, means: tuple[Tensor, Tensor], video: Tensor, teacher: Teacher | None) -> Tensor:
-        """Return contrast; zero where it has no weight or the teacher takes its place."""
+        """Return the contrast; zero where it has no weight or the teacher replaces it."""
         beside = self.negatives == "other_groups"
         if not self.contrast or (teacher is not None and not beside):
             return means[0].new_zeros(())
@@ -125,9 +129,9 @@ class Objective:
 def direction_loss(
     model: MSVAE, source: Modality, audio: Tensor, visual: Tensor, kl: float, wasserstein: float
 ) -> Float[Tensor, ""]:
-    """Return the released loss of one direction: the pair generated from `source`, its KL, and W, all `published`.
+    """Return the released loss of one direction: the pair generated from `source`, its KL, and W.
 
-    Both directions pay W; of the other modality only a sample is taken, nothing flows back into its encoder.
+    Both directions have W. The other modality gives only a sample: no gradient flows into its encoder.
     """
     features = {"audio": audio, "visual": visual}
     other = _other(source)

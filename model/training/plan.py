@@ -1,4 +1,4 @@
-"""Train an MS-VAE on pairs of one second, without labels, and choose what is to be chosen on held-out videos."""
+"""Train an MS-VAE on pairs of one second, without labels; epoch and score weights are chosen on held-out videos."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from model.training.validation import (
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if its mean varies more than this over the data
 FEWEST_ACTIVE_SHARE = 0.1
 FOLDS = 5
-ENOUGH_VIDEOS = 200  # from here on one fold tells enough, and a second training would cost too much
+ENOUGH_VIDEOS = 200  # from here on one fold is reliable enough, and a second training would cost too much
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Hold the checkpoint, its held-out figures, how the run went, and what to warn about."""
+    """Hold the checkpoint, its held-out figures, the epochs, and warnings."""
 
     checkpoint: Checkpoint
     validation: Validation
@@ -54,11 +54,11 @@ def train(
     state_path: Path | None = None,
     progress: Callable[[Epoch], None] = lambda _: None,
 ) -> Trained:
-    """Train a model for a front-end (name and identity).
+    """Train a model for a front-end, given by its name and identity.
 
-    Held out are `validation`, or, of 200 videos or more, a fifth. Of fewer, each fifth in turn: the epoch and
-    the weights that are best on average are taken for one last training on everything.
-    With `state_path` a run that was stopped goes on where it was.
+    `validation` is held out; without it, a fifth of the videos. With fewer than 200 videos each fifth is held out in
+    turn, and a last run trains on all videos, with the epoch and the score weights that were best on average.
+    With `state_path` every epoch is saved, and a training that was stopped continues there.
 
     Raises:
         TrainingError: too few videos with both modalities, or a saved state of another run.
@@ -69,19 +69,14 @@ def train(
         splits = fold(corpus, FOLDS, seed)
         usable = len(np.unique(corpus.video[corpus.paired]))
         splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
-    runs = [Run(rest, part, recipe, front_end, seed, device) for rest, part in splits]
-    for number, run in enumerate(runs):
-        path = state_path and state_path.with_name(f"{state_path.name}.{number}")
+    count = 1 if len(splits) == 1 else len(splits) + 1
+    runs = [Run(rest, part, recipe, front_end, seed, device, (i, count)) for i, (rest, part) in enumerate(splits)]
+    for i, run in enumerate(runs):
+        path = state_path and state_path.with_name(f"{state_path.name}.{i}")
         run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, path, progress)
     if len(runs) == 1:
         return _finish_single(runs[0])
     return _finish_folds(runs, corpus, progress)
-
-
-def count_runs(corpus: Corpus) -> int:
-    """Return how many runs `train` makes of a corpus without other videos to hold out."""
-    usable = len(np.unique(corpus.video[corpus.paired]))
-    return 1 if usable >= ENOUGH_VIDEOS else min(FOLDS, usable // 2) + 1
 
 
 def _finish_single(run: Run) -> Trained:
@@ -102,7 +97,8 @@ def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], N
     parts = [part for run in runs if (part := run.held_out)]
     sizes = [Validation(0.0, *gallery_of(part)) for part in parts]
     found = replace(mean_validation(sizes), mrr=float(figures[number, share]))
-    final = Run(corpus, None, first.recipe, first.front_end, first.seed, first.device)
+    last = (len(runs), len(runs) + 1)
+    final = Run(corpus, None, first.recipe, first.front_end, first.seed, first.device, last)
     final.train(number + 1, None, None, progress)
     first.take_best()
     whole = encode_videos(first.encoder(), parts[0])
@@ -110,7 +106,7 @@ def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], N
 
 
 def _mean_epochs(runs: list[Run]) -> list[Epoch]:
-    """Return the epochs of all folds as one: their mean terms and figures, by which the epoch was chosen."""
+    """Return the mean terms and figures of each epoch over the folds: by these the epoch was chosen."""
     return [
         replace(
             epochs[0],
@@ -131,7 +127,7 @@ def _trained(
     epochs: list[Epoch],
     kept: int,
 ) -> Trained:
-    """Report; `pairs` set the scale of the weights, `whole` held-out videos the temperature."""
+    """Build the result; `pairs` set the scale of the score weights, the held-out videos `whole` the temperature."""
     weights = weights_of(pairs, share)
     posterior, warnings = _posterior(run, pairs)
     report: dict[str, Any] = {

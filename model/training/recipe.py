@@ -1,4 +1,4 @@
-"""How a model is trained: the settings, by name."""
+"""Recipes: the settings of a training, by name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from model.training.objective import Objective
 class Recipe:
     """Set a training run.
 
-    `kl_warm_up`: (epochs, weight) with which training begins, before the objective's own KL weight.
-    `warm_start`: encoders of vectors begin at linear CCA, and keep its means for the first `held_epochs`.
-    `groups`: how many groups of videos a teacher makes, anew at `regroup_epochs`, where encoders begin at CCA and there
-    are videos enough; such a run has `taught_epochs`, holds no means, and keeps its last weights.
+    `paper_widths`: see `Architecture`. `warm_start`: encoders of vectors start from linear CCA and keep its means for
+    the first `held_epochs`.
+    `groups`: how many groups of videos the teacher makes, a number per granularity; at `regroup_epochs` it makes them
+    again. There is a teacher only where encoders start from CCA and there are enough videos. Such a run lasts
+    `taught_epochs`, holds no means, and keeps its last weights.
+    `lowest_rate`: the last epochs' learning rate, as a share of `learning_rate`; with 1 the rate is constant.
+    `kl_warm_up`: (epochs, weight): the weight of KL in the first epochs, before the objective's own.
     `one_video_steps`: a step takes the seconds of one video, unshuffled, instead of a shuffled mini-batch.
     `whole_videos`: a step takes all seconds of some videos, shuffled, about `batch` seconds.
     """
@@ -25,6 +28,7 @@ class Recipe:
     hidden: int = 256
     dropout: float = 0.2
     spherical: bool = True
+    paper_widths: bool = False
     warm_start: bool = True
     held_epochs: int = 10
     groups: tuple[int, ...] = (16, 32, 64, 128)
@@ -34,6 +38,7 @@ class Recipe:
     epochs: int = 30
     patience: int = 8
     learning_rate: float = 1e-3
+    lowest_rate: float = 0.05
     weight_decay: float = 1e-2
     objective: Objective = field(default_factory=Objective)
     kl_warm_up: tuple[int, float] = (0, 0.0)
@@ -53,14 +58,24 @@ PUBLISHED = Recipe(
     latent=100,
     dropout=0.0,
     spherical=False,
+    paper_widths=True,
     warm_start=False,
     held_epochs=0,
     groups=(),
     epochs=15,
     patience=15,
     learning_rate=1e-5,
+    lowest_rate=1.0,
     weight_decay=0.0,
-    objective=Objective(kl=0.01, wasserstein=1.0, contrast=0.0, grouping=0.0, published=True),
+    objective=Objective(
+        kl=0.01,
+        sum_kl=True,
+        wasserstein=1.0,
+        sampled_distance=True,
+        cross_generation=None,
+        contrast=0.0,
+        grouping=0.0,
+    ),
     kl_warm_up=(10, 0.1),
     one_video_steps=True,
     augment=False,

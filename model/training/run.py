@@ -28,16 +28,18 @@ from model.training.teacher import Teacher
 from model.training.validation import PairedLatents, encode_pairs, validate_shares
 
 TEACHER = "teacher."  # prefix of its tensors in a saved state
-LOWEST_RATE = 0.05  # of the recipe's learning rate, at the end of the cosine
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Report an epoch: the loss terms (means over steps), and the held-out MRR for each of SHARES.
+    """Report epoch `number` of `of` in run `run` of `runs`, both counted from 0.
 
-    Without held-out videos `mrr` is empty.
+    `terms`: the terms of the loss, means over steps. `mrr`: the held-out MRR for each of SHARES, empty without
+    held-out videos.
     """
 
+    run: int
+    runs: int
     number: int
     of: int
     terms: dict[str, float]
@@ -48,9 +50,17 @@ class Epoch:
         """Return the figure of the best share."""
         return max(self.mrr, default=float("nan"))
 
+    @property
+    def done(self) -> float:
+        """Return how much of the training is done after this epoch, 0..1; each run has the same share."""
+        return (self.run + (self.number + 1) / self.of) / self.runs
+
 
 class Run:
-    """Train on the seconds of a corpus that have both modalities, and look at held-out videos."""
+    """Train on the seconds of a corpus that have both modalities, and validate on held-out videos.
+
+    `number`: (run, runs) as its epochs report them.
+    """
 
     def __init__(
         self,
@@ -60,8 +70,9 @@ class Run:
         front_end: tuple[str, str],
         seed: int,
         device: torch.device,
+        number: tuple[int, int] = (0, 1),
     ) -> None:
-        self.corpus, self.held_out = corpus, held_out
+        self.corpus, self.held_out, self.number = corpus, held_out, number
         self.recipe, self.front_end, self.seed, self.device = recipe, front_end, seed, device
         self.pairs = np.flatnonzero(corpus.paired)
         if not len(self.pairs):
@@ -91,16 +102,17 @@ class Run:
         state_path: Path | None = None,
         progress: Callable[[Epoch], None] = lambda _: None,
     ) -> None:
-        """Go through up to `epochs` epochs, fewer where `patience` of them brought nothing better.
+        """Train up to `epochs` epochs; stop when `patience` epochs in a row brought no better figure.
 
-        With `state_path`, every epoch is saved there, and a run that was stopped goes on where it was.
+        With `state_path` every epoch is saved there, and a run that was stopped continues there.
         """
         if state_path:
             self._resume(state_path)
-        for number in range(len(self.epochs), min(epochs, self.most_epochs)):
+        count = min(epochs, self.most_epochs)
+        for number in range(len(self.epochs), count):
             if patience is not None and self.epochs and number - self.best_epoch > patience:
                 break
-            self._epoch(number)
+            self._epoch(number, count)
             progress(self.epochs[-1])
             if state_path:
                 self._save(state_path)
@@ -114,8 +126,8 @@ class Run:
     def best_epoch(self) -> int:
         """Return the number of the epoch with the best held-out figure.
 
-        The last one without held-out videos, and with a teacher: groups of videos are learnt on while the finding of
-        one's own video stands still.
+        It is the last epoch without held-out videos, and with a teacher: the model goes on learning groups of videos
+        after the held-out figure has stopped rising.
         """
         if self.held_out is None or self.teacher:
             return len(self.epochs) - 1
@@ -137,8 +149,8 @@ class Run:
         """Encode the paired seconds of a corpus, or a random part of them, with the network as it is now."""
         return encode_pairs(self.encoder(), corpus)
 
-    def _epoch(self, number: int) -> None:
-        torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run repeats itself
+    def _epoch(self, number: int, of: int) -> None:
+        torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run gives the same weights
         self._set_learning_rate(number)
         for encoder in self.vector_encoders:
             encoder.hold_mean(number < self.recipe.held_epochs and self.teacher is None)
@@ -155,7 +167,7 @@ class Run:
             totals.append([float(t.detach()) for t in terms])
         means = dict(zip(Terms._fields, np.mean(totals, axis=0).tolist(), strict=True))
         found = validate_shares(self.encoded(self.held_out)) if self.held_out else []
-        self.epochs.append(Epoch(number, self.most_epochs, means, tuple(v.mrr for v in found)))
+        self.epochs.append(Epoch(*self.number, number, of, means, tuple(v.mrr for v in found)))
         if self.best_epoch == number:
             self.best = copy.deepcopy(self.model.state_dict())
 
@@ -171,7 +183,7 @@ class Run:
         teacher.regroup(total, self.seed)
 
     def _warm_start(self) -> None:
-        """Let the encoders begin at the CCA of the training pairs, in standard units."""
+        """Start the encoders from the CCA of the training pairs, in standard units."""
         standard = [
             self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs]).to(self.device))
             for m in MODALITIES
@@ -199,12 +211,10 @@ class Run:
             yield self.normalization("audio", audio), self.normalization("visual", visual), videos
 
     def _set_learning_rate(self, number: int) -> None:
-        """Follow a cosine down to a twentieth of the recipe's rate; the published recipe keeps its rate."""
-        if self.recipe.objective.published:
-            return
-        cosine = 0.5 * (1 + np.cos(np.pi * number / self.most_epochs))
+        """Follow a cosine from the recipe's learning rate down to its `lowest_rate`."""
+        cosine, lowest = 0.5 * (1 + np.cos(np.pi * number / self.most_epochs)), self.recipe.lowest_rate
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate * (LOWEST_RATE + (1 - LOWEST_RATE) * cosine)
+            group["lr"] = self.recipe.learning_rate * (lowest + (1 - lowest) * cosine)
 
     def _identity(self) -> dict[str, Any]:
         facts = {
@@ -237,7 +247,8 @@ class Run:
         self.best = state.best
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state.optimizer, "param_groups": groups})
-        self.epochs = [Epoch(**(e | {"mrr": tuple(e["mrr"])})) for e in state.facts["epochs"]]
+        run, runs = self.number
+        self.epochs = [Epoch(**(e | {"run": run, "runs": runs, "mrr": tuple(e["mrr"])})) for e in state.facts["epochs"]]
 
 
 def architecture_of(corpus: Corpus, recipe: Recipe) -> Architecture:
@@ -249,7 +260,7 @@ def architecture_of(corpus: Corpus, recipe: Recipe) -> Architecture:
         hidden=recipe.hidden,
         dropout=recipe.dropout,
         spherical=recipe.spherical,
-        published=recipe.objective.published,
+        paper_widths=recipe.paper_widths,
     )
 
 

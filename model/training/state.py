@@ -25,7 +25,7 @@ class TrainingState:
     facts: dict[str, Any]
 
     def save(self, path: Path) -> None:
-        """Write in one step, so that a kill leaves the state before or the state after."""
+        """Write atomically: after a kill the file holds the state before or the state after."""
         tensors = {f"model/{k}": v for k, v in self.model.items()}
         tensors |= {f"best/{k}": v.clone() for k, v in self.best.items()}
         tensors |= {f"optimizer/{i}/{k}": v for i, slots in self.optimizer.items() for k, v in slots.items()}

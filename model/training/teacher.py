@@ -1,7 +1,7 @@
-"""A teacher without labels: training videos, grouped by what all their seconds say in both modalities together.
+"""A teacher without labels: it groups the training videos by their mean latents over all seconds and both modalities.
 
-One second of one modality is asked for the group of its whole video, which the mean over time and modalities
-knows better than any single second does. Source: the clustering of Caron et al., "Deep clustering for unsupervised
+Each second of each modality then learns to predict the group of its video: the mean over a video is more reliable
+than any single second. Source: the clustering of Caron et al., "Deep clustering for unsupervised
 learning of visual features", ECCV 2018, with the other modality and the rest of the video as the second view.
 """
 
@@ -32,7 +32,7 @@ class Teacher(nn.Module):
         return len(self.prototypes)
 
     def regroup(self, means: Float[np.ndarray, "videos latent"], seed: int) -> None:
-        """Group the videos by the directions of their means; prototypes begin at the groups' centres."""
+        """Group the videos by the directions of their means; prototypes start at the centres of the groups."""
         from sklearn.cluster import KMeans  # here: those who only ask a model never need it, and it is slow to load
         from sklearn.exceptions import ConvergenceWarning
 

@@ -1,6 +1,6 @@
-"""The terms of the loss, each by itself: of posteriors, means, samples and generated pairs; scalars, unweighted.
+"""The terms of the loss, one function each: of posteriors, means, samples and generated pairs; unweighted scalars.
 
-Each has a value test and a gradient test against a computation of another origin: tests/test_objective.py.
+Tests compare values and gradients with independent computations: tests/model/training/test_objective.py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def released_reconstruction(
 def kl_divergence(posterior: Posterior, free_bits: float = 0.0) -> Float[Tensor, ""]:
     """Return KL(q || N(0, I)) in nats, summed over dimensions, averaged over the batch.
 
-    A dimension counts for no less than `free_bits` nats, its mean over the batch: below it has no gradient.
+    Each dimension, averaged over the batch, counts at least `free_bits` nats; below that it has no gradient.
     Source: Kingma et al., "Improved variational inference with inverse autoregressive flow", 2016.
     """
     mu, log_variance = posterior
@@ -72,7 +72,7 @@ def cross_contrast(
     """Return InfoNCE over the batch, both ways, in nats: each mean should be nearest to its own pair's.
 
     Others of the same `kin` (seconds of a video, videos of a group) are no negatives: they often show the same.
-    Without `kin` everyone else is one.
+    Without `kin` all others are negatives.
     Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
     """
     nobody = torch.zeros(len(one), len(one), dtype=torch.bool, device=one.device)
@@ -87,13 +87,13 @@ def in_video_contrast(
 ) -> Float[Tensor, ""]:
     """Return InfoNCE within each video, both ways, in nats: a second should be nearest to its own among its video's.
 
-    A video with one second in the batch has nothing to tell apart and counts as zero.
+    A video with a single second in the batch counts as zero.
     """
     return _info_nce(one, other, video[:, None] != video, temperature)
 
 
 def _info_nce(one: Tensor, other: Tensor, ignored: Bool[Tensor, "batch batch"], temperature: float) -> Tensor:
-    """Return the mean cross-entropy of the own pair among those not ignored; the own pair never is."""
+    """Return the mean cross-entropy of the own pair among the items that are not ignored; the own pair never is."""
     cosine = nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).T
     own = torch.arange(len(one), device=one.device)
     logits = (cosine / temperature).masked_fill(ignored & (own[:, None] != own), -torch.inf)

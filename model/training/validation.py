@@ -1,7 +1,7 @@
-"""How good a model is without labels: does a second's sound find its own video's picture, and back?
+"""Judge a model without labels: does the sound of a second find a picture of its own video, and the reverse?
 
-Every choice (epoch, score weights, temperature, whether a new model replaces the old) is made with this, on
-videos held out from training.
+Epoch, score weights, temperature, and whether a new model replaces the old are chosen by this figure, on videos
+held out from training.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ class PairedLatents:
     start_s: Int64[np.ndarray, "n"]
 
 
-def encode_pairs(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
-    """Encode the seconds that have both modalities; of long collections a random 400."""
+def encode_pairs(encoder: Encoder, corpus: Corpus) -> PairedLatents:
+    """Encode the seconds that have both modalities, at most 400, drawn at random."""
     seconds = np.flatnonzero(corpus.paired)
     if len(seconds) > MOST_SECONDS:
-        seconds = np.sort(np.random.default_rng(seed).choice(seconds, MOST_SECONDS, replace=False))
+        seconds = np.sort(np.random.default_rng(0).choice(seconds, MOST_SECONDS, replace=False))
     return _encode(encoder, corpus, seconds)
 
 
-def encode_videos(encoder: Encoder, corpus: Corpus, seed: int = 0) -> PairedLatents:
+def encode_videos(encoder: Encoder, corpus: Corpus) -> PairedLatents:
     """Encode all seconds that have both modalities, of at most 60 videos, drawn at random."""
     videos = np.unique(corpus.video[corpus.paired])
-    chosen = np.random.default_rng(seed).permutation(videos)[:MOST_VIDEOS]
+    chosen = np.random.default_rng(0).permutation(videos)[:MOST_VIDEOS]
     return _encode(encoder, corpus, np.flatnonzero(corpus.paired & np.isin(corpus.video, chosen)))
 
 
@@ -87,23 +87,23 @@ def mean_validation(found: list[Validation]) -> Validation:
     return Validation(float(mrr), float(chance), round(float(videos)))
 
 
-def validate_shares(pairs: PairedLatents, seed: int = 0) -> list[Validation]:
+def validate_shares(pairs: PairedLatents) -> list[Validation]:
     """Score held-out pairs under each of `SHARES`."""
     parts = distances(pairs.audio, pairs.visual, ScoreWeights())
     weights = [_weights(parts, share) for share in SHARES]
     totals = [w.latent * parts.latent + w.generated * parts.generated for w in weights]
-    return [Validation(*_mrr(total, pairs.video, seed)) for total in totals]
+    return [Validation(*_mrr(total, pairs.video)) for total in totals]
 
 
 def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
-    """Return w and g such that the parts' medians over these pairs stand as 1 - share to share."""
+    """Return w and g such that the weighted parts' medians over these pairs are as (1 - share) to share."""
     return _weights(distances(pairs.audio, pairs.visual, ScoreWeights()), share)
 
 
 def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
     """Fit the temperature of localization: the sound of three seconds should find its own three seconds.
 
-    A video counts if it has at least six seconds, without a gap; without any the temperature is 1.
+    Only videos of at least six seconds without a gap are used; the temperature is 1 where there is none.
     """
     windows, truth = [], []
     for video in np.unique(pairs.video):
@@ -122,12 +122,12 @@ def _weights(parts: Distances, share: float) -> ScoreWeights:
     return ScoreWeights((1 - share) / latent, share / generated)
 
 
-def own_video_mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int = 0) -> float:
+def own_video_mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"]) -> float:
     """Return the label-free figure of distances D(sound i, picture j) of n seconds, sorted by video."""
-    return _mrr(total, video, seed)[0]
+    return _mrr(total, video)[0]
 
 
-def _mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int) -> tuple[float, float, int]:
+def _mrr(total: Float64[np.ndarray, "n n"], video: Int64[np.ndarray, "n"], seed: int = 0) -> tuple[float, float, int]:
     """Return the MRR of the own video over both directions and all galleries, its chance, the gallery's size."""
     rng = np.random.default_rng(seed)
     galleries = draw_seconds(video, GALLERIES, rng)

@@ -225,12 +225,12 @@ def test_the_demonstration_is_made_once(echolens: Command, tmp_path: Path) -> No
     arguments = ("demo", "--library", tmp_path / "lib", "--clips", 2, "--json")
     assert parsed(echolens(*arguments)) == {"added": 2, "known": 0, "failed": 0}
     with Library.open(tmp_path / "lib", create=False) as library:
-        before = library.catalogue.videos()
+        before = list(library.catalogue.every_video())
         version = library.catalogue.catalogue_version
     assert all(v.label and v.event_start_s is not None and v.event_end_s is not None for v in before)
     assert parsed(echolens(*arguments)) == {"added": 0, "known": 2, "failed": 0}
     with Library.open(tmp_path / "lib", create=False) as library:
-        assert (library.catalogue.videos(), library.catalogue.catalogue_version) == (before, version)
+        assert (list(library.catalogue.every_video()), library.catalogue.catalogue_version) == (before, version)
 
 
 @pytest.mark.usefixtures("short_training")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,7 +87,10 @@ def promise(state: str) -> Callable[[Path, Ledger], None]:
         job = Job("j", "ingest", "queued", {"path": "media/x", "file_name": max(ledger.expected)}, 0.0, {}, now, now)
         if state:
             with Session.open(library, CPU) as session:
-                session.library.catalogue.queue.put(replace(job, state=state))  # type: ignore[arg-type]
+                queue = session.library.catalogue.queue
+                if not queue.jobs():
+                    queue.accept(job, 100)
+                queue.update("j", state=state)  # type: ignore[arg-type]
 
     return promising
 

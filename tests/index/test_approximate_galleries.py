@@ -46,7 +46,7 @@ def test_what_an_index_proposed_is_not_certified(gallery: ApproximateGallery) ->
 
 def test_few_allowed_items_are_all_scored(gallery: ApproximateGallery) -> None:
     """Among few allowed items, or one in thirty, everything is examined: the answer is the oracle's, and certified."""
-    oracle = BruteForceGallery.build(IDS, gallery.latents, PAPER)
+    oracle = BruteForceGallery(IDS, gallery.latents, PAPER)
     for allowed in (np.arange(N) < 200, np.arange(N) % 30 == 0):
         for seed in range(5):
             query = clustered_latents(1, seed=seed)
@@ -62,7 +62,7 @@ def test_a_mask_of_what_lies_far_leaves_full_answers(gallery: ApproximateGallery
     far = distances(query, gallery.latents, PAPER).total[0]
     allowed = far > np.quantile(far, 0.7)
     result = gallery.search(query, 10, allowed)
-    true = BruteForceGallery.build(IDS, gallery.latents, PAPER).search(query, 10, allowed)
+    true = BruteForceGallery(IDS, gallery.latents, PAPER).search(query, 10, allowed)
     assert len(result.ids) == 10
     assert set(result.ids) <= set(IDS[allowed])
     assert len(set(result.ids) & set(true.ids)) >= 8
@@ -70,7 +70,7 @@ def test_a_mask_of_what_lies_far_leaves_full_answers(gallery: ApproximateGallery
 
 def test_recall_is_high_on_clustered_items(gallery: ApproximateGallery) -> None:
     """More than nine of the ten nearest are found, for items of its own and for others; masked too."""
-    oracle = BruteForceGallery.build(IDS, gallery.latents, PAPER)
+    oracle = BruteForceGallery(IDS, gallery.latents, PAPER)
     queries, allowed = clustered_latents(40, seed=2), np.random.default_rng(0).random(N) < 0.3
     assert gallery.recall is not None
     assert gallery.recall > 0.9
@@ -103,7 +103,7 @@ def test_recall_takes_fewer_queries_of_large_galleries() -> None:
     assert np.array_equal(recall_rows(5000), np.unique(recall_rows(5000)))
 
 
-@pytest.mark.parametrize("make", [HnswGallery.build, IvfGallery.build])
+@pytest.mark.parametrize("make", [HnswGallery, IvfGallery])
 def test_what_is_quicker_to_scan_is_scanned(make: Maker) -> None:
     """Small galleries, and half of one somewhat larger, are scored throughout; all of that one is not."""
     query = clustered_latents(1, seed=2)
@@ -141,7 +141,7 @@ def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> No
 def test_without_a_gpu_its_gallery_is_refused() -> None:
     """The error says what is missing."""
     with pytest.raises(LibraryError, match="no GPU"):
-        choice.GpuGallery.build(np.arange(10), clustered_latents(10), PAPER)
+        choice.GpuGallery(np.arange(10), clustered_latents(10), PAPER)
 
 
 def test_a_choice_hands_on_the_budget() -> None:

@@ -20,7 +20,8 @@ from latent_samples import clustered_latents
 
 import index.job_queue
 from index.catalogue import Catalogue
-from index.records import Failure, JobState, LatentTable, Video
+from index.job_state import JobState
+from index.records import Failure, LatentTable
 from index.store import Store
 from model.data.latents import Latents
 from model.errors import LibraryBusy, LibraryError, Mismatch, NotFound
@@ -75,24 +76,23 @@ def test_the_same_content_is_added_once(catalogue: Catalogue) -> None:
     before = catalogue.stats()
     catalogue.record_failure(Failure("/elsewhere.mp4", "damaged", "cut short", "2026-01-02"))
     twin = replace(video(1, "cat"), path="/elsewhere.mp4")
-    assert catalogue.add_video(twin, [(0, True, True)]) == video(1, "dog")
+    assert catalogue.ingest(twin, [(0, True, True)]) == video(1, "dog")
     assert catalogue.find_by_sha256(twin.sha256) == video(1, "dog")
     assert catalogue.failures() == []
     assert catalogue.stats() == before
 
 
 CHANGES: list[Callable[[Catalogue], object]] = [
-    lambda c: c.add_video(video(9), SECONDS),
+    lambda c: c.ingest(video(9), SECONDS),
     lambda c: c.update_labels(video(1).video_id, "cat", 0.0, 2.5),
     lambda c: c.delete_video(video(1).video_id),
-    lambda c: c.add_latents(video(1).video_id, "visual", np.array([1]), clustered_latents(1)),
     lambda c: c.replace_latents("new", []),
     lambda c: c.set_identity("raw", None),
 ]
 REST: list[Callable[[Catalogue], object]] = [
-    lambda c: c.add_video(video(1), SECONDS),
+    lambda c: c.ingest(video(1), SECONDS),
     lambda c: c.record_failure(Failure("/x", "damaged", "", "")),
-    lambda c: c.queue.put(job(1)),
+    lambda c: c.queue.accept(job(1), 100),
     lambda c: c.queue.take_up(),
     lambda c: c.latents("audio"),
 ]
@@ -145,15 +145,17 @@ def test_deleting_takes_everything_and_ids_are_not_given_again(catalogue: Catalo
 
 
 def test_videos_come_in_pages(catalogue: Catalogue) -> None:
-    """Following `after` lists each video once, in the order of adding, deleted ones apart."""
+    """Following the positions lists each video once, in the order of adding, deleted ones apart."""
     order = [3, 1, 2, 5, 4]
     for n in order:
-        catalogue.add_video(video(n), [])
+        catalogue.ingest(video(n), [])
     catalogue.delete_video(video(2).video_id)
-    seen: list[Video] = []
-    while page := catalogue.videos(limit=2, after=seen[-1].video_id if seen else None):
-        assert len(page) <= 2
-        seen += page
+    page = catalogue.page(2)
+    seen = [*page.videos]
+    while page.following is not None:
+        page = catalogue.page(2, page.following.position)
+        assert len(page.videos) <= 2
+        seen += page.videos
     assert seen == [video(n) for n in order if n != 2]
 
 
@@ -207,7 +209,7 @@ def test_new_latents_are_swapped_in_at_once(catalogue: Catalogue) -> None:
             assert same(catalogue.latents("audio").latents, Latents.concatenate(old))
             assert catalogue.fingerprint == "old"
             assert catalogue.stats().audio_latents == 4
-            catalogue.queue.put(job(n))
+            catalogue.queue.accept(job(n), 100)
             yield video(n).video_id, "audio", np.array([0, 2]), new[n]
 
     catalogue.replace_latents("new", batches())
@@ -255,7 +257,7 @@ def test_a_video_that_is_deleted_during_a_swap_is_passed_over(catalogue: Catalog
 def test_every_video_passes_over_what_is_deleted_meanwhile(catalogue: Catalogue) -> None:
     """The order is that of adding; a video that goes while others are looked at is left out."""
     for number in (3, 1, 2):
-        catalogue.add_video(video(number), [])
+        catalogue.ingest(video(number), [])
     seen = []
     for found in catalogue.every_video():
         seen.append(found)
@@ -273,14 +275,14 @@ def test_failures_are_kept_by_path(catalogue: Catalogue) -> None:
         ("/b.mp4", "too_short"),
         (video(1).path, "silent"),
     ]
-    catalogue.add_video(video(1), [])
+    catalogue.ingest(video(1), [])
     assert [f.path for f in catalogue.failures()] == ["/b.mp4"]
 
 
 def test_jobs_are_kept_and_requeued(catalogue: Catalogue) -> None:
-    """A job comes back as put, keeps what an update does not name, and is queued anew once it was cut off."""
-    catalogue.queue.put(job(1))
-    catalogue.queue.put(job(2))
+    """A job comes back as accepted, keeps what an update does not name, and is queued anew once it was cut off."""
+    catalogue.queue.accept(job(1), 100)
+    catalogue.queue.accept(job(2), 100)
     assert catalogue.queue.job("job-1") == job(1)
     running = catalogue.queue.update("job-1", state="running", progress=0.5)
     assert (running.state, running.progress, running.payload) == ("running", 0.5, job(1).payload)
@@ -327,7 +329,7 @@ def test_readers_do_not_wait_for_a_writer(catalogue: Catalogue) -> None:
         assert done.wait(20)
 
     with ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(catalogue.add_video, video(2), segments())
+        slow = threads.submit(catalogue.ingest, video(2), segments())
         assert writing.wait(20)
         try:
             assert catalogue.stats().videos == 1
@@ -360,10 +362,10 @@ def test_a_file_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: pytes
         other.execute("BEGIN IMMEDIATE")
         try:
             with pytest.raises(LibraryBusy, match="try again"):
-                catalogue.add_video(video(1), SECONDS)
+                catalogue.ingest(video(1), SECONDS)
         finally:
             other.close()
-        catalogue.add_video(video(1), SECONDS)
+        catalogue.ingest(video(1), SECONDS)
 
 
 def test_threads_write_and_read_together(catalogue: Catalogue) -> None:

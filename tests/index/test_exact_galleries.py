@@ -39,7 +39,7 @@ def test_search_equals_the_slow_formula_ties_included(
         lattice_latents(n, levels=levels, seed=seed),
         lattice_latents(1, levels=asked, seed=seed + 1),
     )
-    result = gallery_type.build(ids, items, weights).search(query, k, allowed)
+    result = gallery_type(ids, items, weights).search(query, k, allowed)
     assert pairs(result) == slow_search(slow_scores(query, items, weights), ids, k, allowed)
     assert result.certified
     assert result.gallery_size == n
@@ -63,7 +63,7 @@ def test_search_is_exact_on_adversarial_numbers(
     n, seed, k, weights, allowed, ids = question
     items = real_latents(kind, n, seed)
     query = real_latents(asked if asked in KINDS else kind, n, seed if asked == "a member" else seed + 1)[[0]]
-    result = gallery_type.build(ids, items, weights).search(query, k, allowed)
+    result = gallery_type(ids, items, weights).search(query, k, allowed)
     scores = dict(zip(ids.tolist(), slow_scores(query, items, weights), strict=True))
     kept = set(ids.tolist() if allowed is None else ids[allowed].tolist())
     found = pairs(result)
@@ -86,7 +86,7 @@ def test_certified_means_equal_to_the_oracle_bit_by_bit(
     n, seed, k, weights, allowed, ids = question
     items, query = real_latents(kind, n, seed), real_latents(kind, n, seed + 1)[[0]]
     result = CertifiedGallery(ids, items, weights, budget=budget).search(query, k, allowed)
-    oracle = BruteForceGallery.build(ids, items, weights).search(query, k, allowed)
+    oracle = BruteForceGallery(ids, items, weights).search(query, k, allowed)
     assert len(result.ids) == len(oracle.ids)
     if result.certified:
         assert pairs(result) == pairs(oracle)
@@ -126,7 +126,7 @@ def test_directions_of_other_items_serve_as_well(
     assert gallery.directions is before.directions
     result = gallery.search(query, k, allowed)
     assert result.certified
-    assert pairs(result) == pairs(BruteForceGallery.build(ids, items, weights).search(query, k, allowed))
+    assert pairs(result) == pairs(BruteForceGallery(ids, items, weights).search(query, k, allowed))
 
 
 def test_directions_that_are_far_from_new_items_prove_no_less() -> None:
@@ -176,7 +176,7 @@ def test_a_bound_lies_under_every_item_not_examined() -> None:
 
 def test_the_filter_spares_most_of_the_work() -> None:
     """On clustered data the proof takes a small share of the gallery, and bound_gap is positive."""
-    gallery = CertifiedGallery.build(np.arange(3000), clustered_latents(3000, seed=1), PAPER)
+    gallery = CertifiedGallery(np.arange(3000), clustered_latents(3000, seed=1), PAPER)
     results = [gallery.search(clustered_latents(1, seed=s), 5) for s in range(10, 20)]
     assert all(r.path == "cascade" and r.bound_gap is not None and r.bound_gap > 0 for r in results)
     assert max(r.examined for r in results) < 600

@@ -61,7 +61,7 @@ def check_answers(make: Maker, question: Question, kind: str, asked: str) -> Non
     assert all(isclose(distance, scores[i], rel_tol=1e-12) for distance, i in found)
     assert np.array_equal(result.latent + result.generated, result.distance)
     assert result.gallery_size == n
-    check_certificate(result, BruteForceGallery.build(ids, items, weights).search(query, k, allowed))
+    check_certificate(result, BruteForceGallery(ids, items, weights).search(query, k, allowed))
 
 
 def check_certificate(result: SearchResult, oracle: SearchResult) -> None:

@@ -10,7 +10,7 @@ import pytest
 from library_samples import VIDEO_ID, first_release
 
 from index.catalogue import Catalogue
-from index.migrations import STEPS, newest
+from index.migrations import STEPS, newest, schema_version
 from index.records import Failure
 from index.store import Store
 from model.errors import LibraryError
@@ -29,7 +29,8 @@ def layout(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def stored_version(path: Path) -> int:
     store = Store(path, read_only=True)
     try:
-        return store.schema_version
+        with store.read() as c:
+            return schema_version(c)
     finally:
         store.close()
 
@@ -47,7 +48,7 @@ def test_a_library_of_the_first_release_is_upgraded_with_all_it_holds(tmp_path: 
         assert (catalogue.fingerprint, catalogue.catalogue_version) == ("abc", 3)
         catalogue.delete_video(VIDEO_ID)
         assert catalogue.stats().audio_latents == 0
-        catalogue.add_video(video, [(0, True, True)])
+        catalogue.ingest(video, [(0, True, True)])
     assert stored_version(path) == newest()
     assert layout(path) == layout(tmp_path / "new.sqlite")
 

@@ -11,7 +11,7 @@ import pytest
 from gallery_samples import PAPER, need_milvus, pairs
 from latent_samples import clustered_latents
 
-from index.milvus_gallery import MilvusGallery, MilvusPlace
+from index.milvus_gallery import MilvusGallery, MilvusServer
 from model.data.latents import Latents
 from model.errors import LibraryError
 
@@ -20,13 +20,13 @@ IDS = np.random.default_rng(5).permutation(N) * 2
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> MilvusPlace:
+def server(tmp_path: Path) -> MilvusServer:
     need_milvus()
-    return MilvusPlace(str(tmp_path / "milvus.db"), "audio_7")
+    return MilvusServer(str(tmp_path / "milvus.db"), "audio_7")
 
 
-def answers(place: MilvusPlace, items: Latents, ids: np.ndarray = IDS) -> list[list[tuple[float, int]]]:
-    gallery = MilvusGallery(ids, items, PAPER, place=place, scan=0)
+def answers(server: MilvusServer, items: Latents, ids: np.ndarray = IDS) -> list[list[tuple[float, int]]]:
+    gallery = MilvusGallery(ids, items, PAPER, server=server, scan=0)
     try:
         found = gallery.search_batch(clustered_latents(5, seed=2), 7)
         assert {one.path for one in found} == {"milvus"}
@@ -35,14 +35,14 @@ def answers(place: MilvusPlace, items: Latents, ids: np.ndarray = IDS) -> list[l
         gallery.close()
 
 
-def connected(place: MilvusPlace) -> Any:
+def connected(server: MilvusServer) -> Any:
     from pymilvus import MilvusClient
 
-    return MilvusClient(place.uri)
+    return MilvusClient(server.uri)
 
 
-def collections(place: MilvusPlace) -> list[str]:
-    client = connected(place)
+def collections(server: MilvusServer) -> list[str]:
+    client = connected(server)
     try:
         return list(client.list_collections())
     finally:
@@ -53,48 +53,48 @@ def refuse(*_: object, **__: object) -> None:
     pytest.fail("the collection was filled")
 
 
-def test_a_collection_of_the_same_items_is_reused(place: MilvusPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collection_of_the_same_items_is_reused(server: MilvusServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second gallery writes nothing and answers as the first did."""
     items = clustered_latents(N, seed=1)
-    first = answers(place, items)
+    first = answers(server, items)
     monkeypatch.setattr(MilvusGallery, "_create", refuse)
-    assert answers(place, items) == first
+    assert answers(server, items) == first
 
 
-def test_a_collection_of_other_items_is_filled_anew(place: MilvusPlace, tmp_path: Path) -> None:
+def test_a_collection_of_other_items_is_filled_anew(server: MilvusServer, tmp_path: Path) -> None:
     """As many items with other latents, or other ids: answers as from a fresh collection, and the old one is gone."""
-    answers(place, clustered_latents(N, seed=1))
-    fresh = MilvusPlace(str(tmp_path / "fresh.db"), "audio_7")
+    answers(server, clustered_latents(N, seed=1))
+    fresh = MilvusServer(str(tmp_path / "fresh.db"), "audio_7")
     other = clustered_latents(N, seed=8)
-    assert answers(place, other) == answers(fresh, other)
-    assert {i for row in answers(place, other, IDS + 1) for _, i in row} <= set(IDS + 1)
-    assert len(collections(place)) == 1
+    assert answers(server, other) == answers(fresh, other)
+    assert {i for row in answers(server, other, IDS + 1) for _, i in row} <= set(IDS + 1)
+    assert len(collections(server)) == 1
 
 
-def test_a_name_that_begins_alike_is_left_alone(place: MilvusPlace) -> None:
+def test_a_name_that_begins_alike_is_left_alone(server: MilvusServer) -> None:
     """Filling one collection drops none of another name, not even of one that the name begins."""
     items = clustered_latents(N, seed=1)
-    answers(MilvusPlace(place.uri, "audio_7_v1"), items)
-    answers(place, items)
-    assert len(collections(place)) == 2
+    answers(MilvusServer(server.uri, "audio_7_v1"), items)
+    answers(server, items)
+    assert len(collections(server)) == 2
 
 
-def test_a_half_filled_collection_is_filled_anew(place: MilvusPlace) -> None:
+def test_a_half_filled_collection_is_filled_anew(server: MilvusServer) -> None:
     """What a stopped build left, fewer items under the same description, is noticed."""
     items = clustered_latents(N, seed=1)
-    first = answers(place, items)
-    client = connected(place)
+    first = answers(server, items)
+    client = connected(server)
     [collection] = client.list_collections()
     client.delete(collection, ids=[hit for _, hit in first[0]])
     client.close()
-    assert answers(place, items) == first
+    assert answers(server, items) == first
 
 
 def test_no_milvus_at_the_address_is_said() -> None:
     """An address where nothing listens gives LibraryError with it, without a password or Milvus's own words."""
     need_milvus()
     with pytest.raises(LibraryError, match="localhost:1 ") as raised:
-        MilvusGallery(IDS, clustered_latents(N), PAPER, place=MilvusPlace("http://user:secret@localhost:1"))
+        MilvusGallery(IDS, clustered_latents(N), PAPER, server=MilvusServer("http://user:secret@localhost:1"))
     for word in ("secret", "Milvus" + "Exception", "message="):
         assert word not in str(raised.value)
     assert raised.value.__cause__ is not None, "the log tells what Milvus said"
@@ -104,4 +104,4 @@ def test_without_pymilvus_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     """Where the client is not installed, the error says what to install."""
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(LibraryError, match="extra `milvus`"):
-        MilvusGallery.build(IDS, clustered_latents(N), PAPER)
+        MilvusGallery(IDS, clustered_latents(N), PAPER)

@@ -20,7 +20,7 @@ from index.gallery import Gallery, SearchResult
 from index.gpu_gallery import GpuGallery
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
-from index.milvus_gallery import MilvusGallery, MilvusPlace
+from index.milvus_gallery import MilvusGallery, MilvusServer
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
@@ -30,8 +30,8 @@ Question = tuple[int, int, int, ScoreWeights, np.ndarray | None, np.ndarray]
 EXACT: list[type[Gallery]] = [BruteForceGallery, CertifiedGallery]
 # With scan=0 an index is asked however few items there are; it has nothing to choose until they are over 256.
 IN_MEMORY: dict[str, Maker] = {
-    "brute force": BruteForceGallery.build,
-    "certified": CertifiedGallery.build,
+    "brute force": BruteForceGallery,
+    "certified": CertifiedGallery,
     "hnsw": lambda *items: HnswGallery(*items, scan=0),
     "ivf": lambda *items: IvfGallery(*items, scan=0, compressed=False),
     "ivf-pq": lambda *items: IvfGallery(*items, scan=0, compressed=True),
@@ -53,10 +53,10 @@ def maker(kind: str, directory: Path) -> Iterator[Maker]:
         yield lambda *items: GpuGallery(*items, scan=0, divided=ELSEWHERE[kind])
     else:
         need_milvus()
-        place, built = MilvusPlace(str(directory / "milvus.db"), "contract"), []
+        server, built = MilvusServer(str(directory / "milvus.db"), "contract"), []
 
         def build(*items: object) -> Gallery:
-            built.append(MilvusGallery(*items, place=place, scan=0))  # type: ignore[arg-type]
+            built.append(MilvusGallery(*items, server=server, scan=0))  # type: ignore[arg-type]
             return built[-1]
 
         yield build

@@ -30,7 +30,7 @@ def stored_job(library: Library, clip: Path, state: str, job_id: str = "j1") -> 
     path = library.media / f"upload-{job_id}"
     path.write_bytes(clip.read_bytes())
     payload = {"path": str(path), "file_name": "clip.mp4", "label": "owl", "event_start_s": None, "event_end_s": None}
-    library.catalogue.queue.put(Job(job_id, "ingest", state, payload, 0.0, {}, NOW, NOW))  # type: ignore[arg-type]
+    library.catalogue.queue.accept(Job(job_id, "ingest", state, payload, 0.0, {}, NOW, NOW), 100)  # type: ignore[arg-type]
     return path
 
 
@@ -304,7 +304,8 @@ def test_uploads_that_nobody_names_are_removed_at_the_start(own_library: Path, f
     with Library.open(own_library) as library:
         kept = {stored_job(library, footage[0], state, state) for state in ("queued", "failed")}
         owned = Path(shutil.copy(footage[1], library.media / "upload-video"))
-        library.catalogue.relocate(library.catalogue.videos()[1].video_id, library.reference(owned))
+        video = list(library.catalogue.every_video())[1]
+        library.catalogue.relocate(video.video_id, library.reference(owned))
         other = library.media / "mine.mp4"
         other.write_bytes(b"x")
         stray = library.media / "upload-stray"
@@ -325,7 +326,7 @@ def test_messages_are_bounded_and_errors_are_counted(own_library: Path) -> None:
     """1000 errors and 1000 notes are kept, every error is counted."""
     with Library.open(own_library) as library:
         catalogue = library.catalogue
-        catalogue.queue.put(Job("j", "ingest", "running", {}, 0.0, {}, NOW, NOW))
+        catalogue.queue.accept(Job("j", "ingest", "running", {}, 0.0, {}, NOW, NOW), 100)
         met = [JobMessage(f"{n}.mp4", code, "x") for n in range(1001) for code in ("damaged", None)]
         assert catalogue.queue.update("j", messages=met).error_count == 1001
         kept = catalogue.queue.messages("j")

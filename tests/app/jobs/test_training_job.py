@@ -19,16 +19,18 @@ from starlette.testclient import TestClient
 
 import app.jobs.training_process
 import app.processes.cores
-from app.jobs.training_process import Order, _corpus, _learn, _Runs, _Steps
-from app.library.adoption import adopt, learn
+from app.jobs.training_process import Order, _corpus, _learn
+from app.library.adoption import adopt
 from app.library.features import corpus_of
 from app.library.ingest import Source
 from app.library.session import Session
 from index.library import Library
 from index.records import Job
+from model.data.corpus import Corpus
 from model.errors import LibraryBusy
-from model.training.plan import count_runs
-from model.training.recipe import DEFAULT
+from model.training.plan import Trained, train
+from model.training.recipe import DEFAULT, Recipe
+from model.training.run import Epoch
 from model.training.state import TrainingState
 
 CPU = torch.device("cpu")
@@ -64,17 +66,17 @@ def pid_of(client: TestClient) -> int | None:
     return pid
 
 
-def place_of(library: Path, job_id: str) -> Path:
+def directory_of(library: Path, job_id: str) -> Path:
     return library / "cache" / "training" / job_id
 
 
 def learning(library: Path, job_id: str) -> bool:
     """Say whether some epoch is on the disk."""
-    return (place_of(library, job_id) / "state.0").exists()
+    return (directory_of(library, job_id) / "state.0").exists()
 
 
 def epochs_of(library: Path, job_id: str) -> int:
-    return len(TrainingState.load(place_of(library, job_id) / "state.0").facts["epochs"])
+    return len(TrainingState.load(directory_of(library, job_id) / "state.0").facts["epochs"])
 
 
 def is_gone(pid: int) -> bool:
@@ -88,11 +90,15 @@ def left_behind(library: Path, state: str, payload: dict[str, Any]) -> None:
     """Leave behind what a service that was killed leaves: a training job, j."""
     now = "2026-01-01T00:00:00+00:00"
     with Library.open(library) as opened:
-        opened.catalogue.queue.put(Job("j", "train", state, payload, 0.0, {}, now, now))  # type: ignore[arg-type]
+        opened.catalogue.queue.accept(Job("j", "train", state, payload, 0.0, {}, now, now), 100)  # type: ignore[arg-type]
 
 
-def order(library: Path, place: Path, epochs: int = 2) -> Order:
-    return Order(library, "cpu", place, 0, "default", epochs, 1)
+def order(library: Path, directory: Path, epochs: int = 2) -> Order:
+    return Order(library, "cpu", directory, 0, "default", epochs, 1)
+
+
+def learnt(session: Session, corpus: Corpus, recipe: Recipe) -> Trained:
+    return train(corpus, recipe, (session.front_end.name, session.front_end.identity), 0, session.device)
 
 
 def test_a_training_tells_both_figures_and_does_as_it_says(own_library: Path) -> None:
@@ -111,7 +117,7 @@ def test_a_training_tells_both_figures_and_does_as_it_says(own_library: Path) ->
         assert serving_now == (result["fingerprint"] if better else before)
         assert (result["videos"], result["pairs"]) == (6, 30)
         assert_answers(client)
-    assert not place_of(own_library, job_id).exists()
+    assert not directory_of(own_library, job_id).exists()
 
 
 def test_an_untrained_library_takes_the_first_model(untrained: Path) -> None:
@@ -142,7 +148,7 @@ def test_one_training_at_a_time_beside_ingest(own_library: Path, tmp_path: Path)
         assert answer["cancelling"] or answer["state"] == "cancelled"
         job = done(client, job_id)
         assert (job["state"], job["cancelling"], pid_of(client), is_gone(pid)) == ("cancelled", False, None, True)
-        until(lambda: not place_of(own_library, job_id).exists())
+        until(lambda: not directory_of(own_library, job_id).exists())
         assert_problem(client.delete(f"/jobs/{job_id}"), 409, "job_ended", job_id)
         assert client.delete(f"/jobs/{begun(client, LONG)}").status_code == 200
 
@@ -163,7 +169,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_model(untrained: Path,
         disturbed = done(client, job_id)
     assert disturbed["state"] == "done", disturbed
     with Session.open(undisturbed, CPU, create=False) as session:
-        expected = learn(session, corpus_of(session), replace(DEFAULT, epochs=8, taught_epochs=8), 0)
+        expected = learnt(session, corpus_of(session), replace(DEFAULT, epochs=8, taught_epochs=8))
     assert disturbed["result"]["fingerprint"] == expected.checkpoint.fingerprint
 
 
@@ -231,8 +237,8 @@ time.sleep(600)
 
 def test_a_training_ends_with_its_service(own_library: Path) -> None:
     """kill -9 of the service: the process that trains does not live on without it."""
-    place = place_of(own_library, "j")
-    command = [sys.executable, "-c", SERVICE, str(own_library), str(place)]
+    directory = directory_of(own_library, "j")
+    command = [sys.executable, "-c", SERVICE, str(own_library), str(directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
         pid = int(service.stdout.readline())
@@ -266,7 +272,7 @@ def test_a_library_that_cannot_be_learnt_from_fails_the_job(tmp_path: Path) -> N
         little = done(client, begun(client))
         assert (little["state"], little["result"]["code"]) == ("failed", "training")
         assert "at least 6 expected" in little["result"]["detail"]
-        assert not place_of(library, little["job_id"]).exists()
+        assert not directory_of(library, little["job_id"]).exists()
         assert_answers(client)
 
 
@@ -282,13 +288,13 @@ def test_a_fault_in_training_is_the_log_s(own_library: Path, caplog: pytest.LogC
 
 def test_a_disk_that_refuses_what_is_learnt_fails_the_job(own_library: Path) -> None:
     """Its directory cannot be made: the job says so, and can be tried again once it can."""
-    places = place_of(own_library, "")
-    places.write_bytes(b"a file where a directory is to be")
+    parent = directory_of(own_library, "")
+    parent.write_bytes(b"a file where a directory is to be")
     with serving(own_library) as client:
         job_id = begun(client, 1)
         job = done(client, job_id)
         assert (job["state"], job["result"]["code"]) == ("failed", "library")
-        places.unlink()
+        parent.unlink()
         client.post(f"/jobs/{job_id}/retry")
         assert done(client, job_id)["state"] == "done"
 
@@ -310,7 +316,7 @@ def test_a_swap_that_was_cut_off_behind_its_commit_tells_what_it_did(untrained: 
     """Asked again, it gives the judgement of then and changes nothing; without it, a model is no better than itself."""
     verdict = tmp_path / "verdict.json"
     with Session.open(untrained, CPU, create=False) as session:
-        trained = learn(session, corpus_of(session), replace(DEFAULT, epochs=1), 0)
+        trained = learnt(session, corpus_of(session), replace(DEFAULT, epochs=1))
         first = adopt(session, trained, verdict_path=verdict)
         version = session.library.catalogue.catalogue_version
         assert adopt(session, trained, verdict_path=verdict) == first
@@ -323,59 +329,59 @@ def test_a_swap_that_was_cut_off_behind_its_commit_tells_what_it_did(untrained: 
 
 def test_a_job_keeps_to_its_videos_unless_one_is_gone(own_library: Path, tmp_path: Path) -> None:
     """Videos that come in meanwhile are left out; if one is deleted, what was learnt is thrown away with the choice."""
-    place = tmp_path / "place"
+    directory = tmp_path / "directory"
     with Session.open(own_library, CPU, create=False) as session:
-        first = _corpus(session, place, lambda _: None).video_ids
-        (place / "state.0").write_bytes(b"learnt")
+        first = _corpus(session, directory, lambda _: None).video_ids
+        (directory / "state.0").write_bytes(b"learnt")
         ingest_into(own_library, [Source(film(tmp_path / "late.mp4", 1, 2, 1.0), "late.mp4")])
-        assert _corpus(session, place, lambda _: None).video_ids == first
-        assert (place / "state.0").exists()
+        assert _corpus(session, directory, lambda _: None).video_ids == first
+        assert (directory / "state.0").exists()
         session.library.catalogue.delete_video(first[0])
-        left = _corpus(session, place, lambda _: None).video_ids
+        left = _corpus(session, directory, lambda _: None).video_ids
         assert (len(left), set(first) - set(left)) == (6, {first[0]})
-        assert not (place / "state.0").exists()
-        (place / "videos.json").write_text("[")
-        assert _corpus(session, place, lambda _: None).video_ids == left
+        assert not (directory / "state.0").exists()
+        (directory / "videos.json").write_text("[")
+        assert _corpus(session, directory, lambda _: None).video_ids == left
 
 
 def test_a_state_that_cannot_be_read_is_thrown_away(own_library: Path, tmp_path: Path) -> None:
     """A power failure cut it off: training begins afresh, and gives what it always gives."""
-    place = tmp_path / "place"
+    directory = tmp_path / "directory"
     with Session.open(own_library, CPU, create=False) as session:
-        corpus = _corpus(session, place, lambda _: None)
-        expected = learn(session, corpus, replace(DEFAULT, epochs=1, taught_epochs=1), 0).checkpoint.fingerprint
-        (place / "state.0").write_bytes(b"half")
-        trained = _learn(session, corpus, order(own_library, place, 1), lambda _: None)
+        corpus = _corpus(session, directory, lambda _: None)
+        expected = learnt(session, corpus, replace(DEFAULT, epochs=1, taught_epochs=1)).checkpoint.fingerprint
+        (directory / "state.0").write_bytes(b"half")
+        trained = _learn(session, corpus, order(own_library, directory, 1), lambda _: None)
     assert trained.checkpoint.fingerprint == expected
 
 
 def test_progress_grows_over_all_runs_and_after_a_cut(own_library: Path, tmp_path: Path) -> None:
     """Folds and the last run each have a share; cut off within the second fold it goes on from there."""
-    told: list[float] = []
+    told: list[Epoch] = []
 
     class Cut(Exception):
         pass
 
-    class AllSteps(_Steps):
-        def tell(self, share: float) -> None:
-            told.append(share)
-            if cut_at is not None and len(told) == cut_at:
-                raise Cut
+    def tell(epoch: Epoch) -> None:
+        told.append(epoch)
+        if cut_at is not None and len(told) == cut_at:
+            raise Cut
 
-    place, cut_at = tmp_path / "place", 4
+    directory, cut_at = tmp_path / "directory", 4
     with Session.open(own_library, CPU, create=False) as session:
-        corpus = _corpus(session, place, lambda _: None)
-        runs = count_runs(corpus)
-        assert runs == 4
+        corpus = _corpus(session, directory, lambda _: None)
         with pytest.raises(Cut):
-            _learn(session, corpus, order(own_library, place), _Runs(place, runs, AllSteps(print)).tell)
+            _learn(session, corpus, order(own_library, directory), tell)
         cut_at = None
-        _learn(session, corpus, order(own_library, place), _Runs(place, runs, AllSteps(print)).tell)
-    steps = sorted({round((share - 0.05) / 0.85 * runs * 2) for share in told})
-    assert told == sorted(told)
-    assert steps[:6] == [1, 2, 3, 4, 5, 6]
-    assert steps[-1] in (7, 8)
-    assert told.count(told[3]) == 2, "the epoch at which it was cut off is done again, no other"
+        _learn(session, corpus, order(own_library, directory), tell)
+    shares = [epoch.done for epoch in told]
+    assert {epoch.runs for epoch in told} == {4}
+    assert shares == sorted(shares)
+    folds = [share for share in shares if share <= 0.75]
+    assert sorted(set(folds)) == [1 / 8, 2 / 8, 3 / 8, 4 / 8, 5 / 8, 6 / 8]
+    assert shares[-1] == 1
+    assert shares.count(shares[3]) == 2, "the epoch at which it was cut off is done again, no other"
+    assert len(set(shares)) == len(shares) - 1
 
 
 def test_the_process_leaves_the_machine_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:

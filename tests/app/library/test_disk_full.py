@@ -17,7 +17,7 @@ from service_samples import Command, assert_problem, film, serving, upload
 from app.library.check import check
 from index import snapshot
 from index.library import Library
-from index.migrations import STEPS, newest
+from index.migrations import STEPS, newest, schema_version
 from index.snapshot import restore, take
 from index.store import Store
 from model.errors import LibraryError
@@ -213,9 +213,11 @@ def test_an_upgrade_that_does_not_fit_is_not_begun(tmp_path: Path, monkeypatch: 
     with full_catalogue(), pytest.raises(LibraryError, match="is full"):
         Library.open(tmp_path / "library")
     store = Store(tmp_path / "library" / "catalogue.sqlite", read_only=True)
-    assert store.schema_version == newest() - 1
+    with store.read() as c:
+        assert schema_version(c) == newest() - 1
     store.close()
     with Library.open(tmp_path / "library") as library:
         assert library.catalogue.frontend == "raw"
-    assert store.schema_version == newest()
+    with store.read() as c:
+        assert schema_version(c) == newest()
     store.close()

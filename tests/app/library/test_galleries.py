@@ -42,7 +42,7 @@ class Library:
         ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
         latents = clustered_latents(3)
         table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {})
-        self.last = ServedGallery(table, BruteForceGallery.build(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
+        self.last = ServedGallery(table, BruteForceGallery(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
         return self.last
 
 

@@ -39,7 +39,7 @@ def sounds(directory: Path, count: int) -> list[Path]:
 def assert_whole(library: Library) -> None:
     """Every video in the catalogue has all its seconds, and each second the latents that it is said to have."""
     catalogue = library.catalogue
-    for video in catalogue.videos(1000):
+    for video in catalogue.every_video():
         rows = catalogue.segments_of(video.video_id)
         assert len(rows) == round(video.duration_s)
         for modality, mask in (("audio", [r.heard for r in rows]), ("visual", [r.seen for r in rows])):
@@ -191,12 +191,12 @@ def test_a_killed_ingest_leaves_whole_videos_and_goes_on(tmp_path: Path, echolen
         child.send_signal(signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
     with Library.open(library, create=False) as opened:
-        assert [v.file_name for v in opened.catalogue.videos()] == [f.name for f in files[:3]]
+        assert [v.file_name for v in opened.catalogue.every_video()] == [f.name for f in files[:3]]
         assert_whole(opened)
     ran = echolens("ingest", tmp_path / "footage", "--library", library, "--json")
     assert ran.code == 0
     with Library.open(library, create=False) as opened:
-        assert [v.file_name for v in opened.catalogue.videos()] == [f.name for f in files]
+        assert [v.file_name for v in opened.catalogue.every_video()] == [f.name for f in files]
         assert_whole(opened)
 
 
@@ -224,7 +224,7 @@ def test_labels_reach_footage_that_is_known(tmp_path: Path, footage: list[Path])
         (outcome,) = ingest_into(library, [again])
         assert outcome.state == "known"
         with Library.open(library, create=False) as opened:
-            (video,) = opened.catalogue.videos(10)
+            (video,) = opened.catalogue.every_video()
         assert (video.label, video.event_start_s, video.event_end_s) == ("bell", 1.0, 3.0)
 
 

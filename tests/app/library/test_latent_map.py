@@ -53,8 +53,8 @@ def test_groups_of_latents_are_clusters_of_the_map() -> None:
 def test_a_map_is_the_same_every_time() -> None:
     """One seed, one library: one map, bit by bit; another seed samples others."""
     one, other = (draw(tables(audio=table(2, 40)), View("audio", 50)) for _ in range(2))
-    np.testing.assert_array_equal(one.points, other.points)
-    assert (one.total, len(one.points)) == (80, 50)
+    np.testing.assert_array_equal(one.positions, other.positions)
+    assert (one.total, len(one.positions)) == (80, 50)
     elsewhere = draw(tables(audio=table(2, 40)), View("audio", 50, seed=1))
     assert not np.array_equal(one.items[0].rows, elsewhere.items[0].rows)
 

@@ -247,7 +247,7 @@ def adam(weights: list[Tensor], gradients: list[Tensor], moments: dict[str, Any]
 def train_by_hand(corpus: Corpus, rows: list[slice], seed: int, rate: float) -> MSVAE:
     """Go once through the steps: each direction's loss moves its encoder and the decoder, with its own moments."""
     torch.manual_seed(seed)
-    model = MSVAE(Architecture((12,), (16,), latent=100, spherical=False, published=True))
+    model = MSVAE(Architecture((12,), (16,), latent=100, spherical=False, paper_widths=True))
     moments: dict[str, dict[str, Any]] = {"audio": {}, "visual": {}}
     for seconds in rows:
         features = {m: torch.from_numpy(getattr(corpus, m)[seconds]) for m in ("audio", "visual")}

@@ -22,7 +22,7 @@ from model.figures.curves import draw_curves
 from model.figures.embedding import NOISE, find_clusters, knee, project
 from model.figures.maps import SIGNS, Maps, class_groups, draw_clusters
 from model.figures.matrices import best_window, score_matrix
-from model.figures.page import PICTURES, Album, draw_album
+from model.figures.page import FIGURES, FiguresPage, draw_page
 from model.figures.subject import Sample, Subject, draw_sample
 from model.judging.evaluation import Clip
 from model.judging.scorers import Scorer, untrained
@@ -58,17 +58,17 @@ def without_history(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, training={k: v for k, v in checkpoint.training.items() if k != "history"})
 
 
-def names(album: Album) -> list[str]:
-    return [path.name for path in album.pictures]
+def names(page: FiguresPage) -> list[str]:
+    return [path.name for path in page.files]
 
 
 def test_every_picture_is_a_png_of_twice_the_size_of_a_page(subject: Subject, tmp_path: Path) -> None:
     """All four are written, 1,600 pixels wide, of a page's height, on white and not empty; and nothing else is."""
-    album = draw_album(tmp_path / "new" / "figures", subject)
-    assert names(album) == list(PICTURES)
-    assert album.notes == ()
-    assert sorted(p.name for p in (tmp_path / "new" / "figures").iterdir()) == sorted(PICTURES)
-    for path in album.pictures:
+    page = draw_page(tmp_path / "new" / "figures", subject)
+    assert names(page) == list(FIGURES)
+    assert page.notes == ()
+    assert sorted(p.name for p in (tmp_path / "new" / "figures").iterdir()) == sorted(FIGURES)
+    for path in page.files:
         with Image.open(path) as image:
             image.load()
             pixels = np.asarray(image.convert("L"))
@@ -80,9 +80,9 @@ def test_every_picture_is_a_png_of_twice_the_size_of_a_page(subject: Subject, tm
 
 
 def test_the_same_seed_draws_the_same_bytes(subject: Subject, tmp_path: Path) -> None:
-    """Two albums of one seed are equal byte by byte."""
-    first, second = (draw_album(tmp_path / n, subject) for n in ("first", "second"))
-    for one, again in zip(first.pictures, second.pictures, strict=True):
+    """Two pages of one seed are equal byte by byte."""
+    first, second = (draw_page(tmp_path / n, subject) for n in ("first", "second"))
+    for one, again in zip(first.files, second.files, strict=True):
         assert one.read_bytes() == again.read_bytes()
 
 
@@ -182,9 +182,9 @@ def test_unlabelled_footage_is_mapped_by_cluster(subject: Subject, tmp_path: Pat
     """Without labels the maps are drawn, every video on them; localization is left out, and the note says why."""
     corpus = replace(subject.corpus, label=np.full(24, UNLABELLED), classes=(), event=np.zeros(24 * SECONDS, bool))
     unlabelled = replace(subject, corpus=corpus)
-    album = draw_album(tmp_path, unlabelled)
-    assert names(album) == ["latents.png", "clusters.png", "curves.png"]
-    (note,) = album.notes
+    page = draw_page(tmp_path, unlabelled)
+    assert names(page) == ["latents.png", "clusters.png", "curves.png"]
+    (note,) = page.notes
     assert note.startswith("localization.png is left out: no labelled video")
     assert len(draw_sample(unlabelled)) == 24
     assert not draw_sample(unlabelled).labelled
@@ -193,9 +193,9 @@ def test_unlabelled_footage_is_mapped_by_cluster(subject: Subject, tmp_path: Pat
 def test_too_few_videos_are_no_map(subject: Subject, tmp_path: Path) -> None:
     """With seven videos both maps are left out, with the count that was given."""
     few = replace(subject, corpus=subject.corpus.of_videos(np.arange(7)))
-    album = draw_album(tmp_path, few)
-    assert names(album) == ["curves.png", "localization.png"]
-    assert all("7 given" in note for note in album.notes)
+    page = draw_page(tmp_path, few)
+    assert names(page) == ["curves.png", "localization.png"]
+    assert all("7 given" in note for note in page.notes)
 
 
 def test_a_checkpoint_without_history_has_no_curves(subject: Subject, tmp_path: Path) -> None:
@@ -204,10 +204,10 @@ def test_a_checkpoint_without_history_has_no_curves(subject: Subject, tmp_path: 
     directory = tmp_path / "figures"
     directory.mkdir()
     (directory / "curves.png").touch()
-    album = draw_album(directory, replace(subject, checkpoint=Checkpoint.load(path)))
-    assert names(album) == ["latents.png", "clusters.png", "localization.png"]
+    page = draw_page(directory, replace(subject, checkpoint=Checkpoint.load(path)))
+    assert names(page) == ["latents.png", "clusters.png", "localization.png"]
     assert not (directory / "curves.png").exists()
-    (note,) = album.notes
+    (note,) = page.notes
     assert "holds no history" in note
 
 
@@ -249,6 +249,23 @@ def test_titles_say_what_is_shown(subject: Subject) -> None:
     assert "a planted corpus, n = 24 videos, one random second of each, seed 3" in written
     assert subject.checkpoint.fingerprint in curves
     assert "n = 120 seconds of 20 videos, seed 0" in curves
+
+
+@pytest.mark.parametrize("objective", [{"published": True}, {"sum_kl": True, "sampled_distance": True}])
+def test_curves_have_the_units_of_the_released_terms(subject: Subject, objective: dict[str, bool]) -> None:
+    """By the settings, and by the flag that reports of earlier versions hold in their place."""
+
+    def drawn(objective: dict[str, bool]) -> str:
+        training = subject.checkpoint.training
+        recipe = training["recipe"] | {"objective": objective}
+        checkpoint = replace(subject.checkpoint, training=training | {"recipe": recipe})
+        with paper():
+            return texts(draw_curves(replace(subject, checkpoint=checkpoint)))
+
+    sound = drawn(dict.fromkeys(objective, False))
+    assert ("nats per latent unit" in sound, "W2², per latent unit" in sound, "norm of samples" in sound) == (1, 1, 0)
+    released = drawn(objective)
+    assert ("per latent unit" in released, "norm of samples" in released) == (False, True)
 
 
 def test_pictures_of_the_training_videos_say_so(result: Trained) -> None:
@@ -329,9 +346,9 @@ def test_a_file_is_no_directory(subject: Subject, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
     with pytest.raises(FigureError, match="is a file; a directory"):
-        draw_album(file, subject)
+        draw_page(file, subject)
     with pytest.raises(FigureError, match="cannot be made"):
-        draw_album(file / "below", subject)
+        draw_page(file / "below", subject)
     assert file.read_text() == "mine"
 
 
@@ -339,13 +356,13 @@ def test_a_picture_that_cannot_be_written_is_an_error(subject: Subject, tmp_path
     """A directory in a picture's place is told by name."""
     (tmp_path / "latents.png").mkdir()
     with pytest.raises(FigureError, match=r"latents\.png cannot be written"):
-        draw_album(tmp_path, subject)
+        draw_page(tmp_path, subject)
 
 
 def test_a_random_network_is_drawn_too(subject: Subject, tmp_path: Path) -> None:
     """Whatever the latents are, as long as they differ, there are maps and matrices."""
-    album = draw_album(tmp_path, replace(subject, checkpoint=untrained(subject.checkpoint, 0)))
-    assert names(album) == ["latents.png", "clusters.png", "localization.png"]
+    page = draw_page(tmp_path, replace(subject, checkpoint=untrained(subject.checkpoint, 0)))
+    assert names(page) == ["latents.png", "clusters.png", "localization.png"]
 
 
 def test_clips_of_any_length_are_drawn(subject: Subject, tmp_path: Path) -> None:
@@ -361,8 +378,8 @@ def test_clips_of_any_length_are_drawn(subject: Subject, tmp_path: Path) -> None
         Corpus(**joined, video=video, video_ids=("a", "b", "c"), label=np.zeros(3, np.int64), classes=("x",)), classes=2
     )
     corpus = replace(corpus, start_s=corpus.start_s + 100, heard=corpus.start_s != 0)
-    album = draw_album(tmp_path, replace(subject, corpus=corpus))
-    assert "localization.png" in names(album)
+    page = draw_page(tmp_path, replace(subject, corpus=corpus))
+    assert "localization.png" in names(page)
 
 
 def test_the_command_draws_and_says_what_it_left_out(echolens: Command, own_library: Path, tmp_path: Path) -> None:

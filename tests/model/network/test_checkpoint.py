@@ -56,6 +56,33 @@ def test_a_loaded_model_generates_the_same_bits(checkpoint: Checkpoint, tmp_path
         assert torch.equal(checkpoint.model(modality, features), found.model(modality, features))
 
 
+def test_the_shipped_checkpoint_has_one_fingerprint(tmp_path: Path) -> None:
+    """That of its files, loaded or saved again: the paper's widths keep the name that format 1 gave them."""
+    shipped = Checkpoint.load(Path(__file__).parents[3] / "app" / "default" / "generated")
+    assert shipped.fingerprint == replace(shipped, stored=None).fingerprint == "954663cc714a7707"
+
+
+def test_a_checkpoint_with_the_papers_widths_loads(tmp_path: Path) -> None:
+    """Its JSON calls them `published`, as it always did, and no other name is written."""
+    torch.manual_seed(0)
+    model = MSVAE(Architecture((12,), (16,), latent=8, spherical=False, paper_widths=True)).eval()
+    path = Checkpoint(model, Normalization((12,), (16,)), "raw", "raw-1").save(tmp_path / "m")
+    settings = json.loads(path.read_text())["architecture"]
+    assert settings == {
+        "audio_shape": [12],
+        "visual_shape": [16],
+        "latent": 8,
+        "hidden": 256,
+        "dropout": 0.0,
+        "spherical": False,
+        "published": True,
+    }
+    features = torch.randn(4, 12)
+    found = Checkpoint.load(path).model
+    assert found.architecture.paper_widths
+    assert torch.equal(found("audio", features), model("audio", features))
+
+
 def test_any_way_of_naming_a_checkpoint_finds_it(checkpoint: Checkpoint, tmp_path: Path) -> None:
     """With either suffix or none, also where the name has a dot; nothing partial is left."""
     path = checkpoint.save(tmp_path / "model-1.5")

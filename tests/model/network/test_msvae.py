@@ -17,7 +17,7 @@ KINDS = {
     "vectors": Architecture((12,), (20,), latent=8, hidden=32, dropout=0.5),
     "raw": Architecture((64, 32), (3, 32, 32), latent=8, hidden=32, dropout=0.5),
     "mixed": Architecture((64, 32), (20,), latent=8, hidden=32, dropout=0.5, spherical=False),
-    "published": Architecture((128,), (512,), latent=100, spherical=False, published=True),
+    "published": Architecture((128,), (512,), latent=100, spherical=False, paper_widths=True),
 }
 
 

@@ -18,6 +18,8 @@ from model.network.encoder import Encoder
 from model.training.objective import Objective
 from model.training.plan import Trained, train
 from model.training.recipe import DEFAULT, PUBLISHED, Recipe, recipe_named
+from model.training.run import Epoch
+from model.training.state import TrainingState
 from model.training.validation import encode_pairs, validate
 
 CPU = torch.device("cpu")
@@ -143,6 +145,36 @@ def test_the_state_of_another_run_is_refused(tmp_path: Path, other: str) -> None
         )
 
 
+def test_the_state_of_an_older_version_is_refused_by_its_recipe(tmp_path: Path) -> None:
+    """A recipe with the flag `published` is another recipe: its run is not gone on with."""
+    corpus, validation = planted_corpus(videos=6), planted_corpus(videos=3, seed=1)
+    recipe, path = replace(SMALL, epochs=1), tmp_path / "run.state.0"
+    trained(corpus, recipe, validation=validation, state_path=tmp_path / "run.state")
+    state = TrainingState.load(path)
+    state.facts["run"]["recipe"]["objective"]["published"] = False
+    state.save(path)
+    with pytest.raises(TrainingError, match="other footage, recipe or seed"):
+        trained(corpus, recipe, validation=validation, state_path=tmp_path / "run.state")
+
+
+def test_epochs_say_which_run_they_belong_to(tmp_path: Path) -> None:
+    """Also where a state says nothing of it; a training is done after its last epoch, however short the last run."""
+    told: list[Epoch] = []
+    with pytest.raises(Stopped):
+        trained(planted_corpus(videos=6), SMALL, state_path=tmp_path / "s", progress=stop_after(6))
+    for path in tmp_path.glob("s.*"):
+        state = TrainingState.load(path)
+        for epoch in state.facts["epochs"]:
+            del epoch["run"], epoch["runs"]
+        state.save(path)
+    result = trained(planted_corpus(videos=6), SMALL, state_path=tmp_path / "s", progress=told.append)
+    assert (told[0].run, told[0].number) == (1, 2)
+    assert {(e.run, e.runs, e.of) for e in told if e.run < 3} == {(1, 4, 4), (2, 4, 4)}
+    assert [e.number + 1 for e in told if e.run == 3] == list(range(1, result.checkpoint.training["epochs"] + 1))
+    assert (told[-1].run, told[-1].done) == (3, 1.0)
+    assert (result.epochs[0].run, result.epochs[0].runs) == (0, 4)
+
+
 def test_a_spoilt_state_is_refused(tmp_path: Path) -> None:
     """A state cut short, empty, or tensors without facts are a TrainingError that says how to start afresh."""
     corpus, validation = planted_corpus(videos=8), planted_corpus(videos=4, seed=1)
@@ -183,7 +215,7 @@ def test_the_published_recipe_lowers_its_loss() -> None:
     result = trained(planted_corpus(videos=20), recipe, validation=planted_corpus(videos=8, seed=1))
     losses = [e.terms["loss"] for e in result.epochs]
     assert losses[-1] < 0.9 * losses[0]
-    assert result.checkpoint.model.architecture.published
+    assert result.checkpoint.model.architecture.paper_widths
     assert result.checkpoint.model.architecture.latent == 100
 
 
@@ -296,7 +328,7 @@ def test_a_step_of_whole_videos_takes_one_at_least() -> None:
 
 def test_the_published_recipe_steps_video_by_video() -> None:
     """One video a step, in their order, never shuffled."""
-    recipe = replace(PUBLISHED, epochs=2, objective=replace(Spy(), kl=0.01, wasserstein=1.0, published=True))
+    recipe = replace(PUBLISHED, epochs=2, objective=replace(Spy(), kl=0.01, wasserstein=1.0, sum_kl=True))
     trained(planted_corpus(videos=7), recipe, validation=planted_corpus(videos=3, seed=1))
     assert [set(b.tolist()) for b in Spy.video] == [{v} for v in [*range(7), *range(7)]]
 
