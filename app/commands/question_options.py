@@ -10,6 +10,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 from pydantic import ValidationError
 
+from app.commands.terminal import flag
 from app.queries.question import Question
 from model.errors import QueryError
 
@@ -36,11 +37,6 @@ def takes_question(command: Callable[Concatenate[Question, P], None]) -> Callabl
     with_options.__signature__ = inspect.Signature([*own, *_options()])  # type: ignore[attr-defined]
     with_options.__annotations__ = {}  # the signature has them all
     return with_options
-
-
-def flag(field: str) -> str:
-    """Return the option of a field, such as --at for at_s; a unit is not part of it."""
-    return f"--{field.removesuffix('_s').replace('_', '-')}"
 
 
 def _options() -> list[inspect.Parameter]:

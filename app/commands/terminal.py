@@ -36,23 +36,12 @@ SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
 ]
 LIBRARY_DEFAULT = Path("data")
-# Messages come from code that the service shares: they name fields of a form, and routes.
-FLAGS = {
-    "query_modality": "--query-modality",
-    "segment_id": "--segment-id",
-    "video_id": "--video-id",
-    "at_s": "--at",
-    "after_s": "--after",
-    "before_s": "--before",
-    "max_distance": "--max-distance",
-    "group_by": "--group-by",
-    "merge_adjacent": "--merge-adjacent",
-    "query_start_s": "--start",
-    "query_length_s": "--length",
-    "k": "--k",
-}
-# A field by itself, no part of a path or of a longer name; `k` only as in `k=0`.
-FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FLAGS.keys() - {'k'})})(?![\w/]|[.-]\w)|(k)(?==))")
+# Messages come from code that the service shares: they name fields of a form, and routes. `k` only as in `k=0`.
+FIELDS = (
+    *("query_modality", "segment_id", "video_id", "at_s", "after_s", "before_s", "max_distance", "group_by"),
+    *("merge_adjacent", "query_start_s", "query_length_s"),
+)
+FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FIELDS)})(?![\w/]|[.-]\w)|(k)(?==))")
 COMMANDS = {
     "a query file": "--query",
     "a second file as query": "a second file with --query",
@@ -82,7 +71,13 @@ def with_flags(message: str) -> str:
     """Return a message with flags and commands in place of form fields and routes."""
     for words, command in COMMANDS.items():
         message = message.replace(words, command)
-    return FIELD.sub(lambda found: FLAGS[found[1] or found[2]], message)
+    return FIELD.sub(lambda found: flag(found[1] or found[2]), message)
+
+
+def flag(field: str) -> str:
+    """Return the option of a field, such as --at for at_s; units, and whose it is, are no part of it."""
+    name = field.removesuffix("_s").replace("query_start", "start").replace("query_length", "length")
+    return f"--{name.replace('_', '-')}"
 
 
 def say(text: str) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from app.library.session import Session
 from app.media.decoding import Decoded, Track, decode_query
 from app.media.upload import SmallUpload
 from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
+from app.queries.work import Answered, Work
 from model.data.latents import Latents
 from model.errors import Mismatch, QueryError
 from model.media.medium import Limits
@@ -43,38 +45,47 @@ class Query:
     at_s: float | None = None
     track: Track | None = None
 
+
+class QueryWork(Work[EncodedQuery, Answered]):
+    """A question that is asked by one query."""
+
+    query: Query
+
     def check(self) -> None:
-        """Raise QueryError unless there is either a file or a second, and a time that can be."""
-        if self.at_s is not None and not 0 <= self.at_s < math.inf:
-            raise QueryError(f"at_s={self.at_s} given, a finite number of at least 0 expected")
-        if (self.file is None) == (self.segment_id is None):
+        """Refuse what is no query. Raises QueryError."""
+        query = self.query
+        if query.at_s is not None and not 0 <= query.at_s < math.inf:
+            raise QueryError(f"at_s={query.at_s} given, a finite number of at least 0 expected")
+        if (query.file is None) == (query.segment_id is None):
             raise QueryError("give either a file or a segment_id as the query, not both and not neither")
 
     def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
         """Have the file decoded, if it is one. The future raises MediaError, QueryError."""
-        if self.file is None:
+        query = self.query
+        if query.file is None:
             return None
-        return decoder.submit(decode_query, self.file, limits, self.at_s, self.modality)
+        return decoder.submit(decode_query, query.file, limits, query.at_s, query.modality)
 
-    def decoded(self, decoded: Decoded) -> Query:
-        """Return the query with its features in place of its file."""
-        return replace(self, file=None, track=decoded.query)
+    def decoded(self, decoded: Decoded) -> Self:
+        """Return the question with the file's features in place of the file."""
+        return replace(self, query=replace(self.query, file=None, track=decoded.query))  # type: ignore[type-var]
 
     def encodings(self, encoder: Encoder) -> list[Encoding]:
-        """Return what is to be encoded: one row for all seconds of the file, nothing for a second of the library."""
-        return [] if self.track is None else [Encoding(encoder, self.track.modality, self.track.rows, averaged=True)]
+        """Return what is to be encoded: one row for all seconds of a file, nothing for a second of the library."""
+        track = self.query.track
+        return [] if track is None else [Encoding(encoder, track.modality, track.rows, averaged=True)]
 
     def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the latents of the file, or those that the library has. Raises NotFound, Mismatch, QueryError."""
-        return self._stored(session, encoder) if self.track is None else EncodedQuery(self.track.modality, latents[0])
-
-    def _stored(self, session: Session, encoder: Encoder) -> EncodedQuery:
-        assert self.segment_id is not None, "checked before"
-        segment = session.library.catalogue.segment(self.segment_id)
-        modality: Modality = self.modality or ("audio" if segment.heard else "visual")
-        table = session.library.catalogue.latent_of(self.segment_id, modality)  # may be newer than what is searched
+        if self.query.track is not None:
+            return EncodedQuery(self.query.track.modality, latents[0])
+        segment_id, catalogue = self.query.segment_id, session.library.catalogue
+        assert segment_id is not None, "checked before"
+        segment = catalogue.segment(segment_id)
+        modality: Modality = self.query.modality or ("audio" if segment.heard else "visual")
+        table = catalogue.latent_of(segment_id, modality)  # may be newer than what is searched
         if table.fingerprint != encoder.fingerprint:
             raise Mismatch("the library was encoded anew just now; ask again")
         if not len(table.ids):
-            raise QueryError(f"segment {self.segment_id} has no {modality} latent: ask by its other modality")
+            raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
         return EncodedQuery(modality, table.latents)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    import numpy as np
     from jaxtyping import Bool
 
     from index.records import LatentTable
@@ -25,7 +27,7 @@ class Filters:
 
     def mask(self, table: LatentTable) -> Bool[np.ndarray, "n"] | None:
         """Return which of a table's n seconds pass; None where all do."""
-        masks = []
+        masks: list[Bool[np.ndarray, "n"]] = []
         if self.label is not None:
             masks.append(table.labels == self.label)
         if self.video_id is not None:
@@ -34,7 +36,7 @@ class Filters:
             masks.append(table.start_s >= self.after_s)
         if self.before_s is not None:
             masks.append(table.start_s + 1 <= self.before_s)
-        return np.asarray(np.logical_and.reduce(masks)) if masks else None
+        return reduce(and_, masks) if masks else None
 
 
 class Question(BaseModel):

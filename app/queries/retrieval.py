@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from app.library.galleries import ServedGallery, rows_of
-from app.library.session import Session
-from app.media.decoding import Decoded
 from app.media.timings import Timings
-from app.processes.decoder import Decoder
-from app.queries.encoding import Encoding
-from app.queries.query import EncodedQuery, Query
+from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
 from app.queries.search import Search
-from app.queries.work import Answer, Serving, Work
+from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
 from index.records import Video
-from model.data.latents import Latents
 from model.errors import QueryError
-from model.media.medium import Limits
 from model.modality import Modality
-from model.network.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Hits(Answer):
 
 
 @dataclass(frozen=True, eq=False)
-class Retrieval(Work[EncodedQuery, Hits]):
+class Retrieval(QueryWork[Hits]):
     """Ask a question by a query."""
 
     question: Question
@@ -69,28 +60,12 @@ class Retrieval(Work[EncodedQuery, Hits]):
 
     def check(self) -> None:
         """Refuse what makes no sense. Raises QueryError."""
-        self.query.check()
+        super().check()
         if self.question.merge_adjacent and self.question.group_by == "video":
             raise QueryError(
                 "merge_adjacent and group_by=video given: with one second a video there are no neighbours to merge; "
                 "give one of the two"
             )
-
-    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
-        """Have the query's file decoded."""
-        return self.query.decoding(decoder, limits)
-
-    def decoded(self, decoded: Decoded) -> Retrieval:
-        """Return the question with the query's features."""
-        return replace(self, query=self.query.decoded(decoded))
-
-    def encodings(self, encoder: Encoder) -> list[Encoding]:
-        """Return the query's."""
-        return self.query.encodings(encoder)
-
-    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
-        """Return the query's latents."""
-        return self.query.encoded(session, encoder, latents)
 
     def search(self, gallery: ServedGallery, encoded: EncodedQuery) -> Search:
         """Look for the query's neighbours."""

@@ -70,7 +70,7 @@ def test_deleting_takes_all_that_the_library_made_and_leaves_the_original(
 ) -> None:
     """Row, previews and features go; the file that was ingested in place stays, and the command says so."""
     with Library.open(own_library, create=False) as opened:
-        first, second = opened.catalogue.videos()[:2]
+        first, second, *_ = opened.catalogue.every_video()
     made = [own_library / "previews" / first.video_id, *own_library.glob(f"cache/features/*/{first.sha256}.npz")]
     assert len(made) == 2
     ran = echolens("videos", "delete", first.video_id, second.video_id, "--yes", "--library", own_library)
