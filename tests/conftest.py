@@ -50,9 +50,15 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def library(footage: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ingest the footage, labelled, into a `raw` library with the shipped model; for reading alone."""
-    return make_library(tmp_path_factory.mktemp("library"), footage)
+def pristine(footage: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ingest the footage, labelled, into a `raw` library with the shipped model; only to be copied."""
+    return make_library(tmp_path_factory.mktemp("pristine"), footage)
+
+
+@pytest.fixture(scope="session")
+def library(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the library for tests that only read or serve it; a service that was killed leaves SQLite's log there."""
+    return Path(shutil.copytree(pristine, tmp_path_factory.mktemp("library"), dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +71,9 @@ def client(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
-def own_library(library: Path, tmp_path: Path) -> Path:
+def own_library(pristine: Path, tmp_path: Path) -> Path:
     """Copy the library for a test that changes or breaks it."""
-    return Path(shutil.copytree(library, tmp_path / "own_library"))
+    return Path(shutil.copytree(pristine, tmp_path / "own_library"))
 
 
 @pytest.fixture

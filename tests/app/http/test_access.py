@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,9 +27,8 @@ def basic(user: str, password: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def locked(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    directory = Path(shutil.copytree(library, tmp_path_factory.mktemp("locked") / "library"))
-    with serving(directory, api_key=KEY) as client:
+def locked(library: Path) -> Iterator[TestClient]:
+    with serving(library, api_key=KEY) as client:
         yield client
 
 
@@ -143,12 +141,12 @@ def test_the_key_comes_from_the_environment_and_is_not_printed(monkeypatch: pyte
     assert KEY not in repr(settings) + str(settings)
 
 
-def test_a_large_body_is_refused(own_library: Path, footage: list[Path], tmp_path: Path) -> None:
+def test_a_large_body_is_refused(library: Path, footage: list[Path], tmp_path: Path) -> None:
     """413 by its declared length, and by its count where none is declared; one within bounds is answered."""
     length = len(footage[0].read_bytes())
     large = tmp_path / "large.mp4"
     large.write_bytes(footage[0].read_bytes() + bytes(length))
-    with serving(own_library, most_upload_bytes=length + 2000) as client:
+    with serving(library, most_upload_bytes=length + 2000) as client:
         fields = {"target": "visual", "query_modality": "visual"}
         assert send(client, footage[0], **fields).status_code == 200
         assert_problem(send(client, large, **fields), 413, "too_large", str(length + 2000))
