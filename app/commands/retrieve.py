@@ -44,13 +44,14 @@ def retrieve_command(
 
 
 def _show(answer: RetrieveAnswer) -> None:
+    from rich.console import Console
     from rich.table import Table
 
     table = Table("rank", "distance", "file", "second", "label", "path", box=None)
     for hit in answer.hits:
         second = f"{hit.start_s}-{hit.end_s}"
         table.add_row(str(hit.rank), f"{hit.distance:.3f}", hit.file_name, second, hit.label or "", hit.file_path or "")
-    out.print(table, width=MOST_COLUMNS, crop=False)  # a path is of no use when it is cut
+    Console(width=MOST_COLUMNS).print(table)  # a path is of no use when it is cut
     search = answer.search
     proof = "exact" if search.certified else "not proved exact"
     out.print(

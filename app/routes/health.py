@@ -1,4 +1,4 @@
-"""/health: is the process alive, does the line work?"""
+"""/health: is the process alive, and does every part of the service work?"""
 
 from __future__ import annotations
 
