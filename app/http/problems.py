@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from app.http.error_codes import ERROR_CODES
 from app.schemas.problem import ProblemAnswer
-from app.telemetry.exchange import current_request_id, note_problem
+from app.telemetry.current_request import current_request_id, note_problem
 from app.telemetry.logs import event
 from index.disk import refused
 from model import errors

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http import problems
 from app.http.error_codes import ERROR_CODES, PATTERN
 from app.http.route_table import RouteTable
-from app.telemetry.exchange import CURRENT, Exchange, new_request_id
+from app.telemetry.current_request import CURRENT, CurrentRequest, new_request_id
 from app.telemetry.logs import event
 from app.telemetry.metrics import Metrics
 from model.errors import EcholensError
@@ -38,7 +38,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange(new_request_id(Headers(scope=scope).get("x-request-id")))
+        exchange = CurrentRequest(new_request_id(Headers(scope=scope).get("x-request-id")))
         token = CURRENT.set(exchange)
         traffic = Traffic(scope, receive, send, exchange.request_id, self._routes)
         started = time.perf_counter()
@@ -66,7 +66,7 @@ class RequestLog:
                 await problems.internal()(scope, traffic.receive, traffic.send)
             raise  # to the server, which closes the connection of a half sent answer, and to tests
 
-    def _write_down(self, scope: Scope, exchange: Exchange, traffic: Traffic, duration_s: float) -> None:
+    def _write_down(self, scope: Scope, exchange: CurrentRequest, traffic: Traffic, duration_s: float) -> None:
         route, method, status = self._routes.of(scope).template, scope["method"], traffic.status
         self._metrics.observe_request(route, method, status, duration_s)
         fields: dict[str, Any] = {

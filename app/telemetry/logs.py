@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
-from app.telemetry.exchange import CURRENT
+from app.telemetry.current_request import CURRENT
 
 LogFormat = Literal["text", "json"]
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

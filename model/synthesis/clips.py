@@ -17,9 +17,9 @@ from model.synthesis.cause import Cause, Kind, Moment, Track
 from model.synthesis.engines import ENGINES
 from model.synthesis.household import HOUSEHOLD
 from model.synthesis.motion import MOTION
-from model.synthesis.passers import draw_passer, pass_by
+from model.synthesis.passing_objects import draw_passer, pass_by
 from model.synthesis.scenes import HEIGHT_PX, WIDTH_PX, Picture, draw_scene
-from model.synthesis.struck import STRUCK
+from model.synthesis.struck_objects import STRUCK
 from model.synthesis.water import WATER
 from model.synthesis.weather import WEATHER
 

@@ -11,14 +11,14 @@ ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 @dataclass
-class Exchange:
+class CurrentRequest:
     """Hold a request's id, and the code of the problem that answers it, if any."""
 
     request_id: str
     problem_code: str | None = None
 
 
-CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+CURRENT: ContextVar[CurrentRequest | None] = ContextVar("exchange", default=None)
 
 
 def new_request_id(given: str | None = None) -> str:
