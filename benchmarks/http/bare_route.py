@@ -9,28 +9,28 @@ from typing import Annotated
 
 from fastapi import FastAPI, File, UploadFile
 
+import app.server
 from app.cli import main
-from app.commands import serve
 from app.settings import Settings
 
 
 def bare_app(_: Settings) -> FastAPI:
     """Return an application of two routes, without access checks, queue or model."""
-    app = FastAPI(openapi_url=None)
+    bare = FastAPI(openapi_url=None)
 
-    @app.post("/read")
+    @bare.post("/read")
     async def read(
         file: Annotated[UploadFile | None, File()] = None, video: Annotated[UploadFile | None, File()] = None
     ) -> dict[str, int]:
         return {"bytes": sum([len(await upload.read()) for upload in (file, video) if upload is not None])}
 
-    @app.get("/health/live")
+    @bare.get("/health/live")
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    return app
+    return bare
 
 
 if __name__ == "__main__":
-    vars(serve)["create_app"] = bare_app  # so that loop, parser and log are those of the service
+    vars(app.server)["create_app"] = bare_app  # so that loop, parser and log are those of the service
     main()
