@@ -25,7 +25,7 @@ COPY app app
 COPY echolens echolens
 COPY model model
 COPY index index
-RUN $INSTALL --no-deps . && cd / && NUMBA_CACHE_DIR=/tmp/numba /opt/echolens/bin/echolens --help > /dev/null
+RUN $INSTALL --no-deps . && cd / && NUMBA_CACHE_DIR=/tmp/numba /opt/echolens/bin/echolens openapi > /dev/null
 
 FROM ${BASE}
 RUN groupadd --gid 10001 echolens \
