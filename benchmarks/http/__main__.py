@@ -18,8 +18,6 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,28 +75,16 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             make_demonstration(session, 40, FIRST_SEED - 100)
         report["library_seconds"] = len(session.library.catalogue.latents("visual").ids)
         pipeline = Pipeline(session)
-        with serving(library) as service, serving(library, "benchmarks.http.bare_route") as bare:
+        with Service(library) as service, Service(library, module="benchmarks.http.bare_route") as bare:
             made = workloads(pipeline, {*arguments.workloads, *(["sound"] if arguments.overload else [])})
             asked = [made[name] for name in arguments.workloads]
             report["points"] = points(service.port, bare.port, pipeline, asked, arguments.clients, seconds, rounds)
             if arguments.overload:
                 report["overload"] = overload(service.port, made["sound"], seconds, rounds)
     if arguments.soak:
-        with serving(library) as service:
+        with Service(library) as service:
             report["soak"] = soak(service, sound_bodies(), arguments.soak, seconds)
     return report | {"goals": goals(report)}
-
-
-@contextmanager
-def serving(library: Path, module: str = "app.cli") -> Iterator[Service]:
-    """Serve a library once the service answers."""
-    service = Service(library, module=module)
-    try:
-        with service.client():
-            pass
-        yield service
-    finally:
-        service.stop()
 
 
 # What is asked

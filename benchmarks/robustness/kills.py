@@ -31,8 +31,8 @@ import numpy as np
 from app.library.check import check
 from app.processes.scratch import LOCK
 from benchmarks.report import json_parser, tell
-from benchmarks.robustness.kill_work import Ledger, Material, Worker, told
-from benchmarks.service.live_service import GONE, Client, Reply, Service, end_tidily, form
+from benchmarks.robustness.kill_work import Ledger, Material, Worker
+from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, told, wait_for_jobs
 from benchmarks.service.process_tree import Process, session_of
 from benchmarks.service.short_clips import make_clips
 
@@ -122,7 +122,7 @@ class Bench:
         roots = json.dumps([str(self.directory / "given")])
         self._service = Service(self._library, {"ingest_roots": roots}, self._temporary)
         with self._service.client() as client:
-            while (reply := client.exchange("GET", "/health/ready")).problem_code == "not_ready":
+            while code_of(reply := client.http.get("/health/ready")) == "not_ready":
                 if time.monotonic() - started > READY_S:
                     raise RuntimeError(f"not ready after {READY_S:.0f} s: {told(reply)}")
                 time.sleep(PROBE_EVERY_S)
@@ -133,7 +133,7 @@ class Bench:
         with self._service.client() as client:
             for clip in make_clips(self.directory / "clips", CLIPS, FIRST_SEED + 1000 * self.seed):
                 client.upload(clip)
-            client.wait(JOBS_S)
+            wait_for_jobs(client, JOBS_S)
 
     def strike(self, name: str, part: str, work: str) -> Counter[str]:
         """Do some work, kill a part meanwhile, judge; return what was killed and how often."""
@@ -147,8 +147,8 @@ class Bench:
             self.start()
         with self._service.client() as client:
             try:
-                client.wait(JOBS_S)
-            except RuntimeError as error:
+                wait_for_jobs(client, JOBS_S)
+            except TimeoutError as error:
                 found.append(str(error))
             found += self.ledger.judge(client)
         found += [*worker.problems, *self._left_over()]
@@ -230,23 +230,19 @@ class Bench:
 
     def _probe(self, port: int, found: list[str]) -> None:
         sound = self._material.sounds[0]
-        body, kind = form({"target": "visual"}, {"file": (sound.name, sound.content)})
         with Client(port) as client:
             while not self._stop_probing.wait(PROBE_EVERY_S):
                 try:
-                    reply = client.exchange("GET", "/health/ready")
-                    self.answers[f"{reply.status} {reply.problem_code or ''}".strip()] += 1
-                    if reply.status == 200:
-                        found += _lie(client.exchange("POST", "/retrieve", body, kind))
+                    reply = client.http.get("/health/ready")
+                    self.answers[f"{reply.status_code} {code_of(reply) or ''}".strip()] += 1
+                    if reply.status_code == 200:
+                        reply = client.http.post("/retrieve", data={"target": "visual"}, files={"file": sound.content})
+                        if reply.status_code not in (200, 429):
+                            found.append(f"it said that it is ready, and then {told(reply)}")
                 except GONE as error:
                     if not self._stop_probing.is_set():
                         found.append(f"whoever asked whether it is ready met {error!r}")
                     return
-
-
-def _lie(reply: Reply) -> list[str]:
-    """Return what is wrong with an answer right after the service said that it is ready."""
-    return [] if reply.status in (200, 429) else [f"it said that it is ready, and then {told(reply)}"]
 
 
 @contextmanager
