@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.figures_page import show_figures
-from app.commands.terminal import (
-    LIBRARY_DEFAULT,
-    DeviceOption,
-    JsonOption,
-    LibraryOption,
-    SeedOption,
-    opened,
-    out,
-    print_json,
-    progress,
-)
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, SeedOption
+from app.commands.terminal import opened, out, print_json, progress
 from app.commands.train import archive_model
 from model.errors import Mismatch
 from model.network.device import DeviceName, choose_device
