@@ -40,7 +40,7 @@ def evaluate_command(
     """Measure the model on labelled footage, and beside it chance, blind rules and an untrained network."""
     from model.baselines.blind import blind_rules
     from model.figures.subject import Subject
-    from model.judging.evaluation import evaluate
+    from model.judging.evaluation import evaluate, of_each
 
     if archive:
         corpus, judge, systems, facts = _archive_systems(
@@ -60,7 +60,7 @@ def evaluate_command(
     facts |= {"videos": len(corpus), "galleries": galleries, "seed": seed, "protocol": "corrected"}
     if as_json:
         systems_json = {name: asdict(report) for name, report in reports.items()}
-        rules_json = {name: {"localization": _plain(rule)} for name, rule in rules.items()}
+        rules_json = {name: {"localization": of_each(asdict, rule)} for name, rule in rules.items()}
         print_json(facts | {"systems": systems_json, "rules": rules_json})
         return
     out.print(_retrieval_table(reports))
@@ -118,13 +118,6 @@ def _systems(
     if train is not None:
         systems["linear_cca"] = Correlation.fit(train)(corpus)
     return systems | {"echolens": LatentScorer.of_checkpoint(checkpoint, corpus, chosen)}
-
-
-def _plain(localization: dict[str, dict[str, dict[str, Interval]]]) -> dict[str, Any]:
-    return {
-        view: {c: {n: asdict(i) for n, i in figures.items()} for c, figures in crossings.items()}
-        for view, crossings in localization.items()
-    }
 
 
 def _retrieval_table(reports: dict[str, Report]) -> Table:

@@ -48,8 +48,7 @@ ALONE_S = 10.0  # that a process may outlive the service
 READY_S = 60.0
 JOBS_S = 600.0
 PROBE_EVERY_S = 0.1
-FOLDERS = ("elscratch-",)  # one is of the service that runs, or of the one that was killed just now
-
+SCRATCH = "elscratch-"  # one is of the service that runs, or of the one that was killed just now
 CACHE = "torchinductor_"  # PyTorch's, one for all its processes, made when it trains
 
 
@@ -207,13 +206,10 @@ class Bench:
     def _left_over(self) -> Iterator[str]:
         """Yield what lies among the temporary files and belongs to no service that runs."""
         there = sorted(path.name for path in self._temporary.iterdir())
-        for prefix in FOLDERS:
-            of_a_kind = [name for name in there if name.startswith(prefix)]
-            if len(of_a_kind) > 1:
-                yield f"{len(of_a_kind) - 1} x {prefix}* is left among the temporary files"
-        others = [name for name in there if not name.startswith((*FOLDERS, CACHE))]
+        others = [name for name in there if name.startswith(SCRATCH)][1:]
+        others += [name for name in there if not name.startswith((SCRATCH, CACHE))]
         yield from (f"{name} is left among the temporary files" for name in others)
-        inside = [path for path in self._temporary.glob(f"{FOLDERS[0]}*/{FOLDERS[0]}*/*") if path.name != LOCK]
+        inside = [path for path in self._temporary.glob(f"{SCRATCH}*/{SCRATCH}*/*") if path.name != LOCK]
         yield from (f"{path.name} is left in the service's own folder" for path in inside)
 
     @contextmanager
