@@ -20,6 +20,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +106,12 @@ class Workload:
 
 def workloads(pipeline: Pipeline, names: set[str]) -> dict[str, Workload]:
     """Make the queries of the workloads that are named. KeyError for an unknown one."""
+    sounds = partial(pipeline.retrieve, "audio", "visual")
+    pictures = partial(pipeline.retrieve, "visual", "audio")
     window = {"direction": "a2v", "query_start_s": 3, "query_length_s": 2}
     known: dict[str, tuple[str, str, dict[str, Any], Callable[[int, int], list[Query]], int, Answer]] = {
-        "sound": ("/retrieve", "file", {"target": "visual"}, make_sounds, 200, pipeline.find_pictures),
-        "picture": ("/retrieve", "file", {"target": "audio"}, make_pictures, 40, pipeline.find_sounds),
+        "sound": ("/retrieve", "file", {"target": "visual"}, make_sounds, 200, sounds),
+        "picture": ("/retrieve", "file", {"target": "audio"}, make_pictures, 40, pictures),
         "localize": ("/localize", "video", window, make_clips, 10, pipeline.localize),
     }
     made = {}

@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 from httpx2 import Response
 
-from app.schemas.job import JobAnswer
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.mutants import mutate
 from benchmarks.robustness.seeds import Seed, make_seeds, read_seeds
@@ -188,8 +187,8 @@ class Sender:
         stop.set()
         prober.join()
         self._note_memory()
-        not_ready = {outcome: times for outcome, times in self.ready.items() if outcome != "200"}
-        problems = [*self.problems, *(f"not ready: {times} x {what}" for what, times in not_ready.items())]
+        problems = [*self.problems]
+        problems += [f"not ready: {times} x {outcome}" for outcome, times in self.ready.items() if outcome != "200"]
         growth = memory_growth(self.memory)
         problems += [f"memory grew to {growth:.2f} times"] if growth is not None and growth > MOST_GROWTH else []
         return {
@@ -284,7 +283,7 @@ class Sender:
         except (TimeoutError, Problem) as error:
             self.problems.append(f"the jobs: {error!r}")
             return {}
-        ends = Counter(_end_of(job) for job in jobs)
+        ends = Counter(f"{job.state} {job.result.get('code', '')}".strip() for job in jobs)
         self.problems += [
             f"{times} jobs ended as {end}, which no document names"
             for end, times in ends.items()
@@ -307,10 +306,6 @@ def memory_growth(memory: list[dict[str, float]]) -> float | None:
     held = [sample["megabytes"] for sample in memory]
     third = len(held) // 3
     return float(np.median(held[-third:]) / np.median(held[third : 2 * third])) if third >= 2 else None
-
-
-def _end_of(job: JobAnswer) -> str:
-    return f"{job.state} {job.result.get('code', '')}".strip()
 
 
 def judge(reply: Response, codes: frozenset[str]) -> tuple[str, str | None]:
