@@ -9,8 +9,8 @@ from typing import Annotated
 
 from fastapi import FastAPI, File, UploadFile
 
+from app import server
 from app.cli import main
-from app.commands import serve
 from app.settings import Settings
 
 
@@ -32,5 +32,5 @@ def bare_app(_: Settings) -> FastAPI:
 
 
 if __name__ == "__main__":
-    vars(serve)["create_app"] = bare_app  # so that loop, parser and log are those of the service
+    vars(server)["create_app"] = bare_app  # so that loop, parser and log are those of the service
     main()
