@@ -6,14 +6,14 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
 from httpx2 import TransportError
 
 from benchmarks.http.load import Body, Load, Met, run_load
-from benchmarks.service.live_service import Client, Service
+from benchmarks.service.live_service import Client, Service, meanwhile
 from benchmarks.service.process_tree import held_bytes, session_of
 from benchmarks.service.short_clips import make_clips
 from echolens import Problem
@@ -33,15 +33,8 @@ def soak(service: Service, sounds: tuple[Body, ...], seconds: float, capacity_s:
     with tempfile.TemporaryDirectory(prefix="echolens-soak-") as directory:
         clips = make_clips(Path(directory) / "clips", CLIPS, 6_000_000)
         feeder = Feeder(service.port, clips)
-        threads = [Thread(target=work, args=(stop,)) for work in (feeder.feed, feeder.look, memory.sample)]
-        for thread in threads:
-            thread.start()
-        try:
+        with meanwhile(stop, feeder.feed, feeder.look, memory.sample):
             met = run_load(Load(service.port, "/retrieve", sounds, 1, seconds, rate_hz=capacity_hz / 2))
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
     refused = [f"{count} x {what}" for what, count in sorted((met.codes + met.errors).items())]
     return {
         "seconds": seconds,

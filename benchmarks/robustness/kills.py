@@ -20,10 +20,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from app.library.check import check
 from app.processes.scratch import LOCK
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.kill_work import Ledger, Material, Worker
-from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, told, wait_for_jobs
+from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, meanwhile, told, wait_for_jobs
 from benchmarks.service.process_tree import Process, session_of
 from benchmarks.service.short_clips import make_clips
 
@@ -138,7 +139,9 @@ class Bench:
         """Do some work, kill a part meanwhile, judge; return what was killed and how often."""
         found: list[str] = []
         worker = Worker(self._service.port, self._material, self.ledger)
-        with self._probing(found), _running(worker, work):
+        self._stop_probing = Event()
+        probe = partial(self._probe, self._service.port, found)
+        with meanwhile(self._stop_probing, probe), meanwhile(worker.stop, lambda _: worker.run(work)):
             self._wait(BEFORE_S)
             killed = self._kill_service(worker, found) if part == "service" else self._kill_parts(part)
             worker.stop.set()
@@ -212,22 +215,11 @@ class Bench:
         inside = [path for path in self._temporary.glob(f"{SCRATCH}*/{SCRATCH}*/*") if path.name != LOCK]
         yield from (f"{path.name} is left in the service's own folder" for path in inside)
 
-    @contextmanager
-    def _probing(self, found: list[str]) -> Iterator[None]:
+    def _probe(self, port: int, found: list[str], stop: Event) -> None:
         """Ask all the while whether the service is ready, and hold it to that."""
-        self._stop_probing = Event()
-        prober = Thread(target=self._probe, args=(self._service.port, found))
-        prober.start()
-        try:
-            yield
-        finally:
-            self._stop_probing.set()
-            prober.join()
-
-    def _probe(self, port: int, found: list[str]) -> None:
         sound = self._material.sounds[0]
         with Client(port) as client:
-            while not self._stop_probing.wait(PROBE_EVERY_S):
+            while not stop.wait(PROBE_EVERY_S):
                 try:
                     reply = client.http.get("/health/ready")
                     self.answers[f"{reply.status_code} {code_of(reply) or ''}".strip()] += 1
@@ -236,20 +228,9 @@ class Bench:
                         if reply.status_code not in (200, 429):
                             found.append(f"it said that it is ready, and then {told(reply)}")
                 except GONE as error:
-                    if not self._stop_probing.is_set():
+                    if not stop.is_set():
                         found.append(f"whoever asked whether it is ready met {error!r}")
                     return
-
-
-@contextmanager
-def _running(worker: Worker, work: str) -> Iterator[None]:
-    thread = Thread(target=worker.run, args=(work,))
-    thread.start()
-    try:
-        yield
-    finally:
-        worker.stop.set()
-        thread.join()
 
 
 if __name__ == "__main__":

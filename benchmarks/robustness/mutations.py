@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from httpx2 import Response
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.mutants import mutate
 from benchmarks.robustness.seeds import Seed, make_seeds, read_seeds
-from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, told, wait_for_jobs
+from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, meanwhile, told, wait_for_jobs
 from benchmarks.service.process_tree import held_bytes, session_of
 from echolens import Problem
 
@@ -172,20 +172,15 @@ class Sender:
 
     def run(self) -> dict[str, Any]:
         """Send all, wait for the jobs, and report."""
-        self._numbers, self._lock, stop = count(), Lock(), Event()
+        self._numbers, self._lock = count(), Lock()
         self._codes = documented_codes()
         self._note_memory()
-        senders = [Thread(target=self._send_all) for _ in range(CLIENTS)]
-        prober = Thread(target=self._probe, args=(stop,))
-        started = time.monotonic()
-        for thread in (prober, *senders):
-            thread.start()
-        for thread in senders:
-            thread.join()
-        spent_s = time.monotonic() - started
-        jobs = self._jobs()
-        stop.set()
-        prober.join()
+        with meanwhile(Event(), self._probe):
+            started = time.monotonic()
+            with meanwhile(Event(), *[self._send_all] * CLIENTS):
+                pass
+            spent_s = time.monotonic() - started
+            jobs = self._jobs()
         self._note_memory()
         problems = [*self.problems]
         problems += [f"not ready: {times} x {outcome}" for outcome, times in self.ready.items() if outcome != "200"]
@@ -210,7 +205,7 @@ class Sender:
             "problems": problems,
         }
 
-    def _send_all(self) -> None:
+    def _send_all(self, _: Event) -> None:
         client = self._client()
         while self.service.is_running():
             with self._lock:

@@ -15,8 +15,9 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from app.media.decoding import decode_query
 from app.queries.encoding import Encoding, encode_many
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.history import Answer, History, Question
-from benchmarks.service.live_service import Client, Service
+from benchmarks.service.live_service import Client, Service, meanwhile
 from benchmarks.service.short_clips import make_clips
 from index.catalogue import Catalogue
 from model.data.latents import Latents
@@ -136,19 +137,10 @@ def ask_meanwhile(
     """Let a reader with each client ask for some seconds while the writer writes; return the answers and the errors."""
     answers: list[Answer] = []
     errors: list[str] = []
-    stop = Event()
     rngs = np.random.default_rng([seed, 1]).spawn(len(clients))
-    threads = [
-        Thread(target=_read, args=(client, queries, rng, stop, answers, errors))
-        for client, rng in zip(clients, rngs, strict=True)
-    ]
-    threads.append(Thread(target=writer.write, args=(stop,)))
-    for thread in threads:
-        thread.start()
-    time.sleep(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    readers = [partial(_read, client, queries, rng, answers, errors) for client, rng in zip(clients, rngs, strict=True)]
+    with meanwhile(Event(), writer.write, *readers):
+        time.sleep(seconds)
     return answers, errors
 
 
@@ -156,9 +148,9 @@ def _read(
     client: Client,
     queries: list[Query],
     rng: np.random.Generator,
-    stop: Event,
     answers: list[Answer],
     errors: list[str],
+    stop: Event,
 ) -> None:
     while not stop.is_set():
         question = Question(

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 from httpx2 import Client as Http
 from httpx2 import Response, TransportError
@@ -64,6 +65,20 @@ def told(reply: Response) -> str:
 def end_tidily() -> None:
     """Let SIGTERM end this program as Ctrl-C does, so that no service is left behind."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def meanwhile(stop: Event, *works: Callable[[Event], None]) -> Iterator[None]:
+    """Run functions in threads of their own; at the end of the context set `stop`, and wait until they have ended."""
+    threads = [Thread(target=work, args=(stop,)) for work in works]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def free_port() -> int:
