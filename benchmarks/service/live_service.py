@@ -81,13 +81,6 @@ def meanwhile(stop: Event, *works: Callable[[Event], None]) -> Iterator[None]:
             thread.join()
 
 
-def free_port() -> int:
-    """Return a port of the loopback on which nobody listens now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class Service:
     """Run `echolens serve` in a session of its own, on a free port of the loopback.
 
@@ -103,7 +96,9 @@ class Service:
         temporary: Path | None = None,
         module: str = "app.cli",
     ) -> None:
-        self.port: int = free_port()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
         command = [sys.executable, "-m", module, "serve", "--library", str(library), "--port", str(self.port)]
         environment = dict(os.environ) | {f"ECHOLENS_{k.upper()}": str(v) for k, v in (settings or {}).items()}
         if temporary is not None:
