@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack
 
 from httpx2 import Client as Http
 from httpx2 import Response
@@ -30,7 +30,7 @@ from app.schemas.latent_map import LatentMapAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import VideoAnswer, VideoDetailAnswer, VideosAnswer
-from echolens.connection import Connection, Medium, Problem
+from echolens.connection import TRIES, Connection, Medium, Problem
 from index.job_state import JobState
 from model.modality import Modality
 
@@ -59,7 +59,7 @@ class RetrieveOptions(TypedDict, total=False):
 class Client:
     """Ask a service; safe to share between threads, as its connections are.
 
-    What is refused for being too much at once (429, 503 with Retry-After) is asked again up to three times where that
+    What is refused for being too much at once (429, 503 with Retry-After) is asked up to `tries` times where that
     changes nothing: reads, searches, and uploads and orders with an idempotency key.
     """
 
@@ -69,11 +69,12 @@ class Client:
         api_key: str | None = None,
         timeout_s: float = 120.0,
         http: Http | None = None,
+        tries: int = TRIES,
     ) -> None:
         """`timeout_s` is for each step of a request; `http` takes the place of the connections made by default."""
-        self._connection = Connection(http or Http(base_url=url, timeout=timeout_s), api_key)
+        self._connection = Connection(http or Http(base_url=url, timeout=timeout_s), api_key, tries)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

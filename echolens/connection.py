@@ -50,11 +50,15 @@ class Problem(Exception):
         return f"{self.status or 'no answer'} {self.code}: {self.detail}{request}"
 
 
-class Connection:
-    """Send requests with a key, and again where they are refused for now."""
+class Unreachable(Problem):
+    """The service did not answer at all."""
 
-    def __init__(self, http: Http, api_key: str | None) -> None:
-        self._http = http
+
+class Connection:
+    """Send requests with a key, up to `tries` times where they are refused for now."""
+
+    def __init__(self, http: Http, api_key: str | None, tries: int = TRIES) -> None:
+        self._http, self._tries = http, tries
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     def close(self) -> None:
@@ -74,12 +78,12 @@ class Connection:
 
         `again`: sending it twice does no harm. `media`: files by field, read from the disk as they are sent.
         """
-        for tries in range(1, TRIES + 1):
+        for tries in range(1, self._tries + 1):
             answer = self._once(method, path, self._headers | (headers or {}), media, content)
             if answer.is_success:
                 return answer
             problem = _problem(answer)
-            if not again or tries == TRIES or not problem.passes:
+            if not again or tries == self._tries or not problem.passes:
                 raise problem
             time.sleep(problem.retry_after_s or 0)
         raise AssertionError("the last try returns or raises")
@@ -104,7 +108,7 @@ class Connection:
                 return self._http.request(method, path, headers=headers, files=files or None, **content)
             except TransportError as error:
                 detail = f"no answer to {method} {path} ({error!r}): is the service running, and is the address right?"
-                raise Problem(None, "unreachable", detail) from error
+                raise Unreachable(None, "unreachable", detail) from error
 
 
 def _problem(answer: Response) -> Problem:

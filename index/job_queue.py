@@ -173,12 +173,8 @@ def _check_room(c: sqlite3.Connection, kind: str, most_queued: int) -> None:
             raise TrainingRuns(
                 f"a second training given, one at a time expected: wait for job {other['job_id']}, or cancel it"
             )
-    if _count_queued(c) >= most_queued:
+    if c.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0] >= most_queued:
         raise QueueFull(f"{most_queued} jobs wait already, which is as many as may: ask again when some are done")
-
-
-def _count_queued(c: sqlite3.Connection) -> int:
-    return int(c.execute("SELECT count(*) FROM jobs WHERE state = 'queued'").fetchone()[0])
 
 
 def _now() -> str:

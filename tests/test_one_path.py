@@ -12,7 +12,7 @@ import torch
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, film
 
-from app.library.features import all_videos, corpus_of
+from app.library.features import corpus_of
 from app.library.session import Session
 from app.media.decoding import decode_query
 from model.data.features import Features
@@ -38,7 +38,7 @@ def check(library: Path) -> None:
     with Session.open(library, torch.device("cpu"), create=False) as session:
         corpus = corpus_of(session)
         compared = 0
-        for number, video in enumerate(all_videos(session)):
+        for number, video in enumerate(session.library.catalogue.every_video()):
             kept = Features.load(session.library.features_path(video.sha256, session.front_end.identity))
             trained = corpus.video == number
             assert kept.audio.tobytes() == corpus.audio[trained].tobytes()

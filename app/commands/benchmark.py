@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from app.commands.markdown import table
-from app.commands.terminal import DeviceOption, out, progress
+from app.commands.options import DeviceOption
+from app.commands.terminal import progress, say
 from model.network.device import choose_device
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def benchmark_command(
     text = markdown_table(report)
     if markdown:
         markdown.write_text(text)
-    out.print(text, markup=False, soft_wrap=True)
+    say(text)
 
 
 def markdown_table(report: dict[str, Any]) -> str:

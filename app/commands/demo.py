@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.terminal import (
-    LIBRARY_DEFAULT,
-    DeviceOption,
-    JsonOption,
-    LibraryOption,
-    opened,
-    out,
-    print_json,
-    progress,
-)
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import opened, out, print_json, progress
 
 if TYPE_CHECKING:
     from app.library.ingest import Outcome

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.figures_page import show_figures
-from app.commands.terminal import (
-    LIBRARY_DEFAULT,
-    DeviceOption,
-    JsonOption,
-    LibraryOption,
-    SeedOption,
-    opened,
-    out,
-    print_json,
-    progress,
-)
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, SeedOption
+from app.commands.terminal import opened, out, print_json, progress
 from app.commands.train import archive_model
 from model.errors import Mismatch
 from model.network.device import DeviceName, choose_device
@@ -49,7 +40,7 @@ def evaluate_command(
     """Measure the model on labelled footage, and beside it chance, blind rules and an untrained network."""
     from model.baselines.blind import blind_rules
     from model.figures.subject import Subject
-    from model.judging.evaluation import evaluate
+    from model.judging.evaluation import evaluate, of_each
 
     if archive:
         corpus, judge, systems, facts = _archive_systems(
@@ -69,7 +60,7 @@ def evaluate_command(
     facts |= {"videos": len(corpus), "galleries": galleries, "seed": seed, "protocol": "corrected"}
     if as_json:
         systems_json = {name: asdict(report) for name, report in reports.items()}
-        rules_json = {name: {"localization": _plain(rule)} for name, rule in rules.items()}
+        rules_json = {name: {"localization": of_each(asdict, rule)} for name, rule in rules.items()}
         print_json(facts | {"systems": systems_json, "rules": rules_json})
         return
     out.print(_retrieval_table(reports))
@@ -127,13 +118,6 @@ def _systems(
     if train is not None:
         systems["linear_cca"] = Correlation.fit(train)(corpus)
     return systems | {"echolens": LatentScorer.of_checkpoint(checkpoint, corpus, chosen)}
-
-
-def _plain(localization: dict[str, dict[str, dict[str, Interval]]]) -> dict[str, Any]:
-    return {
-        view: {c: {n: asdict(i) for n, i in figures.items()} for c, figures in crossings.items()}
-        for view, crossings in localization.items()
-    }
 
 
 def _retrieval_table(reports: dict[str, Report]) -> Table:

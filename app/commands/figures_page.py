@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.terminal import err, progress
+from app.commands.terminal import err, progress, say
 
 if TYPE_CHECKING:
     from model.figures.subject import Subject
@@ -22,6 +22,6 @@ def show_figures(directory: Path, subject: Subject) -> None:
     with progress(len(FIGURES), "figures") as step:
         page = draw_page(directory, subject, step)
     for note in page.notes:
-        err.print(note, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        say(note, err, "yellow")
     drawn = ", ".join(path.name for path in page.files) or "nothing"
-    err.print(f"Drawn in {directory}: {drawn}", markup=False, highlight=False, soft_wrap=True)
+    say(f"Drawn in {directory}: {drawn}", err)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from app.commands.examples import examples
-from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json
+from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption
+from app.commands.terminal import err, out, print_json
 
 app = typer.Typer(help="List the front-ends and fetch the weights that they need.", no_args_is_help=True)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import opened, print_json, say
 from model.modality import Modality
 
 
@@ -46,4 +47,4 @@ def generate_command(
     if as_json:
         print_json(GenerateAnswer.of(imagined, front_end).model_dump(mode="json"))
     else:
-        out.print(f"Written to {directory}", markup=False, highlight=False, soft_wrap=True)
+        say(f"Written to {directory}")

@@ -10,19 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.terminal import (
-    LIBRARY_DEFAULT,
-    MEDIUM,
-    PARTLY,
-    DeviceOption,
-    JsonOption,
-    LibraryOption,
-    err,
-    opened,
-    print_json,
-    progress,
-    say,
-)
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say
 from model.errors import NotAMedium, QueryError
 
 if TYPE_CHECKING:
@@ -63,13 +52,9 @@ def ingest_command(
             def done(outcome: Outcome) -> None:
                 step(outcome.path.name)
                 if outcome.note:
-                    err.print(f"{outcome.path.name}: {outcome.note}", markup=False, highlight=False)
+                    say(f"{outcome.path.name}: {outcome.note}", err)
                 if outcome.state == "failed":
-                    err.print(
-                        f"{outcome.path.name}: {outcome.code}: {outcome.detail}",
-                        markup=False,
-                        highlight=False,
-                    )
+                    say(f"{outcome.path.name}: {outcome.code}: {outcome.detail}", err)
 
             outcomes = ingest(session, sources, FOOTAGE, done)
         untrained = session.library.catalogue.fingerprint is None

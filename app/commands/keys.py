@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.commands.examples import examples
-from app.commands.terminal import LIBRARY_DEFAULT, JsonOption, LibraryOption, err, out, print_json, say
+from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption
+from app.commands.terminal import err, out, print_json, say
 
 if TYPE_CHECKING:
     from app.http.keys import Key
@@ -38,13 +39,8 @@ def create(
         print_json(_shown(key) | {"key": secret})
         return
     print(secret)
-    err.print(
-        f"This key of scope {key.scope} is shown only once. To revoke it: echolens keys revoke {key.key_id} "
-        f"--library {library}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    revoking = f"echolens keys revoke {key.key_id} --library {library}"
+    say(f"This key of scope {key.scope} is shown only once. To revoke it: {revoking}", err)
 
 
 @app.command("list", epilog=examples("keys list"))
@@ -61,11 +57,8 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
         print_json([_shown(key) for key in found or ()])
         return
     if not found:
-        err.print(
-            "There is no key." if found is None else f"All keys were revoked; delete {library / KEYS} to ask for none.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        revoked = f"All keys were revoked; delete {library / KEYS} to ask for none."
+        say("There is no key." if found is None else revoked, err)
         return
     table = Table("id", "name", "scope", "created", "in flight", "per minute", box=None)
     for key in found:

@@ -9,19 +9,8 @@ from typing import Annotated
 import typer
 
 from app.commands.examples import examples
-from app.commands.terminal import (
-    LIBRARY_DEFAULT,
-    PARTLY,
-    UNSOUND,
-    DeviceOption,
-    JsonOption,
-    LibraryOption,
-    opened,
-    out,
-    print_json,
-    progress,
-    say,
-)
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import PARTLY, UNSOUND, opened, out, print_json, progress, say
 
 app = typer.Typer(help="Count, check, back up, restore or re-encode a library.", no_args_is_help=True)
 NAMES = {

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import opened, out, print_json
 
 BAR = 40
 FIRM = 1.5  # times chance, under which an answer is called open

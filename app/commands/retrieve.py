@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
 from app.commands.question_options import takes_question
-from app.commands.terminal import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, opened, out, print_json
+from app.commands.terminal import opened, out, print_json
 from app.queries.question import Question
 
 if TYPE_CHECKING:

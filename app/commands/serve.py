@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.terminal import LIBRARY_DEFAULT, USAGE, DeviceOption, LibraryOption, err
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, LibraryOption
+from app.commands.terminal import USAGE, err, say
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -54,7 +55,7 @@ def serve(
         for problem in error.errors():
             name = "".join(f"ECHOLENS_{part}".upper() for part in problem["loc"])
             given = f"{name}={problem['input']} given: " if name else ""
-            err.print(given + problem["msg"].removeprefix("Value error, "), markup=False, soft_wrap=True)
+            say(given + problem["msg"].removeprefix("Value error, "), err)
         raise typer.Exit(USAGE) from error
     _check_free(settings)
     configure_logs(settings.log)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 
 DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER, UNSOUND = range(8)
 
-LibraryOption = Annotated[Path, typer.Option("--library", envvar="ECHOLENS_DATA", help="directory of the library")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print the answer as JSON")]
-DeviceOption = Annotated[
-    DeviceName, typer.Option("--device", envvar="ECHOLENS_DEVICE", help="auto uses CUDA if there is a CUDA device")
-]
-SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
-]
-LIBRARY_DEFAULT = Path("data")
 # Messages come from code that the service shares: they name fields of a form, and routes. `k` only as in `k=0`.
 FIELDS = (
     *("query_modality", "segment_id", "video_id", "at_s", "after_s", "before_s", "max_distance", "group_by"),
@@ -63,7 +54,7 @@ def exit_code(error: EcholensError) -> int:
 def fail(error: EcholensError) -> typer.Exit:
     """Print an error and return what ends the command."""
     err.print(f"[bold red]{error.code}[/]: ", end="")
-    err.print(with_flags(str(error)), markup=False, highlight=False, soft_wrap=True)
+    say(with_flags(str(error)), err)
     return typer.Exit(exit_code(error))
 
 
@@ -80,9 +71,9 @@ def flag(field: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def say(text: str) -> None:
-    """Print a sentence to standard output, with paths and names as they are."""
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
+def say(text: str, console: Console = out, style: str | None = None) -> None:
+    """Print a sentence to standard output, or to `err`, with paths and names as they are."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

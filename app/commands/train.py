@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.terminal import (
-    LIBRARY_DEFAULT,
-    DeviceOption,
-    JsonOption,
-    LibraryOption,
-    SeedOption,
-    err,
-    opened,
-    out,
-    print_json,
-    progress,
-)
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, SeedOption
+from app.commands.terminal import err, opened, out, print_json, progress
 from model.network.device import DeviceName, choose_device
 
 if TYPE_CHECKING:
@@ -93,7 +83,7 @@ def _train_archive(
     from model.training.plan import train
 
     features = load_archive(path)
-    with _epochs(None) as show:  # a teacher, or no better figure, may end it earlier
+    with _epochs() as show:  # a teacher, or no better figure, may end it earlier
         trained = train(
             features.corpus("train"),
             recipe,
@@ -118,7 +108,7 @@ def _train_library(
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step())
-        with _epochs(None) as show:  # small libraries are trained by folds: how many epochs there will be is not known
+        with _epochs() as show:  # small libraries are trained by folds: how many epochs there will be is not known
             front_end = (session.front_end.name, session.front_end.identity)
             trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
         report = _finish(trained, save)
@@ -129,8 +119,8 @@ def _train_library(
 
 
 @contextmanager
-def _epochs(total: int | None) -> Iterator[Callable[[Epoch], None]]:
-    with progress(total, "train") as step:
+def _epochs() -> Iterator[Callable[[Epoch], None]]:
+    with progress(None, "train") as step:
 
         def show(epoch: Epoch) -> None:
             step(f"loss {epoch.terms['loss']:.3f}  held-out MRR {epoch.best_mrr:.3f}")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.examples import examples
-from app.commands.terminal import LIBRARY_DEFAULT, USAGE, JsonOption, LibraryOption, err, out, print_json, say
+from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption
+from app.commands.terminal import USAGE, err, out, print_json, say
 
 app = typer.Typer(help="List, label and delete the videos of a library.", no_args_is_help=True)
 
@@ -92,7 +93,7 @@ def delete_command(
         if not yes:
             for video in videos:
                 fate = "its uploaded file is deleted too" if video.uploaded else "its file stays where it is"
-                err.print(f"{video.video_id} {video.file_name}: {fate}", markup=False, highlight=False, soft_wrap=True)
+                say(f"{video.video_id} {video.file_name}: {fate}", err)
             if not typer.confirm(f"Delete {len(videos)} videos from {library}?", err=True):
                 err.print("Nothing was deleted.")
                 raise typer.Exit(USAGE)

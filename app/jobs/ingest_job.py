@@ -34,11 +34,6 @@ def upload_payload(reference: str, file_name: str, annotation: Annotation) -> di
     }
 
 
-def directory_payload(path: Path, labels: Path | None) -> dict[str, Any]:
-    """Return the payload of a directory's job; the job adds `after`: the last finished file."""
-    return {"directory": str(path), "labels": None if labels is None else str(labels)}
-
-
 class IngestWork:
     """Do ingest jobs; release the library's writer lock while `writer_wanted` is set."""
 

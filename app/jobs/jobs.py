@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.jobs.ingest_job import IngestWork, directory_payload, upload_payload
+from app.jobs.ingest_job import IngestWork, upload_payload
 from app.jobs.runner import JobRunner
-from app.jobs.training_job import TrainingWork, training_payload
+from app.jobs.training_job import TrainingWork
 from app.library.labels import read_labels
 from app.library.session import Session
 from app.settings import Settings
@@ -78,17 +78,18 @@ class Jobs:
 
         Raises NotAllowed, QueryError, and what `JobQueue.accept` raises.
         """
-        directory = self._ingest.roots.real_path(path)
-        csv = None if labels is None else self._ingest.roots.real_path(labels)
-        if csv is not None:
+        payload: dict[str, str | None] = {"directory": str(self._ingest.roots.real_path(path)), "labels": None}
+        if labels is not None:
+            csv = self._ingest.roots.real_path(labels)
             read_labels(csv)  # so that an error in it is answered now
-        return self._accept("ingest", directory_payload(directory, csv), token)
+            payload["labels"] = str(csv)
+        return self._accept("ingest", payload, token)
 
     def train(
         self, seed: int, recipe: str, epochs: int | None = None, token: IdempotencyToken | None = None
     ) -> tuple[Job, bool]:
         """Queue a training; returns as `ingest_upload`. Raises TrainingRuns, and what else `JobQueue.accept` raises."""
-        return self._accept("train", training_payload(seed, recipe, epochs), token)
+        return self._accept("train", {"seed": seed, "recipe": recipe, "epochs": epochs}, token)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""

@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from app.jobs.runner import Ended, RunningJob
 from app.jobs.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
@@ -20,11 +20,6 @@ log = logging.getLogger("echolens")
 MOST_RESTARTS = 3
 POLL_S = 0.2
 END_S = 3.0
-
-
-def training_payload(seed: int, recipe: str, epochs: int | None) -> dict[str, Any]:
-    """Return the payload of a training job; `epochs` None takes the recipe's number."""
-    return {"seed": seed, "recipe": recipe, "epochs": epochs}
 
 
 class TrainingProcess:

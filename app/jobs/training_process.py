@@ -131,7 +131,9 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
             steps.tell(end + (1 - end) * min(1.0, written / videos))
 
         adoption = _adopt(session, trained, order.directory, step, send)
-    return Finished(_result(trained, adoption), trained.warnings)
+    report = report_of(trained)
+    told = {name: report[name] for name in ("fingerprint", "videos", "pairs", "epochs")}
+    return Finished(asdict(adoption) | told, trained.warnings)
 
 
 def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> Corpus:
@@ -197,11 +199,6 @@ def _adopt(
         except LibraryBusy:
             send(Waiting(True))
             time.sleep(BUSY_RETRY_S)
-
-
-def _result(trained: Trained, adoption: Adoption) -> dict[str, Any]:
-    report = report_of(trained)
-    return asdict(adoption) | {name: report[name] for name in ("fingerprint", "videos", "pairs", "epochs")}
 
 
 class _Steps:

@@ -25,14 +25,10 @@ def make_demonstration(
     directory = session.library.media / "demonstration"
     directory.mkdir(exist_ok=True)
     # spawn: a forked copy of a process that has threads (torch, FAISS) may hang
-    with ProcessPoolExecutor(usable_cores(), get_context("spawn"), _leave_interrupts) as pool:
+    spawn, ignore_interrupts = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)  # this process stops the workers
+    with ProcessPoolExecutor(usable_cores(), spawn, signal.signal, ignore_interrupts) as pool:
         films = pool.map(partial(film_clip, directory=directory), range(first_seed, first_seed + clips))
         return ingest(session, _sources(films, first_seed), FOOTAGE, done)
-
-
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C to the process that started the workers: it stops them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _sources(films: Iterator[Path], first_seed: int) -> Iterator[Source]:

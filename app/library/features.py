@@ -50,11 +50,6 @@ def keep_features(features: Features, path: Path) -> None:
         raise
 
 
-def all_videos(session: Session) -> Iterator[Video]:
-    """Yield the library's videos in the order they were added."""
-    yield from session.library.catalogue.every_video()
-
-
 def annotation_of(video: Video) -> Annotation:
     """Return a video's label and event."""
     return Annotation(video.video_id, video.label, video.event_start_s, video.event_end_s)
@@ -62,7 +57,7 @@ def annotation_of(video: Video) -> Annotation:
 
 def all_features(session: Session, among: frozenset[str] | None = None) -> Iterator[tuple[Video, Features]]:
     """Yield each video with its features; one whose features and file are both gone is left out, with a warning."""
-    for video in all_videos(session):
+    for video in session.library.catalogue.every_video():
         if among is not None and video.video_id not in among:
             continue
         try:

@@ -68,18 +68,11 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if _is_directory(path):
+        if os.path.isdir(path):  # False for a name that is too long: opening it says so
             found += sorted(p for p in path.rglob("*") if p.is_file() and _may_be_medium(p.relative_to(path)))
         else:
             found.append(path)
     return [Path(os.path.abspath(p)) for p in found]
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # such as a name that is too long: opening it says so
-        return False
 
 
 def ingest(

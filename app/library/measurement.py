@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.library.features import all_videos, annotation_of
+from app.library.features import annotation_of
 from app.library.one_at_a_time import OneAtATime
 from app.library.session import Session
 from index.records import LatentTable, SegmentRow, Video
@@ -91,7 +91,7 @@ class Read:
 
 def _read(session: Session, seed: int) -> Read:
     tables: dict[Modality, LatentTable] = {m: session.table(m) for m in MODALITIES}
-    labelled = [v for v in all_videos(session) if v.label is not None]
+    labelled = [v for v in session.library.catalogue.every_video() if v.label is not None]
     chosen = labelled
     if len(labelled) > MOST_VIDEOS:
         rows = np.random.default_rng(seed).choice(len(labelled), MOST_VIDEOS, replace=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from typing import get_args
 
 from app.library.session import Session
@@ -24,7 +23,7 @@ def watch_library(metrics: Metrics, session: Session, version: str) -> None:
         ("catalogue_version", "Counts the changes of the catalogue", lambda: catalogue.catalogue_version),
         ("disk_free_bytes", "Free space where the library lies", lambda: shutil.disk_usage(session.library.media).free),
     ):
-        metrics.watch(f"echolens_library_{name}", help_text, _number(read))
+        metrics.watch(f"echolens_library_{name}", help_text, read)
     metrics.watch_each(
         "echolens_library_latents",
         "Items that can be searched, by modality",
@@ -64,7 +63,3 @@ def model_of(session: Session) -> dict[str, str]:
         "front_end": session.front_end.name,
         "device": str(session.device),
     }
-
-
-def _number(read: Callable[[], int]) -> Callable[[], float]:
-    return lambda: float(read())

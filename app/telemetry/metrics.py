@@ -123,7 +123,7 @@ class Metrics:
 
     def watch(self, name: str, help: str, read: Callable[[], float]) -> None:
         """Read a gauge at every scrape; NaN (unknown) where `read` raises."""
-        self._watched.add(name, help, lambda: {(): read()})
+        self._watched.add(name, help, lambda: {(): float(read())})
 
     def watch_each(self, name: str, help: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Watch a gauge for each value of a label; `read` returns them all, zeros included."""

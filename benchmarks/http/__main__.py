@@ -18,9 +18,9 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,28 +77,17 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             make_demonstration(session, 40, FIRST_SEED - 100)
         report["library_seconds"] = len(session.library.catalogue.latents("visual").ids)
         pipeline = Pipeline(session)
-        with serving(library) as service, serving(library, "benchmarks.http.bare_route") as bare:
-            made = workloads(pipeline, {*arguments.workloads, *(["sound"] if arguments.overload else [])})
+        with Service(library) as service, Service(library, module="benchmarks.http.bare_route") as bare:
+            others = ["sound"] if arguments.overload or arguments.soak else []
+            made = workloads(pipeline, {*arguments.workloads, *others})
             asked = [made[name] for name in arguments.workloads]
             report["points"] = points(service.port, bare.port, pipeline, asked, arguments.clients, seconds, rounds)
             if arguments.overload:
                 report["overload"] = overload(service.port, made["sound"], seconds, rounds)
     if arguments.soak:
-        with serving(library) as service:
-            report["soak"] = soak(service, sound_bodies(), arguments.soak, seconds)
+        with Service(library) as service:
+            report["soak"] = soak(service, made["sound"].bodies, arguments.soak, seconds)
     return report | {"goals": goals(report)}
-
-
-@contextmanager
-def serving(library: Path, module: str = "app.cli") -> Iterator[Service]:
-    """Serve a library once the service answers."""
-    service = Service(library, module=module)
-    try:
-        with service.client():
-            pass
-        yield service
-    finally:
-        service.stop()
 
 
 # What is asked
@@ -117,26 +106,20 @@ class Workload:
 
 def workloads(pipeline: Pipeline, names: set[str]) -> dict[str, Workload]:
     """Make the queries of the workloads that are named. KeyError for an unknown one."""
-    makers = {
-        "sound": lambda: _workload("sound", make_sounds(200, FIRST_SEED), pipeline.find_pictures),
-        "picture": lambda: _workload("picture", make_pictures(40, FIRST_SEED), pipeline.find_sounds),
-        "localize": lambda: _workload("localize", make_clips(10, FIRST_SEED), pipeline.localize),
+    sounds = partial(pipeline.retrieve, "audio", "visual")
+    pictures = partial(pipeline.retrieve, "visual", "audio")
+    window = {"direction": "a2v", "query_start_s": 3, "query_length_s": 2}
+    known: dict[str, tuple[str, str, dict[str, Any], Callable[[int, int], list[Query]], int, Answer]] = {
+        "sound": ("/retrieve", "file", {"target": "visual"}, make_sounds, 200, sounds),
+        "picture": ("/retrieve", "file", {"target": "audio"}, make_pictures, 40, pictures),
+        "localize": ("/localize", "video", window, make_clips, 10, pipeline.localize),
     }
-    return {name: makers[name]() for name in sorted(names)}
-
-
-def _workload(name: str, queries: list[Query], answer: Answer) -> Workload:
-    if name == "localize":
-        field, fields = "video", {"direction": "a2v", "query_start_s": 3, "query_length_s": 2}
-    else:
-        field, fields = "file", {"target": "visual" if name == "sound" else "audio"}
-    path = "/localize" if name == "localize" else "/retrieve"
-    return Workload(name, path, queries, tuple(query.body(field, fields) for query in queries), answer)
-
-
-def sound_bodies() -> tuple[Body, ...]:
-    """Return the bodies of the sound workload."""
-    return tuple(query.body("file", {"target": "visual"}) for query in make_sounds(200, FIRST_SEED))
+    made = {}
+    for name in sorted(names):
+        path, field, fields, make, count, answer = known[name]
+        queries = make(count, FIRST_SEED)
+        made[name] = Workload(name, path, queries, tuple(query.body(field, fields) for query in queries), answer)
+    return made
 
 
 # Points: workload x clients

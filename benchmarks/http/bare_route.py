@@ -9,28 +9,28 @@ from typing import Annotated
 
 from fastapi import FastAPI, File, UploadFile
 
-import app.server
+from app import server
 from app.cli import main
 from app.settings import Settings
 
 
 def bare_app(_: Settings) -> FastAPI:
     """Return an application of two routes, without access checks, queue or model."""
-    bare = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None)
 
-    @bare.post("/read")
+    @app.post("/read")
     async def read(
         file: Annotated[UploadFile | None, File()] = None, video: Annotated[UploadFile | None, File()] = None
     ) -> dict[str, int]:
         return {"bytes": sum([len(await upload.read()) for upload in (file, video) if upload is not None])}
 
-    @bare.get("/health/live")
+    @app.get("/health/live")
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
-    return bare
+    return app
 
 
 if __name__ == "__main__":
-    vars(app.server)["create_app"] = bare_app  # so that loop, parser and log are those of the service
+    vars(server)["create_app"] = bare_app  # so that loop, parser and log are those of the service
     main()

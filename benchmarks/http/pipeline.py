@@ -42,14 +42,6 @@ class Pipeline:
                 done += batch
         return done / spent_s
 
-    def find_pictures(self, sounds: list[Path]) -> None:
-        """Search the pictures by sounds."""
-        self._retrieve(sounds, "audio", "visual")
-
-    def find_sounds(self, pictures: list[Path]) -> None:
-        """Search the sounds by pictures."""
-        self._retrieve(pictures, "visual", "audio")
-
     def localize(self, clips: list[Path]) -> None:
         """Find where in each clip one sees what is heard in its seconds 3 and 4."""
         works = []
@@ -58,7 +50,8 @@ class Pipeline:
             works.append(work.decoded(work.decoding(self._session.decoder, Limits()).result()))
         answer_many(self._session, works)
 
-    def _retrieve(self, files: list[Path], modality: Modality, target: Modality) -> None:
+    def retrieve(self, modality: Modality, target: Modality, files: list[Path]) -> None:
+        """Search one modality by files of another."""
         front_end, served = self._session.front_end, self._session.gallery(target)
         tracks = [decode_query(front_end, file, Limits(), None, modality).query for file in files]
         latents = encode_many([Encoding(served.encoder, modality, track.rows, averaged=True) for track in tracks])

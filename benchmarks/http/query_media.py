@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from httpx2 import Request
 from PIL import Image
 
 from benchmarks.http.load import STAMP_BYTES, Body
-from benchmarks.service.live_service import form
 from model.media.containers import write_mp4
 from model.media.encoding import encode_wav
 from model.synthesis.clips import generate_clip
@@ -31,8 +31,9 @@ class Query:
 
     def body(self, field: str, fields: dict[str, object]) -> Body:
         """Return it as a form."""
-        content, kind = form(fields, {field: (self.name, self.content)})
-        return Body(content, content.index(self.content) + self.stamp_at, kind)
+        request = Request("POST", "http://127.0.0.1", data=fields, files={field: (self.name, self.content)})
+        content = request.read()
+        return Body(content, content.index(self.content) + self.stamp_at, request.headers["content-type"])
 
 
 def make_sounds(count: int, seed: int) -> list[Query]:

@@ -8,9 +8,12 @@ measure on two cores: taskset -c 0,1 python -m benchmarks.http.retrieve ...
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from app.queries.engine import answer
 from app.queries.query import Query
 from app.queries.question import Question
 from app.queries.retrieval import Retrieval
+from benchmarks.http import query_media
 from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service
 from model.media.encoding import encode_wav
@@ -53,20 +57,18 @@ def main() -> None:
 
 def over_http(library: Path, sounds: list[bytes]) -> dict[str, Any]:
     """Return percentiles of whole requests, as a client sees them, and medians of the stages in the answers."""
-    service = Service(library)
-    try:
-        with service.client() as client:
-            spent_ms, stages = [], []
-            for number, sound in enumerate(sounds[:WARM_UP] + sounds):
-                started = time.perf_counter()
-                answer = client.send("/retrieve", {"target": "visual"}, ("q.wav", sound))
-                if number >= WARM_UP:
-                    spent_ms.append(1000 * (time.perf_counter() - started))
-                    stages.append(answer["timings_ms"])
-        medians = {name: float(np.median([s[name] for s in stages])) for name in stages[0]}
-        return _percentiles(spent_ms) | {"stages_p50_ms": medians}
-    finally:
-        service.stop()
+    bodies = [query_media.Query("q.wav", sound, 0).body("file", {"target": "visual"}) for sound in sounds]
+    spent_ms, stages = [], []
+    with Service(library) as service, closing(HTTPConnection("127.0.0.1", service.port)) as connection:
+        for number, body in enumerate(bodies[:WARM_UP] + bodies):
+            started = time.perf_counter()
+            connection.request("POST", "/retrieve", body.content, {"Content-Type": body.kind})
+            answered = json.loads(connection.getresponse().read())
+            if number >= WARM_UP:
+                spent_ms.append(1000 * (time.perf_counter() - started))
+                stages.append(answered["timings_ms"])
+    medians = {name: float(np.median([s[name] for s in stages])) for name in stages[0]}
+    return _percentiles(spent_ms) | {"stages_p50_ms": medians}
 
 
 def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:

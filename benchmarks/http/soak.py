@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
+from httpx2 import TransportError
 
 from benchmarks.http.load import Body, Load, Met, run_load
-from benchmarks.service.live_service import GONE, Client, Refused, Service
+from benchmarks.service.live_service import Client, Service, meanwhile
 from benchmarks.service.process_tree import held_bytes, session_of
 from benchmarks.service.short_clips import make_clips
+from echolens import Problem
 
 CLIENTS = 16  # at which the capacity is taken
 CLIPS, KEPT = 20, 10  # different clips that come, and how many of them stay at most
@@ -32,15 +33,8 @@ def soak(service: Service, sounds: tuple[Body, ...], seconds: float, capacity_s:
     with tempfile.TemporaryDirectory(prefix="echolens-soak-") as directory:
         clips = make_clips(Path(directory) / "clips", CLIPS, 6_000_000)
         feeder = Feeder(service.port, clips)
-        threads = [Thread(target=work, args=(stop,)) for work in (feeder.feed, feeder.look, memory.sample)]
-        for thread in threads:
-            thread.start()
-        try:
+        with meanwhile(stop, feeder.feed, feeder.look, memory.sample):
             met = run_load(Load(service.port, "/retrieve", sounds, 1, seconds, rate_hz=capacity_hz / 2))
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
     refused = [f"{count} x {what}" for what, count in sorted((met.codes + met.errors).items())]
     return {
         "seconds": seconds,
@@ -100,25 +94,20 @@ class Feeder:
                 try:
                     there += self._take_in(client, self.clips[self.counts["upload"] % len(self.clips)])
                     if len(there) > KEPT:
-                        client.ask("DELETE", f"/videos/{there.pop(0)}")
+                        client.delete(there.pop(0))
                         self.counts["delete"] += 1
-                except (RuntimeError, *GONE) as error:
+                except (RuntimeError, TimeoutError, Problem) as error:
                     self.problems.append(f"feeding: {error!r}")
                     stop.wait(1)
 
     def _take_in(self, client: Client, clip: Path) -> list[str]:
-        job_id = client.upload(clip)
+        queued = client.upload(clip)
         self.counts["upload"] += 1
-        deadline = time.monotonic() + JOB_S
-        while time.monotonic() < deadline:
-            job = client.ask("GET", f"/jobs/{job_id}")
-            if job["state"] not in ("queued", "running"):
-                self.counts[f"job {job['state']}"] += 1
-                if job["state"] != "done":
-                    raise Refused(f"the ingest of {clip.name} ended so: {job}")
-                return [job["result"]["video_id"]]
-            time.sleep(0.1)
-        raise RuntimeError(f"the ingest of {clip.name} did not end within {JOB_S:.0f} s")
+        job = client.wait_for(queued, JOB_S)
+        self.counts[f"job {job.state}"] += 1
+        if job.state != "done":
+            raise RuntimeError(f"the ingest of {clip.name} ended so: {job}")
+        return [job.result["video_id"]]
 
     def look(self, stop: Event) -> None:
         """GET everything, about once a second, until `stop`."""
@@ -126,16 +115,16 @@ class Feeder:
             while not stop.wait(1):
                 try:
                     self._look(client)
-                except GONE as error:
+                except (Problem, TransportError) as error:
                     self.problems.append(f"looking: {error!r}")
 
     def _look(self, client: Client) -> None:
-        video = client.ask("GET", "/videos?limit=1")["videos"][0]  # the oldest: nobody deletes it
-        segment = client.ask("GET", f"/videos/{video['video_id']}")["segments"][0]
-        paths = [f"/segments/{segment['segment_id']}/{name}" for name in ("frame.jpg", "sound.wav")]
+        video = next(client.videos(limit=1))  # the oldest: nobody deletes it
+        segment = client.video(video.video_id).segments[0]
+        paths = [f"/segments/{segment.segment_id}/{name}" for name in ("frame.jpg", "sound.wav")]
         paths += ["/videos", "/jobs", "/health/live", "/health/ready", "/metrics", "/openapi.json"]
-        for path in (*paths, f"/videos/{video['video_id']}/original"):
-            status = client.exchange("GET", path).status
+        for path in (*paths, f"/videos/{video.video_id}/original"):
+            status = client.http.get(path).status_code
             self.counts[f"GET {status}"] += 1
             if status != 200:
                 self.problems.append(f"GET {path}: {status}")

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 
-from app.library.features import all_videos
 from app.library.session import Session
 from app.queries.engine import answer
 from app.queries.query import Query
@@ -36,7 +35,7 @@ def main() -> None:
     parser.add_argument("--esc10", type=Path)
     arguments = parser.parse_args()
     with Session.open(arguments.library, torch.device("cpu"), create=False) as session:
-        videos = list(all_videos(session))
+        videos = list(session.library.catalogue.every_video())
         print(f"{len(videos)} videos; by chance a given one is among the best {LISTED} in {LISTED / len(videos):.0%}")
         labelled = [v for v in videos if v.label and _has_both(session, v)]
         for video in labelled[: arguments.count]:

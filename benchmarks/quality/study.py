@@ -56,21 +56,22 @@ class Task:
 
 @dataclass
 class Study:
-    """Hold what was made so far, by variant and seed, and its summary; kept in a file."""
+    """Hold what was made so far, by variant and seed, and its summary; kept in a file, its tables in another."""
 
     path: Path
     facts: dict[str, Any]
+    tables: Path | None = None
     fits: dict[str, dict[str, Made]] = field(default_factory=dict)
     rows: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def open(path: Path, facts: dict[str, Any]) -> Study:
+    def open(path: Path, facts: dict[str, Any], tables: Path | None = None) -> Study:
         """Go on with the file if it is there.
 
         Raises:
             TrainingError: it is no study, or of another archive, split or number of galleries.
         """
-        study = Study(path, facts)
+        study = Study(path, facts, tables)
         if not path.exists():
             return study
         try:
@@ -102,6 +103,12 @@ class Study:
         partial = self.path.with_suffix(".partial")
         partial.write_text(json.dumps(report, allow_nan=False) + "\n")
         os.replace(partial, self.path)
+        if self.tables:
+            self.tables.write_text(self.markdown())
+
+    def markdown(self) -> str:
+        """Return the summary as tables."""
+        return markdown(self.rows, self.facts["split"])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -126,16 +133,13 @@ def main(arguments: list[str] | None = None) -> None:
             parser.error(f"{path.parent} is no directory: make it first")
     archive = load_archive(given.archive)
     eligible_seconds(archive.corpus(given.split))  # before hours of training, not after
-    study = Study.open(given.json, {"archive": archive.sha256, "split": given.split, "galleries": given.galleries})
+    facts = {"archive": archive.sha256, "split": given.split, "galleries": given.galleries}
+    study = Study.open(given.json, facts, given.markdown)
     tasks = missing(study, names, given.seeds, Task(given.archive, given.split, given.galleries, (), 0))
     for text in done(study, tasks, given.jobs):
         print(text, flush=True)
-        if given.markdown:
-            given.markdown.write_text(markdown(study.rows, study.facts["split"]))
     study.save()
-    print(markdown(study.rows, study.facts["split"]))
-    if given.markdown:
-        given.markdown.write_text(markdown(study.rows, study.facts["split"]))
+    print(study.markdown())
 
 
 def missing(study: Study, names: list[str], seeds: int, frame: Task) -> list[Task]:

@@ -70,10 +70,7 @@ def describe(encoder: Encoder, corpus: Corpus, galleries: int, seed: int) -> dic
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    latents: dict[Modality, Latents] = {
-        "audio": encoder.latents("audio", corpus.audio),
-        "visual": encoder.latents("visual", corpus.visual),
-    }
+    latents = {modality: encoder.latents(modality, getattr(corpus, modality)) for modality in MODALITIES}
     scorer = LatentScorer(latents, encoder.checkpoint.weights)
     report: dict[str, Any] = {
         "posterior": {m: posterior(latents[m][np.flatnonzero(corpus.paired)]) for m in MODALITIES},

@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,14 +92,6 @@ class Stack:
         """Return what the engine knows of a service's container."""
         return run(["docker", "inspect", "--format", form, self._container(service)]).strip()
 
-    def state(self, service: str) -> str:
-        """Return `running`, `exited` or the like."""
-        return self.inspect("{{.State.Status}}", service)
-
-    def health(self, service: str = "echolens") -> str:
-        """Return `starting`, `healthy` or `unhealthy`."""
-        return self.inspect("{{.State.Health.Status}}", service)
-
     def up(self) -> float:
         """Bring the service up; return the seconds until the engine calls it healthy."""
         started = time.monotonic()
@@ -110,7 +102,8 @@ class Stack:
     def healthy(self, service: str = "echolens") -> float:
         """Wait until the engine calls a service healthy; return the seconds."""
         started = time.monotonic()
-        until(lambda: self.health(service) == "healthy", START_S, f"{service} does not become healthy")
+        health = "{{.State.Health.Status}}"
+        until(lambda: self.inspect(health, service) == "healthy", START_S, f"{service} does not become healthy")
         return time.monotonic() - started
 
     def listens(self) -> bool:
@@ -132,12 +125,9 @@ class Stack:
 
     def get(self, path: str, key: str | None = "") -> Answer:
         """Ask for a path; with the service's own key unless another, or None, is given."""
-        connection = self._connection()
-        try:
+        with closing(self._connection()) as connection:
             connection.request("GET", path, headers=self._headers(key))
             return _read(connection)
-        finally:
-            connection.close()
 
     def post(self, path: str, fields: dict[str, str], file: bytes) -> Answer:
         """Send a form with a file."""
@@ -164,20 +154,17 @@ def half_sent(stack: Stack, path: str, fields: dict[str, str], file: bytes) -> I
     body = b"".join(_part(name, value.encode()) for name, value in fields.items())
     body += _part("file", file, '; filename="query"') + f"--{BOUNDARY}--\r\n".encode()
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Length": str(len(body))}
-    connection = stack._connection()
+    with closing(stack._connection()) as connection:
 
-    def rest() -> Answer:
-        connection.send(body[len(body) // 2 :])
-        return _read(connection)
+        def rest() -> Answer:
+            connection.send(body[len(body) // 2 :])
+            return _read(connection)
 
-    try:
         connection.putrequest("POST", path)
         for name, value in (headers | stack._headers("")).items():
             connection.putheader(name, value)
         connection.endheaders(body[: len(body) // 2])
         yield rest
-    finally:
-        connection.close()
 
 
 def _part(name: str, content: bytes, more: str = "") -> bytes:

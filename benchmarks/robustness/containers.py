@@ -213,7 +213,7 @@ def demonstration(service: Stack) -> str:
     started, slowest_s = time.monotonic(), 0.0
     service.compose("--profile", "demo", "up", "--detach", "--no-deps", "demo")
     asked = 0
-    while service.state("demo") != "exited":
+    while service.inspect("{{.State.Status}}", "demo") != "exited":
         begun = time.monotonic()
         status = service.get("/health/ready", key=None).status
         asked, slowest_s = asked + 1, max(slowest_s, time.monotonic() - begun)

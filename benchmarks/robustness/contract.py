@@ -66,12 +66,10 @@ def run(directory: Path, key: str | None, arguments: argparse.Namespace) -> dict
     directory.mkdir()
     (directory / "schemathesis.toml").write_text(CONFIG)
     make_library(directory)
-    service = Service(directory / "library", {"api_key": key} if key else None)
-    try:
-        with service.client():
-            done = subprocess.run(
-                command(service.port, key, arguments), cwd=directory, capture_output=True, text=True, check=False
-            )
+    with Service(directory / "library", {"api_key": key} if key else None) as service:
+        done = subprocess.run(
+            command(service.port, key, arguments), cwd=directory, capture_output=True, text=True, check=False
+        )
         return {
             "exit_code": done.returncode,
             "output": done.stdout + done.stderr,
@@ -79,8 +77,6 @@ def run(directory: Path, key: str | None, arguments: argparse.Namespace) -> dict
             "server_errors": len(re.findall(r"Server error", done.stdout)),
             "still_running": service.is_running(),
         }
-    finally:
-        service.stop()
 
 
 def command(port: int, key: str | None, arguments: argparse.Namespace) -> list[str]:

@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -28,9 +29,11 @@ import torch
 from app.library.check import check
 from app.library.ingest import Source, ingest
 from app.library.session import Session
+from app.schemas.job import JobAnswer
 from benchmarks.report import json_parser, tell
-from benchmarks.service.live_service import GONE, POLL_S, WAITING, Client, Refused, Service
+from benchmarks.service.live_service import GONE, POLL_S, Client, Service, wait_for_jobs
 from benchmarks.service.short_clips import make_clips
+from echolens import Problem
 from index.library import Library
 from index.records import Video
 from model.errors import EcholensError, EmptyLibrary
@@ -38,6 +41,8 @@ from model.media.medium import FOOTAGE
 from model.modality import MODALITIES
 
 DRAIN_S = 300.0
+LATEST = 100  # jobs of a page
+WAITING = ("queued", "running")
 KINDS = ("lost", "doubled", "disagreements", "unopened")
 CPU = torch.device("cpu")
 Problems = Iterator[tuple[str, str]]  # (one of KINDS, what)
@@ -68,8 +73,8 @@ def run(directory: Path, rounds: int, seed: int, clips: int) -> dict[str, Any]:
         unanswered = None
         try:
             unanswered = strike(library, files, ledger, plan_round(rng))
-        except RuntimeError as error:
-            problems.append(("disagreements" if isinstance(error, Refused) else "unopened", f"round {number}: {error}"))
+        except (RuntimeError, Problem) as error:
+            problems.append(("disagreements" if isinstance(error, Problem) else "unopened", f"round {number}: {error}"))
         shutil.copytree(library, copy)  # the service goes on with what it left, untouched by the check
         problems += [(kind, f"round {number}: {what}") for kind, what in judge(copy, ledger)]
         kills["ingest"] += ledger.running > 0
@@ -160,11 +165,11 @@ class Ledger:
     version: int = 0
     running: int = 0
 
-    def hear(self, jobs: list[dict[str, Any]]) -> None:
+    def hear(self, jobs: Iterable[JobAnswer]) -> None:
         """Note which jobs are said to be done."""
         for job in jobs:
-            if job["state"] == "done" and job["job_id"] in self.pending:
-                self.there.setdefault(self.pending.pop(job["job_id"]), None)
+            if job.state == "done" and job.job_id in self.pending:
+                self.there.setdefault(self.pending.pop(job.job_id), None)
                 self.acknowledged["job done"] += 1
 
     def take_over(self, library: Library) -> None:
@@ -185,14 +190,14 @@ def strike(library: Path, files: list[Path], ledger: Ledger, plan: Round) -> str
     try:
         with service.client() as client:
             for number, (step, which) in enumerate(plan.steps):
-                ledger.hear(client.ask("GET", "/jobs"))
+                ledger.hear(islice(client.jobs(), LATEST))
                 if number == plan.aimed:
                     killer.start()
                 what = step
                 take_step(client, files, ledger, step, which)
                 what = None
             while True:  # until the kill, the jobs go on
-                ledger.hear(client.ask("GET", "/jobs"))
+                ledger.hear(islice(client.jobs(), LATEST))
                 time.sleep(POLL_S)
     except GONE:
         if killer.ident is None:
@@ -209,17 +214,17 @@ def take_step(client: Client, files: list[Path], ledger: Ledger, step: str, whic
     settled = sorted(set(ledger.there) - set(ledger.pending.values()))
     if step == "upload":
         file = files[int(which * len(files))]
-        job_id = client.upload(file)  # if this has no answer, the catalogue tells whether there is a job
-        ledger.pending[job_id] = file.name
+        job = client.upload(file)  # if this has no answer, the catalogue tells whether there is a job
+        ledger.pending[job.job_id] = file.name
     elif settled:
         name = settled[int(which * len(settled))]
         video_id, label = ledger.expected[name].video_id, f"label {which:.6f}"
         ledger.unsure.add(name)
         if step == "delete":
-            client.ask("DELETE", f"/videos/{video_id}")
+            client.delete(video_id)
             del ledger.there[name]
         else:
-            client.label(video_id, label)
+            client.annotate(video_id, label)
             ledger.there[name] = label
         ledger.unsure.discard(name)
     else:
@@ -229,12 +234,8 @@ def take_step(client: Client, files: list[Path], ledger: Ledger, step: str, whic
 
 def finish(library: Path, ledger: Ledger) -> Problems:
     """Serve once more until no job waits, stop, and judge the library itself."""
-    service = Service(library)
-    try:
-        with service.client() as client:
-            ledger.hear(client.wait(DRAIN_S))
-    finally:
-        service.stop()
+    with Service(library) as service, service.client() as client:
+        ledger.hear(wait_for_jobs(client, DRAIN_S))
     yield from judge(library, ledger)
 
 

@@ -31,9 +31,9 @@ class Question:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """Return it as fields of a form, without the query."""
-        fields = {"target": self.target, "k": self.k, "group_by": "video" if self.by_video else "segment"}
-        return fields | ({} if self.label is None else {"label": self.label})
+        """Return it as fields of a request, without the query."""
+        group_by = "video" if self.by_video else "segment"
+        return {"target": self.target, "k": self.k, "group_by": group_by, "label": self.label}
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ import numpy as np
 from app.library.check import check
 from app.processes.scratch import LOCK
 from benchmarks.report import json_parser, tell
-from benchmarks.robustness.kill_work import Ledger, Material, Worker, told
-from benchmarks.service.live_service import GONE, Client, Reply, Service, end_tidily, form
+from benchmarks.robustness.kill_work import Ledger, Material, Worker
+from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, meanwhile, told, wait_for_jobs
 from benchmarks.service.process_tree import Process, session_of
 from benchmarks.service.short_clips import make_clips
 
@@ -48,8 +49,7 @@ ALONE_S = 10.0  # that a process may outlive the service
 READY_S = 60.0
 JOBS_S = 600.0
 PROBE_EVERY_S = 0.1
-FOLDERS = ("elscratch-",)  # one is of the service that runs, or of the one that was killed just now
-
+SCRATCH = "elscratch-"  # one is of the service that runs, or of the one that was killed just now
 CACHE = "torchinductor_"  # PyTorch's, one for all its processes, made when it trains
 
 
@@ -122,7 +122,7 @@ class Bench:
         roots = json.dumps([str(self.directory / "given")])
         self._service = Service(self._library, {"ingest_roots": roots}, self._temporary)
         with self._service.client() as client:
-            while (reply := client.exchange("GET", "/health/ready")).problem_code == "not_ready":
+            while code_of(reply := client.http.get("/health/ready")) == "not_ready":
                 if time.monotonic() - started > READY_S:
                     raise RuntimeError(f"not ready after {READY_S:.0f} s: {told(reply)}")
                 time.sleep(PROBE_EVERY_S)
@@ -133,13 +133,15 @@ class Bench:
         with self._service.client() as client:
             for clip in make_clips(self.directory / "clips", CLIPS, FIRST_SEED + 1000 * self.seed):
                 client.upload(clip)
-            client.wait(JOBS_S)
+            wait_for_jobs(client, JOBS_S)
 
     def strike(self, name: str, part: str, work: str) -> Counter[str]:
         """Do some work, kill a part meanwhile, judge; return what was killed and how often."""
         found: list[str] = []
         worker = Worker(self._service.port, self._material, self.ledger)
-        with self._probing(found), _running(worker, work):
+        self._stop_probing = Event()
+        probe = partial(self._probe, self._service.port, found)
+        with meanwhile(self._stop_probing, probe), meanwhile(worker.stop, lambda _: worker.run(work)):
             self._wait(BEFORE_S)
             killed = self._kill_service(worker, found) if part == "service" else self._kill_parts(part)
             worker.stop.set()
@@ -147,8 +149,8 @@ class Bench:
             self.start()
         with self._service.client() as client:
             try:
-                client.wait(JOBS_S)
-            except RuntimeError as error:
+                wait_for_jobs(client, JOBS_S)
+            except TimeoutError as error:
                 found.append(str(error))
             found += self.ledger.judge(client)
         found += [*worker.problems, *self._left_over()]
@@ -207,57 +209,28 @@ class Bench:
     def _left_over(self) -> Iterator[str]:
         """Yield what lies among the temporary files and belongs to no service that runs."""
         there = sorted(path.name for path in self._temporary.iterdir())
-        for prefix in FOLDERS:
-            of_a_kind = [name for name in there if name.startswith(prefix)]
-            if len(of_a_kind) > 1:
-                yield f"{len(of_a_kind) - 1} x {prefix}* is left among the temporary files"
-        others = [name for name in there if not name.startswith((*FOLDERS, CACHE))]
+        others = [name for name in there if name.startswith(SCRATCH)][1:]
+        others += [name for name in there if not name.startswith((SCRATCH, CACHE))]
         yield from (f"{name} is left among the temporary files" for name in others)
-        inside = [path for path in self._temporary.glob(f"{FOLDERS[0]}*/{FOLDERS[0]}*/*") if path.name != LOCK]
+        inside = [path for path in self._temporary.glob(f"{SCRATCH}*/{SCRATCH}*/*") if path.name != LOCK]
         yield from (f"{path.name} is left in the service's own folder" for path in inside)
 
-    @contextmanager
-    def _probing(self, found: list[str]) -> Iterator[None]:
+    def _probe(self, port: int, found: list[str], stop: Event) -> None:
         """Ask all the while whether the service is ready, and hold it to that."""
-        self._stop_probing = Event()
-        prober = Thread(target=self._probe, args=(self._service.port, found))
-        prober.start()
-        try:
-            yield
-        finally:
-            self._stop_probing.set()
-            prober.join()
-
-    def _probe(self, port: int, found: list[str]) -> None:
         sound = self._material.sounds[0]
-        body, kind = form({"target": "visual"}, {"file": (sound.name, sound.content)})
         with Client(port) as client:
-            while not self._stop_probing.wait(PROBE_EVERY_S):
+            while not stop.wait(PROBE_EVERY_S):
                 try:
-                    reply = client.exchange("GET", "/health/ready")
-                    self.answers[f"{reply.status} {reply.problem_code or ''}".strip()] += 1
-                    if reply.status == 200:
-                        found += _lie(client.exchange("POST", "/retrieve", body, kind))
+                    reply = client.http.get("/health/ready")
+                    self.answers[f"{reply.status_code} {code_of(reply) or ''}".strip()] += 1
+                    if reply.status_code == 200:
+                        reply = client.http.post("/retrieve", data={"target": "visual"}, files={"file": sound.content})
+                        if reply.status_code not in (200, 429):
+                            found.append(f"it said that it is ready, and then {told(reply)}")
                 except GONE as error:
-                    if not self._stop_probing.is_set():
+                    if not stop.is_set():
                         found.append(f"whoever asked whether it is ready met {error!r}")
                     return
-
-
-def _lie(reply: Reply) -> list[str]:
-    """Return what is wrong with an answer right after the service said that it is ready."""
-    return [] if reply.status in (200, 429) else [f"it said that it is ready, and then {told(reply)}"]
-
-
-@contextmanager
-def _running(worker: Worker, work: str) -> Iterator[None]:
-    thread = Thread(target=worker.run, args=(work,))
-    thread.start()
-    try:
-        yield
-    finally:
-        worker.stop.set()
-        thread.join()
 
 
 if __name__ == "__main__":

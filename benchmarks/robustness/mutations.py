@@ -22,16 +22,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
+from httpx2 import Response
 
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.mutants import mutate
 from benchmarks.robustness.seeds import Seed, make_seeds, read_seeds
-from benchmarks.service.live_service import GONE, Client, Reply, Service, end_tidily, form
+from benchmarks.service.live_service import GONE, Client, Service, code_of, end_tidily, meanwhile, told, wait_for_jobs
 from benchmarks.service.process_tree import held_bytes, session_of
+from echolens import Problem
 
 DOCS = Path(__file__).parents[2] / "docs"
 CLIENTS = 8
@@ -68,18 +70,13 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     seeds = make_seeds(FIRST_SEED + 1000 * arguments.seed)
     clips = read_seeds(arguments.clips, MOST_CLIP_BYTES) if arguments.clips else []
     (directory / "temporary").mkdir()
-    settings = {"most_decode_s": DECODE_S}
-    service = Service(directory / "library", settings, directory / "temporary")
-    try:
+    with Service(directory / "library", {"most_decode_s": DECODE_S}, directory / "temporary") as service:
         with service.client() as client:
             for seed in seeds:
-                client.send("/videos", {}, (seed.name, seed.content))
-            client.wait(JOBS_S)
-            paths = set(client.ask("GET", "/openapi.json")["paths"])
-        sender = Sender(service, Plan(arguments.seed, seeds, clips, "/generate" in paths), arguments)
+                client.http.post("/videos", files={"file": (seed.name, seed.content)}).raise_for_status()
+            wait_for_jobs(client, JOBS_S)
+        sender = Sender(service, Plan(arguments.seed, seeds, clips), arguments)
         return sender.run() | {"formats": sorted({seed.format for seed in seeds + clips}), "clips": len(clips)}
-    finally:
-        service.stop()
 
 
 def documented_codes() -> frozenset[str]:
@@ -112,14 +109,13 @@ class Plan:
     seed: int
     seeds: list[Seed]
     clips: list[Seed]
-    generates: bool
 
     def request(self, number: int) -> Request:
         """Return the request of a number."""
         rng = np.random.default_rng([self.seed, number])
         name, broken, content = self._file(rng)
-        shares = {"/retrieve": 0.5, "/localize": 0.3, "/generate": 0.15 * self.generates, "/videos": 0.05}
-        path = str(rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
+        shares = {"/retrieve": 0.5, "/localize": 0.3, "/generate": 0.15, "/videos": 0.05}
+        path = str(rng.choice(list(shares), p=list(shares.values())))
         fields: dict[str, object] = {}
         files = {"file": (name, content)}
         if path == "/retrieve":
@@ -176,23 +172,18 @@ class Sender:
 
     def run(self) -> dict[str, Any]:
         """Send all, wait for the jobs, and report."""
-        self._numbers, self._lock, stop = count(), Lock(), Event()
+        self._numbers, self._lock = count(), Lock()
         self._codes = documented_codes()
         self._note_memory()
-        senders = [Thread(target=self._send_all) for _ in range(CLIENTS)]
-        prober = Thread(target=self._probe, args=(stop,))
-        started = time.monotonic()
-        for thread in (prober, *senders):
-            thread.start()
-        for thread in senders:
-            thread.join()
-        spent_s = time.monotonic() - started
-        jobs = self._jobs()
-        stop.set()
-        prober.join()
+        with meanwhile(Event(), self._probe):
+            started = time.monotonic()
+            with meanwhile(Event(), *[self._send_all] * CLIENTS):
+                pass
+            spent_s = time.monotonic() - started
+            jobs = self._jobs()
         self._note_memory()
-        not_ready = {outcome: times for outcome, times in self.ready.items() if outcome != "200"}
-        problems = [*self.problems, *(f"not ready: {times} x {what}" for what, times in not_ready.items())]
+        problems = [*self.problems]
+        problems += [f"not ready: {times} x {outcome}" for outcome, times in self.ready.items() if outcome != "200"]
         growth = memory_growth(self.memory)
         problems += [f"memory grew to {growth:.2f} times"] if growth is not None and growth > MOST_GROWTH else []
         return {
@@ -214,7 +205,7 @@ class Sender:
             "problems": problems,
         }
 
-    def _send_all(self) -> None:
+    def _send_all(self, _: Event) -> None:
         client = self._client()
         while self.service.is_running():
             with self._lock:
@@ -234,9 +225,9 @@ class Sender:
     def _client(self) -> Client:
         return Client(self.service.port, 4 * self.arguments.limit)  # a late answer is to be seen, and told
 
-    def _answer(self, client: Client, request: Request) -> Reply:
-        body, kind = form(request.fields, request.files)
-        while (reply := client.exchange("POST", request.path, body, kind)).status == 429:
+    def _answer(self, client: Client, request: Request) -> Response:
+        data, files = request.fields, request.files
+        while (reply := client.http.post(request.path, data=data, files=files)).status_code == 429:
             with self._lock:
                 self.again += 1
             time.sleep(float(reply.headers.get("retry-after", "1")))
@@ -272,8 +263,8 @@ class Sender:
         while not stop.wait(READY_EVERY_S):
             started = time.monotonic()
             try:
-                reply = client.exchange("GET", "/health/ready")
-                self.ready[str(reply.status) if reply.status == 200 else reply.body.decode()] += 1
+                reply = client.http.get("/health/ready")
+                self.ready["200" if reply.status_code == 200 else reply.text] += 1
             except GONE as error:
                 self.ready[f"no answer: {error!r}"] += 1
                 client = Client(self.service.port, READY_WITHIN_S)
@@ -283,11 +274,11 @@ class Sender:
         """Wait until all uploads are ingested or refused, and return how many ended how."""
         try:
             with self._client() as client:
-                jobs = client.wait(JOBS_S)
-        except (RuntimeError, *GONE) as error:
+                jobs = wait_for_jobs(client, JOBS_S)
+        except (TimeoutError, Problem) as error:
             self.problems.append(f"the jobs: {error!r}")
             return {}
-        ends = Counter(_end_of(job) for job in jobs)
+        ends = Counter(f"{job.state} {job.result.get('code', '')}".strip() for job in jobs)
         self.problems += [
             f"{times} jobs ended as {end}, which no document names"
             for end, times in ends.items()
@@ -299,7 +290,7 @@ class Sender:
         """Return what /metrics says of decoding processes, where it is there."""
         try:
             with self._client() as client:
-                lines = client.exchange("GET", "/metrics").body.decode().splitlines()
+                lines = client.http.get("/metrics").text.splitlines()
         except GONE:
             return []
         return [line for line in lines if line.startswith("echolens_workers")]
@@ -312,19 +303,13 @@ def memory_growth(memory: list[dict[str, float]]) -> float | None:
     return float(np.median(held[-third:]) / np.median(held[third : 2 * third])) if third >= 2 else None
 
 
-def _end_of(job: dict[str, Any]) -> str:
-    code = job["result"].get("code")
-    return f"{job['state']} {code}" if code else str(job["state"])
-
-
-def judge(reply: Reply, codes: frozenset[str]) -> tuple[str, str | None]:
+def judge(reply: Response, codes: frozenset[str]) -> tuple[str, str | None]:
     """Return the outcome of an answer, and what is wrong with it, None for nothing."""
-    if reply.status < 400:
-        return str(reply.status), None if reply.status in STATUSES else f"status {reply.status}"
-    code = reply.problem_code
-    outcome = f"{reply.status} {code}"
-    faults = list(_faults(reply.status, code, codes))
-    return outcome, f"{outcome}: {', '.join(faults)} {reply.body[:300].decode(errors='replace')}" if faults else None
+    status, code = reply.status_code, code_of(reply)
+    if status < 400:
+        return str(status), None if status in STATUSES else f"status {status}"
+    faults = list(_faults(status, code, codes))
+    return f"{status} {code}", f"{code}: {', '.join(faults)} {told(reply)}" if faults else None
 
 
 def _faults(status: int, code: str | None, codes: frozenset[str]) -> Iterator[str]:

@@ -15,8 +15,9 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from app.media.decoding import decode_query
 from app.queries.encoding import Encoding, encode_many
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.history import Answer, History, Question
-from benchmarks.service.live_service import Client, Service
+from benchmarks.service.live_service import Client, Service, meanwhile
 from benchmarks.service.short_clips import make_clips
 from index.catalogue import Catalogue
 from model.data.latents import Latents
@@ -63,17 +64,14 @@ def run(
     """
     torch.set_num_threads(1)  # as the service does, so that queries are encoded to the same bits
     files = make_clips(directory / "clips", staying + coming, 1000 * seed)
-    service = Service(directory / "library")
-    try:
-        with service.client() as client, ExitStack() as stack:
-            client.wait(JOB_S, *[client.upload(file) for file in files[:staying]])
-            session = stack.enter_context(Session.open(directory / "library", CPU, create=False))
-            clients = [stack.enter_context(service.client()) for _ in range(readers)]
-            queries, weights = make_queries(session, files[:staying]), session.encoder.checkpoint.weights
-            writer = Writer(client, session.library.catalogue, files[staying:], np.random.default_rng(seed))
-            answers, errors = ask_meanwhile(clients, writer, queries, seconds, seed)
-    finally:
-        service.stop()
+    with Service(directory / "library") as service, service.client() as client, ExitStack() as stack:
+        for job in [client.upload(file) for file in files[:staying]]:
+            client.wait_for(job, JOB_S)
+        session = stack.enter_context(Session.open(directory / "library", CPU, create=False))
+        clients = [stack.enter_context(service.client()) for _ in range(readers)]
+        queries, weights = make_queries(session, files[:staying]), session.encoder.checkpoint.weights
+        writer = Writer(client, session.library.catalogue, files[staying:], np.random.default_rng(seed))
+        answers, errors = ask_meanwhile(clients, writer, queries, seconds, seed)
     torn = list(writer.history.torn_among(answers, [query.latents for query in queries], weights))
     spent_ms = [answer.spent_ms for answer in answers] or [0.0]
     return {
@@ -98,10 +96,9 @@ def run(
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """Hold what is asked by, as the form of a request, and its latents."""
+    """Hold what is asked by, as fields of a request, and its latents."""
 
     fields: dict[str, Any]
-    file: tuple[str, bytes] | None
     latents: Latents
 
 
@@ -112,23 +109,23 @@ def make_queries(session: Session, files: list[Path]) -> list[Query]:
         if file.suffix != ".mp4":
             track = decode_query(session.front_end, file, Limits(), None, None).query
             (latents,) = encode_many([Encoding(session.encoder, track.modality, track.rows, averaged=True)])
-            queries.append(Query({}, (file.name, file.read_bytes()), latents))
+            queries.append(Query({"file": file}, latents))
     for modality in MODALITIES:
         table = session.library.catalogue.latents(modality)
         for row in range(0, len(table.ids), 3):
             fields = {"segment_id": int(table.ids[row]), "query_modality": modality}
-            queries.append(Query(fields, None, table.latents[[row]]))
+            queries.append(Query(fields, table.latents[[row]]))
     return queries
 
 
 def ask(client: Client, query: Query, question: Question) -> Answer:
-    """POST a question to /retrieve. Raises Refused, GONE."""
+    """POST a question to /retrieve. Raises Problem."""
     started = time.perf_counter()
-    body = client.send("/retrieve", query.fields | question.fields, query.file)
+    found = client.retrieve(**query.fields, **question.fields)
     spent_ms = 1000 * (time.perf_counter() - started)
-    hits = tuple((hit["segment_id"], hit["distance"], hit["video_id"], hit["label"]) for hit in body["hits"])
-    search = body["search"]
-    return Answer(question, search["catalogue_version"], search["gallery_size"], search["path"], hits, spent_ms)
+    hits = tuple((hit.segment_id, hit.distance, hit.video_id, hit.label) for hit in found.hits)
+    search = found.search
+    return Answer(question, search.catalogue_version, search.gallery_size, search.path, hits, spent_ms)
 
 
 # Readers and the writer
@@ -140,19 +137,10 @@ def ask_meanwhile(
     """Let a reader with each client ask for some seconds while the writer writes; return the answers and the errors."""
     answers: list[Answer] = []
     errors: list[str] = []
-    stop = Event()
     rngs = np.random.default_rng([seed, 1]).spawn(len(clients))
-    threads = [
-        Thread(target=_read, args=(client, queries, rng, stop, answers, errors))
-        for client, rng in zip(clients, rngs, strict=True)
-    ]
-    threads.append(Thread(target=writer.write, args=(stop,)))
-    for thread in threads:
-        thread.start()
-    time.sleep(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    readers = [partial(_read, client, queries, rng, answers, errors) for client, rng in zip(clients, rngs, strict=True)]
+    with meanwhile(Event(), writer.write, *readers):
+        time.sleep(seconds)
     return answers, errors
 
 
@@ -160,9 +148,9 @@ def _read(
     client: Client,
     queries: list[Query],
     rng: np.random.Generator,
-    stop: Event,
     answers: list[Answer],
     errors: list[str],
+    stop: Event,
 ) -> None:
     while not stop.is_set():
         question = Question(
@@ -205,15 +193,14 @@ class Writer:
         file = self.files[self.rng.integers(len(self.files))]
         if self.rng.random() < 0.4:
             name = str(self.rng.choice(sorted(ids)))
-            self.client.label(ids[name], str(self.rng.choice(LABELS)))
+            self.client.annotate(ids[name], str(self.rng.choice(LABELS)))
             self.writes["label"] += 1
         elif file.name in ids:
-            self.client.ask("DELETE", f"/videos/{ids[file.name]}")
+            self.client.delete(ids[file.name])
             self.writes["delete"] += 1
         else:
-            job_id = self.client.upload(file)
-            (job,) = self.client.wait(JOB_S, job_id)
-            if job["state"] != "done":
+            job = self.client.wait_for(self.client.upload(file), JOB_S)
+            if job.state != "done":
                 raise RuntimeError(f"the ingest of {file.name} failed: {job}")
             self.writes["ingest"] += 1
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-import wave
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -28,6 +28,7 @@ VIDEO_FORMATS = {  # suffix: (muxer, picture codec, sound codec, sample rate in 
     "wmv": ("asf", "wmv2", "wmav2", 44_100),
 }
 SOUND_FORMATS = {
+    "wav": ("WAV", "PCM_16"),
     "flac": ("FLAC", "PCM_16"),
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
@@ -54,11 +55,11 @@ class Seed:
 
 def make_seeds(first_seed: int, of_each: int = 2, seconds: int = 3) -> list[Seed]:
     """Return whole files of every format that can be written here, `of_each` different ones of each."""
-    makers: list[tuple[str, Callable[[np.ndarray, np.ndarray, int], bytes]]] = [("wav", _wav)]
-    makers += [(suffix, _sound_maker(suffix)) for suffix in SOUND_FORMATS]
-    makers += [(suffix, _video_maker(suffix)) for suffix in VIDEO_FORMATS]
-    makers += [(suffix, _picture_maker(kind)) for suffix, kind in PICTURE_FORMATS.items()]
-    makers += [(suffix, _animation_maker(kind)) for suffix, kind in ANIMATION_FORMATS.items()]
+    makers: list[tuple[str, Callable[[np.ndarray, np.ndarray, int], bytes]]]
+    makers = [(suffix, partial(_sound, *kind)) for suffix, kind in SOUND_FORMATS.items()]
+    makers += [(suffix, partial(_video, *codecs)) for suffix, codecs in VIDEO_FORMATS.items()]
+    makers += [(suffix, partial(_picture, kind)) for suffix, kind in PICTURE_FORMATS.items()]
+    makers += [(suffix, partial(_animation, kind)) for suffix, kind in ANIMATION_FORMATS.items()]
     seeds = []
     for number in range(of_each):
         clip = generate_clip(first_seed + number)
@@ -78,68 +79,52 @@ def read_seeds(directory: Path, most_bytes: int) -> list[Seed]:
     return [Seed(file.name, file.read_bytes()) for file in files]
 
 
-def _wav(_: np.ndarray, sound: np.ndarray, sample_rate_hz: int) -> bytes:
+def _sound(kind: str, subtype: str, _: np.ndarray, sound: np.ndarray, sample_rate_hz: int) -> bytes:
     file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setparams((1, 2, sample_rate_hz, 0, "NONE", ""))
-        out.writeframes((np.clip(sound, -1, 1) * 32767).astype("<i2").tobytes())
+    soundfile.write(file, np.clip(sound, -1, 1), sample_rate_hz, format=kind, subtype=subtype)
     return file.getvalue()
 
 
-def _sound_maker(suffix: str) -> Callable[[np.ndarray, np.ndarray, int], bytes]:
-    kind, subtype = SOUND_FORMATS[suffix]
-
-    def make(_: np.ndarray, sound: np.ndarray, sample_rate_hz: int) -> bytes:
-        file = io.BytesIO()
-        soundfile.write(file, np.clip(sound, -1, 1), sample_rate_hz, format=kind, subtype=subtype)
-        return file.getvalue()
-
-    return make
+def _picture(kind: str, frames: np.ndarray, *_: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(frames[len(frames) // 2]).save(file, kind)
+    return file.getvalue()
 
 
-def _picture_maker(kind: str) -> Callable[[np.ndarray, np.ndarray, int], bytes]:
-    def make(frames: np.ndarray, *_: object) -> bytes:
-        file = io.BytesIO()
-        Image.fromarray(frames[len(frames) // 2]).save(file, kind)
-        return file.getvalue()
-
-    return make
+def _animation(kind: str, frames: np.ndarray, *_: object) -> bytes:
+    file = io.BytesIO()
+    first, *others = [Image.fromarray(frame) for frame in frames[::5]]
+    first.save(file, kind, save_all=True, append_images=others, duration=500)
+    return file.getvalue()
 
 
-def _animation_maker(kind: str) -> Callable[[np.ndarray, np.ndarray, int], bytes]:
-    def make(frames: np.ndarray, *_: object) -> bytes:
-        file = io.BytesIO()
-        first, *others = [Image.fromarray(frame) for frame in frames[::5]]
-        first.save(file, kind, save_all=True, append_images=others, duration=500)
-        return file.getvalue()
-
-    return make
-
-
-def _video_maker(suffix: str) -> Callable[[np.ndarray, np.ndarray, int], bytes]:
-    muxer, picture_codec, sound_codec, rate_hz = VIDEO_FORMATS[suffix]
-
-    def make(frames: np.ndarray, sound: np.ndarray, sample_rate_hz: int) -> bytes:
-        file = io.BytesIO()
-        with av.open(file, "w", format=muxer) as container:
-            # MPEG-2 knows no rate as low as 10 Hz
-            video = container.add_stream(picture_codec, rate=25 if muxer == "mpegts" else FRAME_RATE_HZ)
-            assert isinstance(video, av.VideoStream)
-            video.width = video.height = SIDE_PX
-            video.pix_fmt = "yuvj420p" if picture_codec == "mjpeg" else "yuv420p"
-            audio = container.add_stream(sound_codec, rate=rate_hz, layout="mono")
-            assert isinstance(audio, av.AudioStream)
-            audio.bit_rate = 64_000
-            shown = frames[np.arange(len(frames) * 5 // 2) * 2 // 5] if muxer == "mpegts" else frames
-            for pixels in shown:
-                container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-            container.mux(video.encode())
-            for frame in _sound_frames(audio, sound, sample_rate_hz, rate_hz):
-                container.mux(audio.encode(frame))
-            container.mux(audio.encode())
-        return file.getvalue()
-
-    return make
+def _video(
+    muxer: str,
+    picture_codec: str,
+    sound_codec: str,
+    rate_hz: int,
+    frames: np.ndarray,
+    sound: np.ndarray,
+    sample_rate_hz: int,
+) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format=muxer) as container:
+        # MPEG-2 knows no rate as low as 10 Hz
+        video = container.add_stream(picture_codec, rate=25 if muxer == "mpegts" else FRAME_RATE_HZ)
+        assert isinstance(video, av.VideoStream)
+        video.width = video.height = SIDE_PX
+        video.pix_fmt = "yuvj420p" if picture_codec == "mjpeg" else "yuv420p"
+        audio = container.add_stream(sound_codec, rate=rate_hz, layout="mono")
+        assert isinstance(audio, av.AudioStream)
+        audio.bit_rate = 64_000
+        shown = frames[np.arange(len(frames) * 5 // 2) * 2 // 5] if muxer == "mpegts" else frames
+        for pixels in shown:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(video.encode())
+        for frame in _sound_frames(audio, sound, sample_rate_hz, rate_hz):
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode())
+    return file.getvalue()
 
 
 def _sound_frames(audio: av.AudioStream, sound: np.ndarray, sample_rate_hz: int, rate_hz: int) -> list[av.AudioFrame]:

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import astuple
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,32 +144,14 @@ class Answer(NamedTuple):
 Ask = Callable[[Latents], list[Answer]]
 
 
-def certified(items: Latents) -> Ask:
-    """Build the cascade."""
-    return _gallery(CertifiedGallery(np.arange(len(items)), items, WEIGHTS))
+def gallery(make: Callable[..., Gallery], items: Latents) -> Ask:
+    """Build a gallery, with as many threads as there are cores where FAISS builds it: that is not what is timed."""
+    if make is not CertifiedGallery:
+        faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
+    built = make(np.arange(len(items)), items, WEIGHTS)
 
-
-def hnsw(items: Latents) -> Ask:
-    """Build the graph, with as many threads as there are cores: its building is not what is timed."""
-    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
-    gallery = HnswGallery(np.arange(len(items)), items, WEIGHTS)
-    return _gallery(gallery)
-
-
-def flat_gpu(items: Latents) -> Ask:
-    """Copy all of p to the GPU."""
-    return _gallery(GpuGallery(np.arange(len(items)), items, WEIGHTS))
-
-
-def ivf_gpu(items: Latents) -> Ask:
-    """Divide p into lists, by as many threads as there are cores, and copy them to the GPU."""
-    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
-    return _gallery(GpuGallery(np.arange(len(items)), items, WEIGHTS, divided=True))
-
-
-def _gallery(gallery: Gallery) -> Ask:
     def ask(queries: Latents) -> list[Answer]:
-        return [Answer(r.ids, r.distance, r.certified, r.examined) for r in gallery.search_batch(queries, K)]
+        return [Answer(r.ids, r.distance, r.certified, r.examined) for r in built.search_batch(queries, K)]
 
     return ask
 
@@ -213,12 +196,12 @@ def faiss_flat(items: Latents) -> Ask:
 
 
 BUILD: dict[str, Callable[[Latents], Ask]] = {
-    "certified": certified,
+    "certified": partial(gallery, CertifiedGallery),
     "exhaustive": exhaustive,
     "faiss_flat": faiss_flat,
-    "hnsw": hnsw,
-    "flat_gpu": flat_gpu,
-    "ivf_gpu": ivf_gpu,
+    "hnsw": partial(gallery, HnswGallery),
+    "flat_gpu": partial(gallery, GpuGallery),
+    "ivf_gpu": partial(gallery, partial(GpuGallery, divided=True)),
 }
 
 

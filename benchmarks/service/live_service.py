@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
 import socket
@@ -11,103 +9,57 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+
+from httpx2 import Client as Http
+from httpx2 import Response, TransportError
+
+import echolens
+from app.schemas.job import JobAnswer
+from echolens.connection import Unreachable
 
 START_S = 120.0
 POLL_S = 0.02
-PAGE = 1000  # jobs of an answer
-GONE = (OSError, http.client.HTTPException)  # what a client sees of a service that was killed
-WAITING = ("queued", "running")
+GONE = (TransportError, Unreachable)  # what a client sees of a service that was killed
 
 
-class Refused(RuntimeError):
-    """The service answered with an error."""
+class Client(echolens.Client):
+    """Ask a service, each question once; `http` is for what is to be seen as it is answered.
 
-
-@dataclass(frozen=True)
-class Reply:
-    """Hold what came back over HTTP; header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def problem_code(self) -> str | None:
-        """Return the code of a problem (RFC 9457), None where this is none or a broken one."""
-        if self.headers.get("content-type") != "application/problem+json":
-            return None
-        try:
-            code = json.loads(self.body)["code"]
-        except (ValueError, KeyError, TypeError):
-            return None
-        return code if isinstance(code, str) else None
-
-
-class Client:
-    """Ask a service over one connection. Methods raise GONE where it ends, Refused where it answers an error."""
+    Raises GONE where the service ends, and from its methods Problem where it answers an error.
+    """
 
     def __init__(self, port: int, timeout_s: float = 60.0) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+        self.http = Http(base_url=f"http://127.0.0.1:{port}", timeout=timeout_s, trust_env=False)
+        super().__init__(http=self.http, tries=1)
 
-    def __enter__(self) -> Client:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+def wait_for_jobs(client: Client, timeout_s: float) -> list[JobAnswer]:
+    """Return all jobs once they have ended. Raises TimeoutError."""
+    deadline = time.monotonic() + timeout_s
+    for state in ("queued", "running"):
+        for job in list(client.jobs(state=state)):
+            client.wait_for(job, deadline - time.monotonic())
+    return list(client.jobs(limit=1000))
 
-    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
-        """Return the answer's JSON, None for none."""
-        reply = self.exchange(method, path, body, kind)
-        if reply.status >= 400:
-            raise Refused(f"{method} {path}: {reply.status} {reply.body.decode(errors='replace')}")
-        return json.loads(reply.body) if reply.body else None
 
-    def exchange(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Reply:
-        """Return the answer, whatever it is."""
-        self._connection.request(method, path, body, {"Content-Type": kind} if body else {})
-        answer = self._connection.getresponse()
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return Reply(answer.status, headers, answer.read())
+def code_of(reply: Response) -> str | None:
+    """Return the code of a problem (RFC 9457), None where this is none or a broken one."""
+    if reply.headers.get("content-type") != "application/problem+json":
+        return None
+    try:
+        code = reply.json()["code"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return code if isinstance(code, str) else None
 
-    def send(self, path: str, fields: dict[str, Any], file: tuple[str, bytes] | None = None) -> Any:
-        """POST a form, `file` as (name, content)."""
-        body, kind = form(fields, {"file": file} if file else {})
-        return self.ask("POST", path, body, kind)
 
-    def upload(self, file: Path) -> str:
-        """POST a file to /videos and return its job's id."""
-        return str(self.send("/videos", {}, (file.name, file.read_bytes()))["job_id"])
-
-    def label(self, video_id: str, label: str) -> None:
-        """PATCH a video's label."""
-        self.ask("PATCH", f"/videos/{video_id}", json.dumps({"label": label}).encode())
-
-    def jobs(self, state: str | None = None) -> list[dict[str, Any]]:
-        """Return all jobs, or those in a state, the latest first."""
-        jobs: list[dict[str, Any]] = []
-        chosen = f"/jobs?limit={PAGE}" + (f"&state={state}" if state else "")
-        while True:
-            page = self.ask("GET", chosen + (f"&before={jobs[-1]['job_id']}" if jobs else ""))
-            jobs += page
-            if len(page) < PAGE:
-                return jobs
-
-    def wait(self, seconds: float, *job_ids: str) -> list[dict[str, Any]]:
-        """Return these jobs, all for none, once they have ended. RuntimeError if they do not within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            waiting = [job for state in WAITING for job in self.jobs(state)]
-            waiting = [job for job in waiting if not job_ids or job["job_id"] in job_ids]
-            if not waiting:
-                return [self.ask("GET", f"/jobs/{job_id}") for job_id in job_ids] or self.jobs()
-            time.sleep(POLL_S)
-        raise RuntimeError(f"{len(waiting)} jobs did not end within {seconds:.0f} s: {waiting[:3]}")
+def told(reply: Response) -> str:
+    """Return status and body in short."""
+    return f"{reply.status_code} {reply.text[:300]}"
 
 
 def end_tidily() -> None:
@@ -115,28 +67,26 @@ def end_tidily() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def form(fields: Mapping[str, Any], files: Mapping[str, tuple[str, bytes]]) -> tuple[bytes, str]:
-    """Return a multipart form as (body, content type); files by field, as (file name, content)."""
-    mark = uuid.uuid4().hex
-    head = f"--{mark}\r\nContent-Disposition: form-data; name="
-    parts = [f'{head}"{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields.items()]
-    for name, (file_name, content) in files.items():
-        parts += [f'{head}"{name}"; filename="{file_name}"\r\n\r\n'.encode(), content, b"\r\n"]
-    return b"".join([*parts, f"--{mark}--\r\n".encode()]), f"multipart/form-data; boundary={mark}"
-
-
-def free_port() -> int:
-    """Return a port of the loopback on which nobody listens now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+@contextmanager
+def meanwhile(stop: Event, *works: Callable[[Event], None]) -> Iterator[None]:
+    """Run functions in threads of their own; at the end of the context set `stop`, and wait until they have ended."""
+    threads = [Thread(target=work, args=(stop,)) for work in works]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 class Service:
     """Run `echolens serve` in a session of its own, on a free port of the loopback.
 
-    `settings` are given by their names in app/settings.py, `temporary` is its directory for temporary files. `module`
-    is what is run in place of the command line, with the same options.
+    `with Service(...)` waits until it answers, and stops it at the end. `settings` are given by their names in
+    app/settings.py, `temporary` is its directory for temporary files. `module` is what is run in place of the command
+    line, with the same options.
     """
 
     def __init__(
@@ -146,7 +96,9 @@ class Service:
         temporary: Path | None = None,
         module: str = "app.cli",
     ) -> None:
-        self.port: int = free_port()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
         command = [sys.executable, "-m", module, "serve", "--library", str(library), "--port", str(self.port)]
         environment = dict(os.environ) | {f"ECHOLENS_{k.upper()}": str(v) for k, v in (settings or {}).items()}
         if temporary is not None:
@@ -157,24 +109,27 @@ class Service:
         )
         self.pid: int = self._process.pid
 
+    def __enter__(self) -> Service:
+        self.client().close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def client(self) -> Client:
         """Return a client once the service answers. RuntimeError if it does not come up."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                with Client(self.port) as client:
-                    client.ask("GET", "/health/live")
-                return Client(self.port)
+                client = Client(self.port)
+                client.live()
+                return client
             except GONE:
                 time.sleep(POLL_S)
-        said = self.said()
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace")[-2000:]
         self.kill()
         raise RuntimeError(f"the service did not come up: {said}")
-
-    def said(self, characters: int = 2000) -> str:
-        """Return the end of its log."""
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")[-characters:]
 
     def is_running(self) -> bool:
         """Say whether its process is there; its children are not looked at."""

@@ -26,6 +26,9 @@ AVE_ANNOTATIONS = "Annotations.txt"
 AVE_SPLITS = {split: f"{split}_order.h5" for split in SPLITS}
 AVE_DATASET = "avadataset"
 
+BROKEN_ZIP = (EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, LookupError, TypeError, ValueError, *BROKEN_ZIP)
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureArchive:
@@ -102,16 +105,7 @@ def load_archive(path: Path) -> FeatureArchive:
     """
     try:
         return _load_ave(path) if path.is_dir() else _load_npz(path)
-    except (
-        OSError,
-        EOFError,
-        LookupError,
-        TypeError,
-        ValueError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         raise ArchiveError(
             f"{path} is no feature archive ({error}); an npz with {', '.join(NPZ_KEYS)}, or a directory with "
             f"{', '.join(AVE_FILES.values())} and {AVE_ANNOTATIONS}, is expected"

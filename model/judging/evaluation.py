@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -55,28 +56,22 @@ class Figures:
     retrieval: dict[str, dict[str, Values]]
     localization: dict[str, dict[str, dict[str, Values]]]
 
-    def combined(self, others: Sequence[Figures], combine: Callable[[list[Values]], Values]) -> Figures:
+    def combined(self, others: Sequence[Figures], combine: Callable[..., Values]) -> Figures:
         """Return figures whose every array is `combine` of this one's and the others'."""
         everyone = [self, *others]
         return Figures(
-            {d: {m: combine([f.retrieval[d][m] for f in everyone]) for m in v} for d, v in self.retrieval.items()},
-            {
-                view: {
-                    c: {m: combine([f.localization[view][c][m] for f in everyone]) for m in v}
-                    for c, v in crossings.items()
-                }
-                for view, crossings in self.localization.items()
-            },
+            of_each(combine, *(figures.retrieval for figures in everyone)),
+            of_each(combine, *(figures.localization for figures in everyone)),
         )
 
     @staticmethod
     def mean(figures: Sequence[Figures]) -> Figures:
         """Return each video's mean, over seeds."""
-        return figures[0].combined(figures[1:], lambda values: np.asarray(np.mean(values, axis=0)))
+        return figures[0].combined(figures[1:], lambda *values: np.asarray(np.mean(values, axis=0)))
 
     def __sub__(self, other: Figures) -> Figures:
         """Return the differences per video, for paired intervals."""
-        return self.combined([other], lambda values: values[0] - values[1])
+        return self.combined([other], lambda ours, theirs: ours - theirs)
 
     def report_means(self) -> dict[tuple[str, ...], float | None]:
         """Return the means over videos alone, by (direction, metric) and (view, crossing, metric)."""
@@ -92,14 +87,11 @@ class Figures:
     def report(self, seed: int = 0) -> Report:
         """Return means and intervals; queries without a relevant item are counted as excluded."""
         aa = self.retrieval["AA"]["mrr"]
-        return Report(
-            {d: {m: interval(v, seed) for m, v in values.items()} for d, values in self.retrieval.items()},
-            {
-                view: {c: {m: interval(v, seed) for m, v in values.items()} for c, values in crossings.items()}
-                for view, crossings in self.localization.items()
-            },
-            0 if np.isnan(aa).all() else int(np.isnan(aa).sum()),
+        excluded = 0 if np.isnan(aa).all() else int(np.isnan(aa).sum())
+        retrieval, localization = (
+            of_each(lambda values: interval(values, seed), figures) for figures in (self.retrieval, self.localization)
         )
+        return Report(retrieval, localization, excluded)
 
 
 @dataclass(frozen=True)
@@ -109,6 +101,13 @@ class Report:
     retrieval: dict[str, dict[str, Interval]]
     localization: dict[str, dict[str, dict[str, Interval]]]
     excluded_queries: int
+
+
+def of_each(change: Callable[..., Any], *figures: Any) -> Any:
+    """Return dictionaries, however deep, with `change` of what these hold at each place."""
+    if not isinstance(figures[0], dict):
+        return change(*figures)
+    return {name: of_each(change, *(one[name] for one in figures)) for name in figures[0]}
 
 
 def evaluate(timeline: Timeline, scorer: Scorer, galleries: int = 20, seed: int = 0) -> Report:

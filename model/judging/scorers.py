@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 from model.data.corpus import Corpus
 from model.data.distance import ScoreWeights, distances
 from model.data.latents import Latents
-from model.modality import Modality
+from model.modality import MODALITIES, Modality
 from model.network.checkpoint import Checkpoint
 from model.network.correlation import Projection, correlate
 from model.network.encoder import Encoder
@@ -49,11 +49,7 @@ class LatentScorer(Scorer):
     def of_checkpoint(checkpoint: Checkpoint, corpus: Corpus, device: torch.device) -> LatentScorer:
         """Encode a corpus."""
         encoder = Encoder(checkpoint, device)
-        latents: dict[Modality, Latents] = {
-            "audio": encoder.latents("audio", corpus.audio),
-            "visual": encoder.latents("visual", corpus.visual),
-        }
-        return LatentScorer(latents, checkpoint.weights)
+        return LatentScorer({m: encoder.latents(m, getattr(corpus, m)) for m in MODALITIES}, checkpoint.weights)
 
     def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return D, the weighted sum of both parts."""

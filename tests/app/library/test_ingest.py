@@ -15,7 +15,7 @@ import torch
 from media_samples import tone, write_picture, write_sound, write_video
 from service_samples import Command, ingest_into
 
-from app.library.features import all_videos, corpus_of, features_of
+from app.library.features import corpus_of, features_of
 from app.library.ingest import Outcome, Source, find_files, ingest
 from app.library.session import Session
 from app.media.previews import original_of
@@ -123,7 +123,7 @@ def test_one_decoder_gives_what_four_give(tmp_path: Path, footage: list[Path]) -
     for decoders in (1, 4):
         with Session.open(tmp_path / f"library-{decoders}", CPU) as session:
             ingest(session, sources(footage[:4]), Limits(), decoders=decoders)
-            found.append([features_of(session, v) for v in all_videos(session)])
+            found.append([features_of(session, v) for v in session.library.catalogue.every_video()])
     for one, four in zip(*found, strict=True):
         assert one.audio.tobytes() == four.audio.tobytes()
         assert one.visual.tobytes() == four.visual.tobytes()
@@ -258,7 +258,7 @@ def test_a_replaced_original_is_not_taken_for_what_was_ingested(tmp_path: Path) 
     ingest_into(tmp_path / "library", sources([first]))
     other.replace(first)
     with Session.open(tmp_path / "library", CPU, create=False) as session:
-        (video,) = all_videos(session)
+        (video,) = session.library.catalogue.every_video()
         session.library.features_path(video.sha256, session.front_end.identity).unlink()
         with pytest.raises(NotFound, match="replaced"):
             features_of(session, video)
@@ -269,7 +269,7 @@ def test_a_spoilt_cache_is_made_again(tmp_path: Path) -> None:
     files = sounds(tmp_path, 1)
     ingest_into(tmp_path / "library", sources(files))
     with Session.open(tmp_path / "library", CPU, create=False) as session:
-        (video,) = all_videos(session)
+        (video,) = session.library.catalogue.every_video()
         cached = session.library.features_path(video.sha256, session.front_end.identity)
         whole = features_of(session, video)
         for content in (b"", cached.read_bytes()[:100]):
@@ -282,7 +282,7 @@ def test_footage_that_is_gone_is_left_out_of_training(tmp_path: Path, caplog: py
     files = sounds(tmp_path, 3)
     ingest_into(tmp_path / "library", sources(files))
     with Session.open(tmp_path / "library", CPU, create=False) as session:
-        video = next(all_videos(session))
+        video = next(session.library.catalogue.every_video())
         session.library.features_path(video.sha256, session.front_end.identity).unlink()
         files[0].unlink()
         assert len(corpus_of(session)) == 2

@@ -1,0 +1,20 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from model.network.device import DeviceName
+
+LIBRARY_DEFAULT = Path("data")
+LibraryOption = Annotated[Path, typer.Option("--library", envvar="ECHOLENS_DATA", help="directory of the library")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print the answer as JSON")]
+DeviceOption = Annotated[
+    DeviceName, typer.Option("--device", envvar="ECHOLENS_DEVICE", help="auto uses CUDA if there is a CUDA device")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
+]
