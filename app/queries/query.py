@@ -57,7 +57,7 @@ class QueryWork(Work[EncodedQuery, Answered]):
         if query.at_s is not None and not 0 <= query.at_s < math.inf:
             raise QueryError(f"at_s={query.at_s} given, a finite number of at least 0 expected")
         if (query.file is None) == (query.segment_id is None):
-            raise QueryError("give either a file or a segment_id as the query, not both and not neither")
+            raise QueryError("give either a file or a segment_id as the query")
 
     def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
         """Have the file decoded, if it is one. The future raises MediaError, QueryError."""
