@@ -59,8 +59,8 @@ class RetrieveOptions(TypedDict, total=False):
 class Client:
     """Ask a service; safe to share between threads, as its connections are.
 
-    A request that is refused for now (429, 503 with Retry-After) is sent up to `tries` times if that is harmless: reads,
-    searches, and uploads and jobs with an idempotency key.
+    A request that is refused for now (429, 503 with Retry-After) is sent up to `tries` times if that is harmless:
+    reads, searches, and uploads and jobs with an idempotency key.
     """
 
     def __init__(
