@@ -57,14 +57,16 @@ class RouteTable:
         return found
 
     def _find(self, path: str, method: str) -> Found:
-        """Find a route; an unknown path or method needs a key too, so that only who has one learns what there is."""
-        template = None
+        """Find a route; an unknown path or method needs a key too, but reading an open path never does."""
+        other = None
         for regex, methods, found in self._routes:
             if regex.match(path):
                 if method in methods:
                     return found
-                template = template or found.template
-        return Found(template, "read" if method in READING else "admin")
+                other = other or found
+        if method not in READING:
+            return Found(other and other.template, "admin")
+        return Found(other and other.template, "open" if other and other.scope == "open" else "read")
 
     def allowed(self, path: str) -> list[str]:
         """Return the methods that a path answers to."""

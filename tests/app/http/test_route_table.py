@@ -21,6 +21,7 @@ TABLE = RouteTable(
         declared_route("/videos", "POST", "admin", "upload"),
         declared_route("/videos/{video_id}", "PATCH", "admin"),
         declared_route("/health", scope="open"),
+        declared_route("/ping", "POST", "open"),
     ]
 )
 
@@ -50,13 +51,14 @@ def test_a_route_that_declares_nothing_stops_the_start(
         ("PUT", "/videos", Found("/videos", "admin")),
         ("GET", "/videos/a", Found("/videos/{video_id}", "read")),
         ("POST", "/health", Found("/health", "admin")),
+        ("HEAD", "/ping", Found("/ping", "open")),
         ("GET", "/nowhere", Found(None, "read")),
         ("POST", "/nowhere", Found(None, "admin")),
         ("get", "/health", Found("/health", "admin")),
     ],
 )
 def test_a_request_finds_what_its_route_declares(method: str, path: str, found: Found) -> None:
-    """An unknown path or method costs nothing and needs a key: to read one of any scope, else an admin's."""
+    """An unknown path or method costs nothing and needs a key: to read one of any scope, none on an open path; else an admin's."""
     request: Scope = {"type": "http", "method": method, "path": path}
     assert TABLE.of(request) == found
     assert TABLE.of(request) is TABLE.of(request), "it was looked up twice"
