@@ -64,9 +64,10 @@ class RouteTable:
                 if method in methods:
                     return found
                 other = other or found
+        template = other.template if other else None
         if method not in READING:
-            return Found(other and other.template, "admin")
-        return Found(other and other.template, "open" if other and other.scope == "open" else "read")
+            return Found(template, "admin")
+        return Found(template, "open" if other and other.scope == "open" else "read")
 
     def allowed(self, path: str) -> list[str]:
         """Return the methods that a path answers to."""

@@ -58,7 +58,7 @@ def test_a_route_that_declares_nothing_stops_the_start(
     ],
 )
 def test_a_request_finds_what_its_route_declares(method: str, path: str, found: Found) -> None:
-    """An unknown path or method costs nothing and needs a key: to read one of any scope, none on an open path; else an admin's."""
+    """An unknown path or method costs nothing. It needs an admin's key, to read any key, on an open path none."""
     request: Scope = {"type": "http", "method": method, "path": path}
     assert TABLE.of(request) == found
     assert TABLE.of(request) is TABLE.of(request), "it was looked up twice"
