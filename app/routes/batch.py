@@ -34,6 +34,7 @@ async def post_batch(
     asked: Annotated[AskedByMany, Form(media_type=MULTIPART)],
 ) -> Response:
     """Retrieve for several queries alike; each gets its answer or its own problem, and none fails another."""
+    question = asked.question(service.settings)  # refused before its files are kept
     most, given = service.settings.most_batch, len(asked.files) + len(asked.segment_ids)
     if not 1 <= given <= most:
         raise QueryError(f"{given} queries given, 1 to {most} expected: give files, segment_ids or both")
@@ -43,8 +44,9 @@ async def post_batch(
         )
     async with AsyncExitStack() as held:
         files = [await held.enter_async_context(query_file(file, service.scratch)) for file in asked.files]
-        works = [asked.retrieval(service.settings, file=file) for file in files]
-        works += [asked.retrieval(service.settings, segment_id=segment_id) for segment_id in asked.segment_ids]
+        queries = [asked.query(file) for file in files]
+        queries += [asked.query(segment_id=segment_id) for segment_id in asked.segment_ids]
+        works = [Retrieval(question, query) for query in queries]
         outcomes = await service.answer(request, service.pipeline.retrieve_all(works))
     return await asyncio.to_thread(_written, works, outcomes, service.shown_paths(request))
 

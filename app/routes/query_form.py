@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 from fastapi import UploadFile
 from pydantic import ConfigDict, Field
 
+from app.media.upload import SmallUpload
 from app.queries.query import Query
 from app.queries.question import Question
-from app.queries.retrieval import Retrieval
 from app.settings import Settings
 from model.errors import QueryError
 
@@ -21,12 +21,15 @@ class QueryForm(Question):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    def retrieval(self, settings: Settings, **query: Any) -> Retrieval:
-        """Return the question with a query: a `file` or a `segment_id`. Raises QueryError where k is too large."""
+    def question(self, settings: Settings) -> Question:
+        """Return the question alone, without files. Raises QueryError where k is too large."""
         if self.k > settings.most_hits:
             raise QueryError(f"k={self.k} given, at most {settings.most_hits} expected")
-        question = Question.model_construct(**{name: getattr(self, name) for name in Question.model_fields})
-        return Retrieval(question, Query(modality=self.query_modality, at_s=self.at_s, **query))
+        return Question.model_construct(**{name: getattr(self, name) for name in Question.model_fields})
+
+    def query(self, file: Path | SmallUpload | None = None, segment_id: int | None = None) -> Query:
+        """Return a query of the question."""
+        return Query(file, segment_id, self.query_modality, self.at_s)
 
 
 class AskedByOne(QueryForm):

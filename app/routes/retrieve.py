@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Request, Response
 from app.http.answers import written
 from app.http.route_table import needs
 from app.http.uploads import query_file
-from app.queries.retrieval import Hits
+from app.queries.retrieval import Hits, Retrieval
 from app.routes.query_form import MULTIPART, AskedByOne
 from app.schemas.search import Locate, RetrieveAnswer
 from app.service import Current
@@ -35,8 +35,9 @@ async def post_retrieve(
     asked: Annotated[AskedByOne, Form(media_type=MULTIPART)],
 ) -> Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
+    question = asked.question(service.settings)  # refused before its file is kept
     async with query_file(asked.file, service.scratch) as file:
-        work = asked.retrieval(service.settings, file=file, segment_id=asked.segment_id)
+        work = Retrieval(question, asked.query(file, asked.segment_id))
         hits = await service.answer(request, service.pipeline.retrieve(work))
     as_csv = "text/csv" in request.headers.get("accept", "")
     locate = service.shown_paths(request)
