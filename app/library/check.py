@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 
 from app.library.session import Session
 from index.check import Finding, check_catalogue, check_media, check_orphans, named
 from index.library import Library
-from model.data.features import Features
+from model.data.features import UNREADABLE, Features
 from model.errors import FrontEndError, Mismatch, UntrainedLibrary
 from model.frontends.registry import make_front_end
 
@@ -55,7 +54,7 @@ def _check_cache(library: Library) -> Iterator[Finding]:
     for path in sorted(library.cache.glob("features/*/*.npz")):
         try:
             Features.load(path)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
+        except UNREADABLE:
             unreadable.append(str(path.relative_to(library.directory)))
     if unreadable:
         yield Finding(

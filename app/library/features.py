@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from zipfile import BadZipFile
 
 from app.library.session import Session
 from app.media.decoding import decode_footage
@@ -13,7 +12,7 @@ from app.media.previews import Previews, checked_original
 from index.disk import writing
 from index.records import Video
 from model.data.corpus import Annotation, Corpus
-from model.data.features import Features
+from model.data.features import UNREADABLE, Features
 from model.errors import EmptyLibrary, LibraryError, MediaError, NotFound
 from model.media.medium import FOOTAGE
 
@@ -29,7 +28,7 @@ def features_of(session: Session, video: Video) -> Features:
     cached = session.library.features_path(video.sha256, session.front_end.identity)
     try:
         return Features.load(cached)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):  # absent, or cut off by a power failure
+    except UNREADABLE:  # absent, or cut off by a power failure
         original, previews = (
             checked_original(session.library, video.video_id),
             Previews(session.library, video.video_id),

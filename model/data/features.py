@@ -6,9 +6,13 @@ import os
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
+
+# What reading an absent, cut off or damaged .npz raises.
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)

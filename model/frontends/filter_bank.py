@@ -6,12 +6,11 @@ import os
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float32
 
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile)
+from model.data.features import UNREADABLE
 
 
 def filter_bank(
