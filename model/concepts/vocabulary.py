@@ -60,19 +60,23 @@ class Vocabulary:
         tokens = _tokens(text)
         wanted: dict[str, None] = {}
         unwanted: dict[str, None] = {}
-        negated = False
+        negated = was_negated = False
         at = 0
         while at < len(tokens):
             length, concepts = self._phrase(tokens[at : at + self._longest])
             if concepts:
                 (unwanted if negated else wanted).update(dict.fromkeys(concepts))
-                negated = negated and ALTERNATIVES.issuperset(tokens[at + length : at + length + 1] or [""])
+                negated, was_negated = False, negated
             elif tokens[at] in NEGATIONS:
                 negated = True
+            elif tokens[at] in ALTERNATIVES:  # no dog or cat: neither
+                negated |= was_negated
             elif tokens[at] not in FILLERS:
                 raise self._unknown(tokens[at])
             at += length
         left = tuple(concept for concept in wanted if concept not in unwanted)
+        if negated:
+            raise QueryError(f"the text {text!r} given, a word after its last 'not' expected; say what is not wanted")
         if not left:
             raise QueryError(_wants_nothing(text, unwanted))
         return Words(left, tuple(unwanted))
@@ -102,7 +106,7 @@ def _wants_nothing(text: str, unwanted: Iterable[str]) -> str:
 
 def _tokens(text: str) -> tuple[str, ...]:
     """Return the words of a text in small letters, without accents and apostrophes; a dash before a word is `not`."""
-    letters = unicodedata.normalize("NFKD", re.sub("['’](s\\b)?", "", text.casefold()))
+    letters = unicodedata.normalize("NFKD", re.sub(r"['’](s\b)?", "", text.casefold()))
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return tuple("not" if token == "-" else token for token in TOKEN.findall(plain))
 
