@@ -70,8 +70,12 @@ class Concepts:
     def evidence(
         self, modality: Modality, scores: Float32[np.ndarray, "n classes"]
     ) -> Float32[np.ndarray, "n concepts"]:
-        """Sum the scores of each concept's classes, over the root of their number; 0 for a side that is missing."""
-        return np.asarray(scores @ self._weights[modality], np.float32)
+        """Sum the scores of each concept's classes, over the root of their number; 0 for a side that is missing.
+
+        Each second is summed by itself: it gets the same bits in any company.
+        """
+        weights = self._weights[modality]
+        return np.array([weights @ second for second in scores], np.float32).reshape(len(scores), len(self.names))
 
     def broader(self, name: str) -> tuple[str, ...]:
         """Return all concepts above this one, the nearest first."""
@@ -92,9 +96,9 @@ class Concepts:
         return self._vocabulary.understand(text)
 
     @cached_property
-    def _weights(self) -> dict[Modality, Float32[np.ndarray, "classes concepts"]]:
+    def _weights(self) -> dict[Modality, Float32[np.ndarray, "concepts classes"]]:
         return {
-            modality: (members / np.sqrt(np.maximum(members.sum(1, keepdims=True), 1))).T.astype(np.float32)
+            modality: (members / np.sqrt(np.maximum(members.sum(1, keepdims=True), 1))).astype(np.float32)
             for modality, members in self._all.items()
         }
 
