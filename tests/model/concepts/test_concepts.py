@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -32,7 +33,7 @@ def small() -> Concepts:
             "animal": {"sounds": ["Animal"], "words": "beast"},
             "pet": {"broader": ["animal"], "pictures": ["goldfish"], "words": "pets"},
             "dog": {"broader": ["pet"], "sounds": ["Bark .. Howl"], "pictures": ["pug"], "words": "puppy"},
-            "hum": {"sounds": ["Hum", "Animal"], "pictures": ["crane #1"], "words": "drone", "only": "sound"},
+            "hum": {"sounds": ["Hum", "Animal"], "pictures": ["crane #1"], "words": "drone"},
         },
         {
             "audio": ["Animal", "Bark", "Yip, yap", "Howl", "Hum"],
@@ -106,14 +107,14 @@ def test_a_concept_that_lacks_a_side_says_so() -> None:
     """`only` names the side of each concept that has one alone, and of no other."""
     concepts = Concepts.load()
     one_sided = {name: sides(concepts, name) for name in concepts.names if len(sides(concepts, name)) < 2}
-    assert one_sided == {name: {SIDES[side]} for name, side in concepts.only.items()}
+    assert one_sided == {name: {SIDES[side]} for name, side in concepts.only().items()}
 
 
 def test_there_are_enough_concepts_and_most_bridge() -> None:
     """At least 150 concepts, nine in ten of them with both sides."""
     concepts = Concepts.load()
     assert len(concepts.names) >= 150
-    assert len(concepts.only) <= len(concepts.names) / 10
+    assert len(concepts.only()) <= len(concepts.names) / 10
 
 
 def test_levels_exist_and_have_no_cycle(table: dict[str, dict[str, Any]]) -> None:
@@ -168,7 +169,7 @@ def test_a_missing_side_has_no_evidence() -> None:
     """Where a concept has no picture, all pictures together give it exactly 0, and the others more."""
     concepts = Concepts.load()
     found = concepts.evidence("visual", np.ones((1, 1000), np.float32))[0]
-    lacks = [concepts.only.get(name) == "sound" for name in concepts.names]
+    lacks = [concepts.only().get(name) == "sound" for name in concepts.names]
     assert ((found == 0) == lacks).all()
     assert any(lacks)
 
@@ -183,10 +184,18 @@ def test_a_second_has_the_same_evidence_in_any_company() -> None:
     assert concepts.evidence("audio", scores[:0]).shape == (0, len(concepts.names))
 
 
-def test_the_digest_is_that_of_the_three_files() -> None:
-    """The digest follows the content of each file; the concepts are read once."""
+def test_the_digest_is_that_of_the_three_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal files have an equal digest, a changed byte of any file another one; the concepts are read once."""
     assert Concepts.load() is Concepts.load()
-    assert len(Concepts.load().digest) == 64
+    digests = {Concepts.load().digest}
+    for file in module.FILES:
+        folder = tmp_path / file
+        shutil.copytree(FOLDER, folder)
+        monkeypatch.setattr(module, "HERE", folder)
+        assert Concepts.load.__wrapped__().digest == Concepts.load().digest
+        (folder / file).write_bytes((folder / file).read_bytes() + b"\n")
+        digests.add(Concepts.load.__wrapped__().digest)
+    assert len(digests) == 4
 
 
 def test_an_unknown_class_or_level_is_refused() -> None:

@@ -22,7 +22,7 @@ def test_every_concept_answers_to_its_name(name: str) -> None:
 
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_every_class_answers_to_its_published_name(modality: Modality) -> None:
-    """Each name, with its commas and brackets, names a concept that has the class, but for two whose word means more."""
+    """Each name, with its commas and brackets, names a concept that has the class; two words mean another one."""
     concepts = Concepts.load()
     for number, name in enumerate(concepts.class_names[modality]):
         wanted = understand(name).wanted
