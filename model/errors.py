@@ -18,6 +18,7 @@ EcholensError
 │   └── NotFinite              samples that are NaN or infinite
 ├── QueryError                 the question cannot be answered as asked
 │   ├── NotAcceptable          the answer cannot be given in the form asked for
+│   ├── UnknownWord            a word of a text names nothing that a front-end knows
 │   ├── BadCursor              a cursor that was not given out, or for another list
 │   └── IdempotencyKeyReused   the key came before, with other content
 ├── NotAllowed                 no setting allows it
@@ -121,6 +122,10 @@ class NotFinite(MediaError):
 
 class QueryError(EcholensError):
     code = "query"
+
+
+class UnknownWord(QueryError):
+    code = "unknown_word"
 
 
 class BadCursor(QueryError):
