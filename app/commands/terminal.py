@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,12 +86,13 @@ def print_json(value: Any) -> None:
 def opened(
     library: Path, device: DeviceName = "auto", front_end: str | None = None, create: bool = False
 ) -> Iterator[Session]:
-    """Open a library for a command."""
+    """Open a library for a command; with `create` also make it, and download the weights that it lacks."""
     from app.library.session import Session
     from model.network.device import choose_device
 
     logging.getLogger("echolens").setLevel(logging.WARNING)
-    with Session.open(library, choose_device(device), front_end, create) as session:
+    announce = partial(say, console=err) if create else None
+    with Session.open(library, choose_device(device), front_end, create, announce=announce) as session:
         yield session
 
 

@@ -17,7 +17,7 @@ from index.library import Library
 from index.records import LatentTable
 from model.errors import CheckpointError, EmptyLibrary, Mismatch, UntrainedLibrary
 from model.frontends.frontend import FrontEnd
-from model.frontends.registry import make_front_end
+from model.frontends.registry import make_front_end, pull_absent_weights
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
@@ -56,17 +56,21 @@ class Session:
         create: bool = True,
         index_settings: IndexSettings | None = None,
         decoders: Decoders | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> Iterator[Session]:
         """Open a library, or create one with `front_end` (default `raw`, which begins with the shipped model).
 
         `decoders` makes, of a front-end's name and the directory of its weights, what decodes queries and footage.
+        Absent weights are downloaded if there is `announce`, which is told before.
 
         Raises:
             LibraryError: no library there, or one of another front-end.
-            FrontEndError: the front-end's weights are absent.
+            FrontEndError: the front-end's weights are absent, or cannot be downloaded.
         """
         with Library.open(directory, create=create) as library:
             name = front_end or library.catalogue.frontend or "raw"
+            if announce and library.catalogue.frontend in (None, name):
+                pull_absent_weights(name, library.frontends, announce)
             made = make_front_end(name, library.frontends)
             if library.catalogue.frontend != name:
                 library.catalogue.set_identity(name, _begin(library, name))

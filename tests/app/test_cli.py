@@ -20,6 +20,7 @@ from media_samples import tone, write_sound, write_video
 from service_samples import Command, Ran, film
 
 from index.library import Library
+from model.frontends import weights
 from model.network.checkpoint import Checkpoint
 from model.training.recipe import DEFAULT
 
@@ -137,6 +138,15 @@ def test_localize_answers_as_the_service_does(echolens: Command, library: Path, 
     assert (bars.code, "%" in bars.out) == (0, True)
 
 
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the weights' home be a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/yamnet.tflite"
+    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
+
+
+@pytest.mark.usefixtures("no_network")
 def test_an_error_has_its_exit_code_and_says_its_code(
     echolens: Command, library: Path, footage: list[Path], tmp_path: Path
 ) -> None:
@@ -208,7 +218,7 @@ def test_frontends_are_listed_with_what_they_lack(echolens: Command, tmp_path: P
 def test_pulled_weights_make_a_front_end_ready(echolens: Command, shared_weights: Path, tmp_path: Path) -> None:
     """`pull --from` copies the pinned files; a changed byte is refused and leaves nothing."""
     files = parsed(echolens("frontends", "pull", "--from", shared_weights, "--library", tmp_path / "lib", "--json"))
-    assert len(files) == 2
+    assert [Path(f["file"]).name for f in files] == ["yamnet.tflite"]
     assert all(Path(f["file"]).stat().st_size == f["bytes"] for f in files)
     assert all(f["ready"] for f in parsed(echolens("frontends", "list", "--library", tmp_path / "lib", "--json")))
     broken = tmp_path / "broken"
@@ -218,6 +228,40 @@ def test_pulled_weights_make_a_front_end_ready(echolens: Command, shared_weights
     ran = echolens("frontends", "pull", "--from", broken, "--library", tmp_path / "other")
     assert ran.code == OTHER
     assert list((tmp_path / "other" / "frontends").iterdir()) == []
+
+
+def test_ingest_fetches_the_weights_that_a_library_lacks(
+    echolens: Command, shared_weights: Path, footage: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so first, on standard error; once they are there it says and fetches nothing."""
+    url = (shared_weights / "yamnet.tflite").as_uri()
+    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
+    arguments = ("ingest", footage[0], "--frontend", "pretrained", "--library", tmp_path / "lib", "--json")
+    first, second = echolens(*arguments), echolens(*arguments)
+    assert (parsed(first)["added"], first.err) == (1, f"Fetching yamnet.tflite (4.1 MB) from {url}\n")
+    assert (parsed(second)["known"], second.err) == (1, "")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_ingest_without_weights_or_network_says_what_to_do(
+    echolens: Command, footage: list[Path], tmp_path: Path
+) -> None:
+    """6: the file, its size, and both ways to get it; nothing is ingested, and the library is still no one's."""
+    ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", tmp_path / "lib")
+    assert (ran.code, ran.out) == (OTHER, "")
+    for words in ("yamnet.tflite (4.1 MB) cannot be fetched", "another machine", "frontends pull --from DIR"):
+        assert words in ran.err
+    with Library.open(tmp_path / "lib", create=False) as library:
+        assert (library.catalogue.frontend, list(library.catalogue.every_video())) == (None, [])
+
+
+@pytest.mark.usefixtures("no_network")
+def test_nothing_is_fetched_for_a_library_of_another_front_end(
+    echolens: Command, own_library: Path, footage: list[Path]
+) -> None:
+    """A library that stays `raw` needs no weights, and a question fetches none either."""
+    ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", own_library)
+    assert (ran.code, "Fetching" in ran.err) == (OTHER, False)
 
 
 def test_the_demonstration_is_made_once(echolens: Command, tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What a front-end knows across modalities before any footage: concepts, and their evidence in its features."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from model.concepts.concepts import Concepts
+from model.errors import FrontEndError
+from model.modality import MODALITIES, Modality
+
+USUAL_EVIDENCE = Path(__file__).with_name("usual_evidence.json")
+EVIDENCE_FLOOR = 0.01  # log evidence is log(evidence + EVIDENCE_FLOOR), so that no evidence is finite
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """Say what a front-end knows across modalities: the concepts, and where their log evidence lies in its features.
+
+    Features end with the log evidence of the C concepts. `usual`: its mean over generic footage.
+    """
+
+    concepts: Concepts
+    usual: dict[Modality, Float32[np.ndarray, "C"]]
+
+    @staticmethod
+    def load(concepts: Concepts, path: Path = USUAL_EVIDENCE) -> Prior:
+        """Read the usual log evidence of each concept, {"audio": {concept: number}, "visual": {concept: number}}.
+
+        Raises:
+            FrontEndError: the file is about other concepts.
+        """
+        usual = json.loads(path.read_text(encoding="utf-8"))
+        for modality in MODALITIES:
+            if differing := set(usual[modality]) ^ set(concepts.names):
+                raise FrontEndError(
+                    f"{path.name} ({modality}) and the table of concepts differ in {len(differing)} concepts, such as "
+                    f"{min(differing)!r}; the same were expected: measure the usual evidence again"
+                )
+        return Prior(
+            concepts, {m: np.array([usual[m][name] for name in concepts.names], np.float32) for m in MODALITIES}
+        )
+
+    def log_evidence(self, modality: Modality, scores: Float32[np.ndarray, "classes"]) -> Float32[np.ndarray, "C"]:
+        """Return the log evidence that scores of classes (0 to 1) give, as features hold it."""
+        evidence: np.ndarray = self.concepts.evidence(modality, scores[np.newaxis])[0]
+        return np.log(evidence + np.float32(EVIDENCE_FLOOR))
+
+    def evidence(self, modality: Modality, features: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n C"]:
+        """Return the log evidence in features less the usual one: 0 is as usual, more is more than usual."""
+        evidence: np.ndarray = features[:, -len(self.concepts.names) :] - self.usual[modality]
+        return evidence
+
+    def strengths(self, modality: Modality, features: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n C"]:
+        """Return 0 where a concept is no more evident than usual, up to 1 where its evidence is 1 or more."""
+        most = np.float32(np.log(1 + EVIDENCE_FLOOR)) - self.usual[modality]
+        strengths: np.ndarray = np.clip(self.evidence(modality, features) / most, 0, 1)
+        return strengths

@@ -1,0 +1,84 @@
+"""What a front-end knows across modalities: where its evidence lies, and how strong it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.concepts.concepts import Concepts
+from model.errors import FrontEndError
+from model.frontends.frontend import FrontEnd
+from model.frontends.prior import Prior
+from model.frontends.raw import RawFrontEnd
+
+SOUNDS, PICTURES = ("Bark", "Howl", "Engine"), ("husky", "minivan")
+TABLE = {
+    "dog": {"sounds": ["Bark", "Howl"], "pictures": ["husky"], "words": "hound"},
+    "car": {"sounds": ["Engine"], "pictures": ["minivan"], "words": "motor"},
+}
+USUAL = {"audio": {"dog": -4.0, "car": -3.0}, "visual": {"car": -2.0, "dog": -4.5}}
+
+
+@pytest.fixture
+def concepts() -> Concepts:
+    return Concepts(TABLE, {"audio": SOUNDS, "visual": PICTURES})
+
+
+@pytest.fixture
+def prior(concepts: Concepts, tmp_path: Path) -> Prior:
+    return load(concepts, tmp_path, USUAL)
+
+
+def load(concepts: Concepts, directory: Path, usual: object) -> Prior:
+    (directory / "usual.json").write_text(json.dumps(usual))
+    return Prior.load(concepts, directory / "usual.json")
+
+
+def test_log_evidence_is_the_sum_of_scores_over_the_root_of_their_number(prior: Prior) -> None:
+    """log((bark + howl) / root 2 + 0.01) for dogs, log(engine + 0.01) for cars."""
+    found = prior.log_evidence("audio", np.array([0.3, 0.5, 0], np.float32))
+    np.testing.assert_allclose(found, [np.log(0.8 / 2**0.5 + 0.01), np.log(0.01)], rtol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_evidence_is_the_end_of_the_features_less_the_usual(prior: Prior) -> None:
+    """The embedding before it does not matter; each concept has its own usual evidence, whatever the file's order."""
+    features = np.array([[9, 9, 9, -1, -2], [0, 0, 0, -4, -3]], np.float32)
+    np.testing.assert_array_equal(prior.evidence("audio", features), [[3, 1], [0, 0]])
+    np.testing.assert_array_equal(prior.evidence("visual", features), [[3.5, 0], [0.5, -1]])
+
+
+def test_strengths_lie_between_usual_and_sure(prior: Prior) -> None:
+    """0 at the usual evidence and below, 1 at log(1.01) and above, and linear between."""
+    for dog, strength in ((-4.6, 0), (-4, 0), ((-4 + np.log(1.01)) / 2, 0.5), (np.log(1.01), 1), (0.3, 1)):
+        features = np.array([[5, dog, -3]], np.float32)
+        np.testing.assert_allclose(prior.strengths("audio", features), [[strength, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "usual",
+    [USUAL | {"audio": {"dog": -4.0}}, USUAL | {"visual": {"dog": -4.0, "car": -4.0, "cat": -4.0}}],
+    ids=["too few", "too many"],
+)
+def test_the_usual_evidence_of_another_table_is_refused(concepts: Concepts, tmp_path: Path, usual: object) -> None:
+    """A concept too few or too many is named."""
+    with pytest.raises(FrontEndError, match=r"'(car|cat)'.*measure the usual evidence again"):
+        load(concepts, tmp_path, usual)
+
+
+def test_the_shipped_usual_evidence_is_of_the_shipped_concepts() -> None:
+    """Both have the same concepts; log evidence cannot lie below log(0.01), nor usually at its most."""
+    prior = Prior.load(Concepts.load())
+    for usual in prior.usual.values():
+        assert len(usual) == len(prior.concepts.names)
+        assert usual.min() >= np.log(0.01) - 1e-4
+        assert usual.max() < np.log(1.01)
+
+
+def test_raw_has_no_prior() -> None:
+    """Log-mel spectra and small pictures name nothing."""
+    assert FrontEnd.prior is None
+    assert RawFrontEnd().prior is None
