@@ -8,11 +8,11 @@ from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import UInt8
 
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
-from index.records import Failure, LatentTable, SegmentRow, Stats, Video
+from index.records import Failure, LatentBatch, LatentTable, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
     STATS,
@@ -21,6 +21,7 @@ from index.rows import (
     holds_latents,
     holds_video,
     holds_videos,
+    load_concepts,
     load_latents,
     one_video,
     put_latents,
@@ -32,11 +33,8 @@ from index.rows import (
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
 from index.store import LARGEST_ID, Store
-from model.data.latents import Latents
 from model.errors import LibraryError, Mismatch, NotFound
 from model.modality import Modality
-
-LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
 
 
 class Catalogue:
@@ -114,7 +112,7 @@ class Catalogue:
     ) -> Video:
         """Add a video with its segments and latents, all or nothing; return the one that is there if known.
 
-        `segments` are (start_s, heard, seen), `audio` and `visual` (start_s, latents). Forgets a failure of that path.
+        `segments` are (start_s, heard, seen), `audio` and `visual` their items. Forgets a failure of that path.
         NotFound for latents of a second that the video does not have, Mismatch for dimensions other than those stored,
         ValueError for numbers that are not finite.
         """
@@ -129,9 +127,9 @@ class Catalogue:
                 [(video.video_id, int(start_s), bool(heard), bool(seen)) for start_s, heard, seen in segments],
             )
             if audio is not None:
-                put_latents(c, generation_of(c), video.video_id, "audio", *audio)
+                put_latents(c, generation_of(c), video.video_id, "audio", audio)
             if visual is not None:
-                put_latents(c, generation_of(c), video.video_id, "visual", *visual)
+                put_latents(c, generation_of(c), video.video_id, "visual", visual)
             count_change(c)
             return video
 
@@ -214,21 +212,19 @@ class Catalogue:
 
     # Latents
 
-    def replace_latents(
-        self, fingerprint: str, batches: Iterable[tuple[str, Modality, Int[np.ndarray, "n"], Latents]]
-    ) -> None:
+    def replace_latents(self, fingerprint: str, batches: Iterable[tuple[str, Modality, LatentBatch]]) -> None:
         """Replace all latents by those of a new checkpoint: readers see all old or all new ones, even after a crash.
 
-        `batches` yields (video_id, modality, start_s, latents) and may be slow: each batch is written beside the old
+        `batches` yields (video_id, modality, items) and may be slow: each batch is written beside the old
         latents, and one last transaction replaces the old by the new. Videos that are deleted meanwhile are skipped.
         Latents that are added meanwhile are lost, so hold `Library.writer()`. If it fails, the old latents stay.
         """
         following = self._forget_unused_latents()  # of an attempt that was cut off
         try:
-            for video_id, modality, start_s, latents in batches:
+            for video_id, modality, batch in batches:
                 with self._store.write() as c:
                     if holds_video(c, video_id):
-                        put_latents(c, following, video_id, modality, start_s, latents)
+                        put_latents(c, following, video_id, modality, batch)
             with self._store.write() as c:
                 c.execute("DELETE FROM latents WHERE generation < ?", (following,))
                 set_meta(c, "generation", str(following))
@@ -261,6 +257,11 @@ class Catalogue:
         """Return one segment's item of a modality; empty if there is no such segment or it has no latent."""
         with self._store.read() as c:
             return load_latents(c, modality, "AND segments.segment_id = ?", (segment_id,))
+
+    def concepts_of(self, video_id: str, modality: Modality) -> dict[int, UInt8[np.ndarray, "concepts"]]:
+        """Return the concepts of a video's seconds in a modality, of those that have any, by segment id."""
+        with self._store.read() as c:
+            return load_concepts(c, video_id, modality)
 
     def stats(self) -> Stats:
         """Count what there is."""

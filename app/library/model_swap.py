@@ -9,14 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int64
-
 from app.library.features import features_of
 from app.library.ingest import encoded
 from app.library.session import Session
 from index.disk import flush, writing
-from model.data.latents import Latents
+from index.records import LatentBatch
 from model.errors import LibraryError, MediaError, Mismatch, NotFound
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
@@ -67,7 +64,7 @@ def swap_in(session: Session, encoder: Encoder, leave_out: bool, step: Callable[
         flush(checkpoint.parent)  # the catalogue must not name a checkpoint that a power failure takes away
     before, left_out, videos = session.library.catalogue.fingerprint, list[str](), 0
 
-    def batches() -> Iterator[tuple[str, Modality, Int64[np.ndarray, "n"], Latents]]:
+    def batches() -> Iterator[tuple[str, Modality, LatentBatch]]:
         nonlocal videos
         for video in session.library.catalogue.every_video():
             try:
@@ -78,8 +75,8 @@ def swap_in(session: Session, encoder: Encoder, leave_out: bool, step: Callable[
                 log.warning("%s is left out: %s", video.file_name, error)
                 left_out.append(video.file_name)
                 continue
-            for modality, (start_s, latents) in encoded(encoder, features).items():
-                yield video.video_id, modality, start_s, latents
+            for modality, batch in encoded(encoder, features, session.front_end.prior).items():
+                yield video.video_id, modality, batch
             videos += 1
             step()
         if left_out and not (leave_out and videos):

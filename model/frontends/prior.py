@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from model.modality import MODALITIES, Modality
 
 USUAL_EVIDENCE = Path(__file__).with_name("usual_evidence.json")
 EVIDENCE_FLOOR = 0.01  # log evidence is log(evidence + EVIDENCE_FLOOR), so that no evidence is finite
+PLAIN_SCORE = 0.1  # of pictures at the temperature of `pretrained`
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,43 @@ class Prior:
         return evidence
 
     def strengths(self, modality: Modality, features: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n C"]:
-        """Return 0 where a concept is no more evident than usual, up to 1 where its evidence is 1 or more."""
-        most = np.float32(np.log(1 + EVIDENCE_FLOOR)) - self.usual[modality]
+        """Return 0 where a concept is no more evident than usual, up to 1 where it is plain."""
+        most = np.log(self.plain(modality) + np.float32(EVIDENCE_FLOOR)) - self.usual[modality]
         strengths: np.ndarray = np.clip(self.evidence(modality, features) / most, 0, 1)
         return strengths
+
+    def plain(self, modality: Modality) -> Float32[np.ndarray, "C"]:
+        """Return the evidence of each concept in a second in which it is plain.
+
+        Of a sound it is 1: several of its classes are heard at once. The classes of a picture share a softmax, which is
+        flat: they get PLAIN_SCORE together, beside the even share that every class gets.
+        """
+        classes = self.concepts.classes(modality)
+        if modality == "audio":
+            return np.ones(len(classes), np.float32)
+        number = np.maximum(classes.sum(1), 1)
+        return np.asarray((number / classes.shape[1] + PLAIN_SCORE) / np.sqrt(number), np.float32)
+
+    def row(
+        self, modality: Modality, wanted: Sequence[str], unwanted: Sequence[str], like: Float32[np.ndarray, "D"]
+    ) -> Float32[np.ndarray, "1 D"]:
+        """Return the features of a second in which the wanted concepts are plain, and else nothing is known.
+
+        `like`: the features of a usual second. The classes of a concept get equal scores, which make it plain; concepts
+        that share them, such as broader ones, get their part. Unwanted concepts, and narrower ones, have no evidence.
+        """
+        names = self.concepts.names
+        classes, plain = self.concepts.classes(modality), self.plain(modality)
+        scores = np.zeros(classes.shape[1], np.float32)
+        for name in wanted:
+            concept = names.index(name)
+            own = classes[concept]
+            scores[own] = np.maximum(scores[own], plain[concept] / np.sqrt(np.float32(max(1, own.sum()))))
+        for name in unwanted:
+            scores[classes[names.index(name)]] = 0
+        features = like.copy()
+        known: np.ndarray = features[-len(names) :]  # a view
+        np.maximum(known, self.log_evidence(modality, scores), out=known)
+        absent = [not {name, *self.concepts.broader(name)}.isdisjoint(unwanted) for name in names]
+        known[absent] = np.log(np.float32(EVIDENCE_FLOOR))
+        return features[np.newaxis]

@@ -58,6 +58,48 @@ def test_strengths_lie_between_usual_and_sure(prior: Prior) -> None:
         np.testing.assert_allclose(prior.strengths("audio", features), [[strength, 0]], atol=1e-6)
 
 
+def test_a_plain_picture_shares_its_score_with_all_classes(prior: Prior) -> None:
+    """Half of all is the one class's even share here, and a tenth is its own: 1 from log(0.61) on."""
+    for dog, strength in ((-4.5, 0), ((-4.5 + np.log(0.61)) / 2, 0.5), (np.log(0.61), 1), (-0.1, 1)):
+        features = np.array([[5, dog, -2]], np.float32)
+        np.testing.assert_allclose(prior.strengths("visual", features), [[strength, 0]], atol=1e-6)
+
+
+FAMILIES = {
+    "animal": {"sounds": ["Roar"], "pictures": ["lion"], "words": "beast"},
+    "dog": {"broader": ["animal"], "sounds": ["Bark", "Howl"], "pictures": ["husky"], "words": "hound"},
+    "car": {"sounds": ["Engine"], "pictures": ["minivan"], "words": "motor"},
+}
+
+
+@pytest.fixture
+def families() -> Prior:
+    concepts = Concepts(FAMILIES, {"audio": ("Roar", *SOUNDS), "visual": ("lion", *PICTURES)})
+    return Prior(concepts, {"audio": np.full(3, -4, np.float32), "visual": np.full(3, -4, np.float32)})
+
+
+LIKE = np.array([7, 8, -3, -3.5, -4], np.float32)
+
+
+def test_words_become_a_second_in_which_what_they_name_is_plain(families: Prior) -> None:
+    """The dog has the evidence 1, its animal what its two of three classes give; the rest is as in a usual second."""
+    row = families.row("audio", ("dog",), (), LIKE)
+    animal = 2 / 2**0.5 / 3**0.5
+    np.testing.assert_allclose(row, [[7, 8, np.log(animal + 0.01), np.log(1.01), -4]], rtol=1e-5)
+    assert families.strengths("audio", row)[0, 1] == 1
+    np.testing.assert_array_equal(LIKE, np.array([7, 8, -3, -3.5, -4], np.float32))
+
+
+def test_what_is_not_wanted_has_no_evidence(families: Prior) -> None:
+    """Without animals there is no dog either; without dogs, an animal is what is left of it."""
+    nothing = np.log(0.01)
+    np.testing.assert_allclose(
+        families.row("audio", ("car",), ("animal",), LIKE), [[7, 8, nothing, nothing, np.log(1.01)]], rtol=1e-5
+    )
+    lion = families.row("audio", ("animal",), ("dog",), LIKE)
+    np.testing.assert_allclose(lion, [[7, 8, np.log(1 / 3 + 0.01), nothing, -4]], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     "usual",
     [USUAL | {"audio": {"dog": -4.0}}, USUAL | {"visual": {"dog": -4.0, "car": -4.0, "cat": -4.0}}],
