@@ -213,7 +213,8 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
 
 
 def encoded(encoder: Encoder, features: Features, prior: Prior | None) -> dict[Modality, LatentBatch]:
-    """Return the items by modality, of the seconds that have it; with a prior each has its own second's concepts."""
+    """Return the items by modality, of the seconds that have it, in context; with a prior each has its concepts."""
+    scene = encoder.scenes(features.start_s, features.visual, features.seen)
     batches: dict[Modality, LatentBatch] = {}
     modalities: tuple[tuple[Modality, np.ndarray, np.ndarray], ...] = (
         ("audio", features.audio, features.heard),
@@ -222,8 +223,12 @@ def encoded(encoder: Encoder, features: Features, prior: Prior | None) -> dict[M
     for modality, values, mask in modalities:
         if mask.any():
             rows = np.ascontiguousarray(values[mask])
-            concepts = None if prior is None else np.rint(255 * prior.strengths(modality, rows)).astype(np.uint8)
-            batches[modality] = LatentBatch(features.start_s[mask], encoder.latents(modality, rows), concepts)
+            at = features.start_s[mask], scene[mask]
+            concepts = None
+            if prior is not None:
+                around = encoder.checkpoint.context.average(*at, rows)
+                concepts = np.rint(255 * prior.strengths(modality, around)).astype(np.uint8)
+            batches[modality] = LatentBatch(at[0], encoder.in_context(modality, rows, *at), concepts)
     return batches
 
 

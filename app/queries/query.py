@@ -73,7 +73,7 @@ class QueryWork(Work[EncodedQuery, Answered]):
     def encodings(self, encoder: Encoder) -> list[Encoding]:
         """Return what is to be encoded: one row for all seconds of a file, nothing for a second of the library."""
         track = self.query.track
-        return [] if track is None else [Encoding(encoder, track.modality, track.rows, averaged=True)]
+        return [] if track is None else [Encoding(encoder, track, as_one=True)]
 
     def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the latents of the file, or those that the library has. Raises NotFound, Mismatch, QueryError."""

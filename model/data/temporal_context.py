@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-MOST_WIDTH_S = 5  # how far a query is decoded beyond the second that is asked for
+MOST_WIDTH_S = 3  # how far a query is decoded beyond the second that is asked for
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TemporalContext:
     def scenes(
         self, start_s: Int64[np.ndarray, "t"], visual: Float[np.ndarray, "t *V"], seen: Bool[np.ndarray, "t"]
     ) -> Int64[np.ndarray, "t"]:
-        """Number the scenes of one recording: seconds between two cuts share a number. `visual` is in standard units.
+        """Number the scenes of a recording (t > 0): seconds between two cuts share a number. `visual` is in standard units.
 
         A second without a picture belongs to the scene before it.
         """
@@ -37,7 +37,7 @@ class TemporalContext:
         flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
         cosine = (flat[1:] * flat[:-1]).sum(1)
         cuts = (seen[1:] & seen[:-1] & (cosine < self.cut)) | (np.diff(start_s) != 1)
-        return np.concatenate([np.zeros(min(1, len(start_s)), np.int64), np.cumsum(cuts)])
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(cuts)])
 
     def average(
         self, start_s: Int64[np.ndarray, "t"], scene: Int64[np.ndarray, "t"], values: Float32[np.ndarray, "t d"]
