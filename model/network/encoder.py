@@ -32,6 +32,11 @@ class Encoder:
         batches = [features[i : i + BATCH] for i in range(0, len(features), BATCH)] or [features]
         return Latents.concatenate(self._batch(modality, batch) for batch in batches)
 
+    def usual(self, modality: Modality) -> Float32[np.ndarray, "..."]:
+        """Return the features of which nothing is known: their mean, by which they are normalized."""
+        mean: Float32[np.ndarray, "..."] = self._normalization.get_buffer(f"{modality}_mean").cpu().numpy()
+        return mean
+
     @torch.inference_mode()
     def averages(self, queries: Sequence[Latents]) -> Latents:
         """Return one row for each query of several seconds: mean mu, mean sigma, and the pair of that mean."""
