@@ -90,11 +90,12 @@ class Retrieval(QueryWork[Hits]):
         encoder, target = serving.encoder, self.target
         prior = needed(serving.prior, encoder.checkpoint.front_end, "a text")
         words = prior.concepts.understand(self.query.text)
-        other = "sound" if target == "visual" else "picture"
-        if all(prior.concepts.only.get(name) == other for name in words.wanted):
+        classes = prior.concepts.classes(target)[[prior.concepts.names.index(name) for name in words.wanted]]
+        if not classes.any():
+            (other,) = (modality for modality in MODALITIES if modality != target)
             raise QueryError(
                 f"a text that names {', '.join(words.wanted)} given, which has no {target} side: ask with "
-                f"target={'audio' if other == 'sound' else 'visual'}"
+                f"target={other}"
             )
         return [Encoding(encoder, target, prior.row(target, words.wanted, words.unwanted, encoder.usual(target)))]
 
