@@ -30,20 +30,20 @@ class Concepts:
     """Hold C concepts that bridge the classes of sounds and pictures.
 
     `names` are the concepts, in the order of the table; `class_names` the classes of a modality, in the order of its
-    network's outputs; `only` says which concepts lack a side, and which one they have; `digest` identifies the table
-    and both lists.
+    network's outputs; `digest` identifies the table and both lists.
     """
 
-    def __init__(self, table: Mapping[str, Mapping[str, Any]], class_names: Mapping[Modality, Sequence[str]]) -> None:
-        """Take the table, as concepts.toml has it, and the names of the classes.
+    def __init__(
+        self, table: Mapping[str, Mapping[str, Any]], class_names: Mapping[Modality, Sequence[str]], digest: str = ""
+    ) -> None:
+        """Take the table, as concepts.toml has it, the names of the classes, and the digest of both.
 
         Raises:
             KeyError: a class or a broader concept that does not exist.
         """
         self.names = tuple(table)
         self.class_names = {modality: tuple(class_names[modality]) for modality in MODALITIES}
-        self.only = {name: row["only"] for name, row in table.items() if "only" in row}
-        self.digest = ""
+        self.digest = digest
         self._table = table
         number = {name: concept for concept, name in enumerate(self.names)}
         self._above = [[number[above] for above in self.broader(name)] for name in self.names]
@@ -59,9 +59,8 @@ class Concepts:
         """Return the concepts that ship with the project."""
         contents = [(HERE / file).read_bytes() for file in FILES]
         table, sounds, pictures = (content.decode() for content in contents)
-        concepts = Concepts(tomllib.loads(table), {"audio": sounds.splitlines(), "visual": pictures.splitlines()})
-        concepts.digest = hashlib.sha256(b"\0".join(contents)).hexdigest()
-        return concepts
+        class_names: dict[Modality, list[str]] = {"audio": sounds.splitlines(), "visual": pictures.splitlines()}
+        return Concepts(tomllib.loads(table), class_names, hashlib.sha256(b"\0".join(contents)).hexdigest())
 
     def classes(self, modality: Modality) -> Bool[np.ndarray, "concepts classes"]:
         """Return which classes each concept has: its own and those of all narrower concepts."""
@@ -70,8 +69,16 @@ class Concepts:
     def evidence(
         self, modality: Modality, scores: Float32[np.ndarray, "n classes"]
     ) -> Float32[np.ndarray, "n concepts"]:
-        """Sum the scores of each concept's classes, over the root of their number; 0 for a side that is missing."""
-        return np.asarray(scores @ self._weights[modality], np.float32)
+        """Sum the scores of each concept's classes, over the root of their number; 0 for a side that is missing.
+
+        Each second is summed by itself: it gets the same bits in any company.
+        """
+        weights = self._weights[modality]
+        return np.array([weights @ second for second in scores], np.float32).reshape(len(scores), len(self.names))
+
+    def only(self) -> dict[str, str]:
+        """Return the concepts that lack a side, with the side that they have: `sound` or `picture`."""
+        return {name: row["only"] for name, row in self._table.items() if "only" in row}
 
     def broader(self, name: str) -> tuple[str, ...]:
         """Return all concepts above this one, the nearest first."""
@@ -92,9 +99,9 @@ class Concepts:
         return self._vocabulary.understand(text)
 
     @cached_property
-    def _weights(self) -> dict[Modality, Float32[np.ndarray, "classes concepts"]]:
+    def _weights(self) -> dict[Modality, Float32[np.ndarray, "concepts classes"]]:
         return {
-            modality: (members / np.sqrt(np.maximum(members.sum(1, keepdims=True), 1))).T.astype(np.float32)
+            modality: (members / np.sqrt(np.maximum(members.sum(1, keepdims=True), 1))).astype(np.float32)
             for modality, members in self._all.items()
         }
 

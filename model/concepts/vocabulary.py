@@ -42,7 +42,7 @@ class Vocabulary:
         self._folded = {_folded(phrase): concepts for phrase, concepts in self._phrases.items()}
         of_classes: dict[tuple[str, ...], tuple[str, ...]] = {}
         for name, concepts in classes:
-            for synonym in re.sub(r" \(.*?\)", "", name).split(", "):
+            for synonym in {name: None} | dict.fromkeys(re.sub(r" \(.*?\)", "", name).split(", ")):
                 phrase = _tokens(synonym)
                 if _folded(phrase) not in self._folded and not FILLERS.issuperset(phrase):
                     of_classes[phrase] = tuple(dict.fromkeys(of_classes.get(phrase, ()) + concepts))
