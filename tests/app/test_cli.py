@@ -204,7 +204,6 @@ def test_a_library_is_not_ingested_with_another_front_end(
 def shared_weights(shared: Path) -> Path:
     if not (shared / "frontends").is_dir():
         pytest.skip("the shared media are not beside this checkout")
-    pytest.importorskip("ai_edge_litert")
     return shared / "frontends"
 
 
