@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER, UNSOUND = range(8)
 
-# Messages come from code that the service shares: they name fields of a form, and routes. `k` only as in `k=0`.
+# Messages come from code that the service shares: they name fields of a form, and routes. The last only as in `k=0`.
 FIELDS = (
     *("query_modality", "segment_id", "video_id", "at_s", "after_s", "before_s", "max_distance", "group_by"),
+    *("min_match",),
     *("merge_adjacent", "query_start_s", "query_length_s"),
 )
-FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FIELDS)})(?![\w/]|[.-]\w)|(k)(?==))")
+FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FIELDS)})(?![\w/]|[.-]\w)|(k|concept|target)(?==))")
 COMMANDS = {
     "a query file": "--query",
     "a second file as query": "a second file with --query",

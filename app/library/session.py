@@ -118,7 +118,7 @@ class Session:
         table = self._table(modality, encoder)
         before = last.gallery if last is not None and last.encoder is encoder else None
         gallery = self.index_settings.gallery(self.library, modality, table, encoder.checkpoint.weights, before)
-        return ServedGallery(table, gallery, encoder)
+        return ServedGallery(table, gallery, encoder, self.front_end.prior)
 
     def _table(self, modality: Modality, encoder: Encoder) -> LatentTable:
         table = self.library.catalogue.latents(modality)

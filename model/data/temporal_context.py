@@ -29,9 +29,9 @@ class TemporalContext:
     def scenes(
         self, start_s: Int64[np.ndarray, "t"], visual: Float[np.ndarray, "t *V"], seen: Bool[np.ndarray, "t"]
     ) -> Int64[np.ndarray, "t"]:
-        """Number the scenes of a recording (t > 0): seconds between two cuts share a number. `visual` is in standard units.
+        """Number the scenes of a recording, t > 0: seconds between two cuts share a number.
 
-        A second without a picture belongs to the scene before it.
+        `visual` is in standard units. A second without a picture belongs to the scene before it.
         """
         flat = visual.reshape(len(visual), -1).astype(np.float64)
         flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)

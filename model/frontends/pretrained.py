@@ -26,7 +26,7 @@ from model.frontends.weights import EFFICIENTNET, YAMNET, installed, verified
 
 YAMNET_SAMPLES = 15_600  # one patch of 0.975 s
 YAMNET_EMBEDDING = 1024
-TEMPERATURE = 2.5  # softens the softmax over picture classes, which is too sure of its first class
+TEMPERATURE = 2.0  # softens the softmax over picture classes, which is too sure of its first class
 GREETING = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 PIPE_BYTES = 65_536
 

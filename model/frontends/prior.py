@@ -15,7 +15,8 @@ from model.errors import FrontEndError
 from model.modality import MODALITIES, Modality
 
 USUAL_EVIDENCE = Path(__file__).with_name("usual_evidence.json")
-EVIDENCE_FLOOR = 0.01  # log evidence is log(evidence + EVIDENCE_FLOOR), so that no evidence is finite
+# Log evidence is log(evidence + floor), so that no evidence is finite. The classes of a picture share a softmax.
+EVIDENCE_FLOOR: dict[Modality, float] = {"audio": 0.01, "visual": 0.003}
 PLAIN_SCORE = 0.1  # of pictures at the temperature of `pretrained`
 
 
@@ -23,34 +24,38 @@ PLAIN_SCORE = 0.1  # of pictures at the temperature of `pretrained`
 class Prior:
     """Say what a front-end knows across modalities: the concepts, and where their log evidence lies in its features.
 
-    Features end with the log evidence of the C concepts. `usual`: its mean over generic footage.
+    Features end with the log evidence of the C concepts. Over generic footage, `usual` is its mean, and `spread` the
+    root mean square of its difference from that.
     """
 
     concepts: Concepts
     usual: dict[Modality, Float32[np.ndarray, "C"]]
+    spread: dict[Modality, float]
 
     @staticmethod
     def load(concepts: Concepts, path: Path = USUAL_EVIDENCE) -> Prior:
-        """Read the usual log evidence of each concept, {"audio": {concept: number}, "visual": {concept: number}}.
+        """Read the usual log evidence, {modality: {"usual": {concept: number}, "spread": number}}.
 
         Raises:
             FrontEndError: the file is about other concepts.
         """
         usual = json.loads(path.read_text(encoding="utf-8"))
         for modality in MODALITIES:
-            if differing := set(usual[modality]) ^ set(concepts.names):
+            if differing := set(usual[modality]["usual"]) ^ set(concepts.names):
                 raise FrontEndError(
                     f"{path.name} ({modality}) and the table of concepts differ in {len(differing)} concepts, such as "
                     f"{min(differing)!r}; the same were expected: measure the usual evidence again"
                 )
         return Prior(
-            concepts, {m: np.array([usual[m][name] for name in concepts.names], np.float32) for m in MODALITIES}
+            concepts,
+            {m: np.array([usual[m]["usual"][name] for name in concepts.names], np.float32) for m in MODALITIES},
+            {m: float(usual[m]["spread"]) for m in MODALITIES},
         )
 
     def log_evidence(self, modality: Modality, scores: Float32[np.ndarray, "classes"]) -> Float32[np.ndarray, "C"]:
         """Return the log evidence that scores of classes (0 to 1) give, as features hold it."""
         evidence: np.ndarray = self.concepts.evidence(modality, scores[np.newaxis])[0]
-        return np.log(evidence + np.float32(EVIDENCE_FLOOR))
+        return np.log(evidence + np.float32(EVIDENCE_FLOOR[modality]))
 
     def evidence(self, modality: Modality, features: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n C"]:
         """Return the log evidence in features less the usual one: 0 is as usual, more is more than usual."""
@@ -59,7 +64,7 @@ class Prior:
 
     def strengths(self, modality: Modality, features: Float32[np.ndarray, "n D"]) -> Float32[np.ndarray, "n C"]:
         """Return 0 where a concept is no more evident than usual, up to 1 where it is plain."""
-        most = np.log(self.plain(modality) + np.float32(EVIDENCE_FLOOR)) - self.usual[modality]
+        most = np.log(self.plain(modality) + np.float32(EVIDENCE_FLOOR[modality])) - self.usual[modality]
         strengths: np.ndarray = np.clip(self.evidence(modality, features) / most, 0, 1)
         return strengths
 
@@ -96,5 +101,5 @@ class Prior:
         known: np.ndarray = features[-len(names) :]  # a view
         np.maximum(known, self.log_evidence(modality, scores), out=known)
         absent = [not {name, *self.concepts.broader(name)}.isdisjoint(unwanted) for name in names]
-        known[absent] = np.log(np.float32(EVIDENCE_FLOOR))
+        known[absent] = np.log(np.float32(EVIDENCE_FLOOR[modality]))
         return features[np.newaxis]

@@ -31,6 +31,11 @@ class Encoder:
         """Return the posterior and the pair generated from its mean (z = mu) for each row."""
         return self.posterior(self.heads(modality, features))
 
+    def usual(self, modality: Modality) -> Float32[np.ndarray, "..."]:
+        """Return the features of which nothing is known: their mean, by which they are normalized."""
+        mean: Float32[np.ndarray, "..."] = self._normalization.get_buffer(f"{modality}_mean").cpu().numpy()
+        return mean
+
     @torch.inference_mode()
     def heads(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Float32[np.ndarray, "n d"]:
         """Return what the encoder says of each row; a mean of such rows has a posterior like any of them."""
