@@ -56,3 +56,6 @@ class TemporalContext:
             total += each[:, None] * values[at]
             weight += each
         return np.asarray(total / weight[:, None], np.float32)
+
+
+SHARP = TemporalContext()  # a second alone

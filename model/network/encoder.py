@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
+from model.data.corpus import Corpus
 from model.data.latents import Latents
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 
 BATCH = 256
+VIDEO_APART_S = 2**32  # longer than any video
 
 
 class Encoder:
@@ -61,6 +63,26 @@ class Encoder:
         heads = self.heads(modality, features)
         context = self.checkpoint.context
         return self.posterior(context.average(start_s, scene, heads) if context.width_s else heads)
+
+    def of_corpus(self, modality: Modality, corpus: Corpus, rows: Int64[np.ndarray, "n"] | None = None) -> Latents:
+        """Return the latents of some seconds of a corpus, or of all, in context; zeros where they lack the modality."""
+        rows = np.arange(len(corpus.video)) if rows is None else rows
+        at_s = corpus.video * VIDEO_APART_S + corpus.start_s  # one clock for all videos, with gaps between them
+        width_s = self.checkpoint.context.width_s
+        near = np.flatnonzero(np.isin(at_s, at_s[rows] + np.arange(-width_s, width_s + 1)[:, None]))
+        scene = self.scenes(at_s[near], corpus.visual[near], corpus.seen[near])
+        has = (corpus.heard if modality == "audio" else corpus.seen)[near]
+        found = self.in_context(modality, getattr(corpus, modality)[near[has]], at_s[near[has]], scene[has])
+        place = np.full(len(at_s), -1)
+        place[near[has]] = np.arange(len(found))
+        known = place[rows] >= 0
+
+        def aligned(part: Float32[np.ndarray, "m d"]) -> Float32[np.ndarray, "n d"]:
+            whole = np.zeros((len(rows), part.shape[1]), np.float32)
+            whole[known] = part[place[rows][known]]
+            return whole
+
+        return Latents(aligned(found.mu), aligned(found.sigma), aligned(found.generated))
 
     def scenes(
         self, start_s: Int64[np.ndarray, "n"], visual: Float32[np.ndarray, "n *shape"], seen: Bool[np.ndarray, "n"]

@@ -19,8 +19,9 @@ from scipy.linalg import solve, svd
 from model.data.corpus import Corpus
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
+from model.network.checkpoint import Checkpoint
 from model.network.correlation import Projection, correlate
-from model.network.msvae import MSVAE, PairDecoder, VectorEncoder
+from model.network.msvae import MSVAE, Architecture, PairDecoder, VectorEncoder
 from model.network.normalization import Normalization
 
 PRIOR_AXES = 128
@@ -29,47 +30,55 @@ LATENT = PRIOR_AXES + FOOTAGE_AXES
 HIDDEN = 2 * LATENT  # gelu(x) - gelu(-x) = x: with two hidden units for each latent one, the decoder can be linear
 ANCHOR_SECONDS = 100  # of footage count as much as the prior in the decoder
 # log sigma^2 = WIDEST - NARROWING * (mean absolute evidence along an axis, in units of what is usual)
-WIDEST, NARROWING = -1.0, 1.0
+WIDEST, NARROWING = 0.0, 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Hold the heads' means as maps of native features, (D,) to (LATENT,), and by how much each axis weighs evidence.
+    """Hold the linear maps that a model may begin at, by modality, each of native features.
 
-    `means`: by modality. `evidence`: by modality, the map to the prior's axes alone, in units of usual evidence.
+    `known`: to evidence along the prior's axes; `learnt`: to the CCA of footage, None without footage. The footage's
+    features have the length 1 in both, by root mean square; without footage, usual ones have.
     """
 
-    means: dict[Modality, Projection]
-    evidence: dict[Modality, Projection]
+    prior: Prior
+    known: dict[Modality, Projection]
+    learnt: dict[Modality, Projection] | None
 
     @staticmethod
-    def of(prior: Prior, shapes: dict[Modality, int], footage: Corpus | None = None, share: float = 0.0) -> Start:
-        """Begin at the prior, and with footage at the CCA of its pairs too: that gets the `share`, 0..1, of the mean.
-
-        `shapes`: how many numbers the features of each modality have.
-        """
+    def of(prior: Prior, shapes: dict[Modality, int], footage: Corpus | None = None) -> Start:
+        """Begin at the prior, and with footage at the CCA of its pairs; `shapes`: numbers of features by modality."""
         axes = prior_axes(prior)
         known = {m: _of_prior(prior, m, shapes[m], axes) for m in MODALITIES}
-        if footage is None or not share:
-            return Start({m: _beside(known[m], None, 1.0, 0.0) for m in MODALITIES}, known)
-        concepts = len(axes)
+        if footage is None:
+            return Start(prior, known, None)
         rows = {m: getattr(footage, m)[footage.paired] for m in MODALITIES}
+        concepts = len(axes)
         found = correlate(rows["audio"][:, :-concepts], rows["visual"][:, :-concepts], FOOTAGE_AXES)
-        means = {}
-        for m, embedding in zip(MODALITIES, found, strict=True):
-            learnt = _of_embedding(embedding, concepts)
-            lengths = [_length(projection(rows[m])) for projection in (known[m], learnt)]
-            means[m] = _beside(known[m], learnt, (1 - share) / lengths[0], share / lengths[1])
-        return Start(means, known)
+        learnt = {m: _of_embedding(p, concepts) for m, p in zip(MODALITIES, found, strict=True)}
+        return Start(prior, *({m: _shortened(maps[m], rows[m]) for m in MODALITIES} for maps in (known, learnt)))
 
-    def apply(self, model: MSVAE, normalization: Normalization, prior: Prior, footage: Corpus | None = None) -> None:
-        """Set the weights of a model of LATENT dimensions and HIDDEN units; footage corrects its decoder."""
+    def checkpoint(self, footage: Corpus, share: float, seed: int) -> Checkpoint:
+        """Return a model at this start, its decoder not corrected by footage: enough to judge means by."""
+        torch.manual_seed(seed)
+        shapes = {m: getattr(footage, m).shape[1:] for m in MODALITIES}
+        model = MSVAE(Architecture(shapes["audio"], shapes["visual"], LATENT, HIDDEN)).eval()
+        normalization = Normalization.fit(footage)
+        self.apply(model, normalization, share)
+        return Checkpoint(model, normalization, "", "")
+
+    def apply(self, model: MSVAE, normalization: Normalization, share: float, footage: Corpus | None = None) -> None:
+        """Set the weights of a model of LATENT dimensions and HIDDEN units.
+
+        `share`, 0..1: of what the footage taught in the means. With `footage` the decoder is corrected by it.
+        """
         for m in MODALITIES:
             encoder = model.encoders[m]
             assert isinstance(encoder, VectorEncoder), "a prior is known of vectors alone"
-            encoder.start(_standardized(self.means[m], normalization, m))
-            _start_sigma(encoder, _standardized(self.evidence[m], normalization, m))
-        matrix, constant = _prior_decoder(prior, normalization)
+            both = _beside(self.known[m], None if self.learnt is None else self.learnt[m], share)
+            encoder.start(_standardized(both, normalization, m))
+            _start_sigma(encoder, _standardized(self.known[m], normalization, m))
+        matrix, constant = _prior_decoder(self.prior, normalization)
         if footage is not None:
             matrix, constant = _corrected(matrix, constant, model, normalization, footage)
         _start_decoder(model.decoder, matrix, constant)
@@ -141,20 +150,20 @@ def _of_embedding(projection: Projection, concepts: int) -> Projection:
     )
 
 
-def _beside(known: Projection, learnt: Projection | None, weigh_known: float, weigh_learnt: float) -> Projection:
-    """Return both maps side by side; their constants move into the mean's place by a map of the same affine form."""
-    features = len(known.mean)
-    matrix = np.zeros((features, LATENT))
-    matrix[:, :PRIOR_AXES] = weigh_known * known.matrix
-    mean = known.mean.copy()
+def _beside(known: Projection, learnt: Projection | None, share: float) -> Projection:
+    """Return both maps side by side, weighed (1 - share) to share."""
+    matrix, mean = np.zeros((len(known.mean), LATENT)), known.mean
+    matrix[:, :PRIOR_AXES] = (1 - share) * known.matrix
     if learnt is not None:
-        matrix[:, PRIOR_AXES : PRIOR_AXES + learnt.matrix.shape[1]] = weigh_learnt * learnt.matrix
-        mean = mean + learnt.mean  # disjoint: one is of the concepts' columns, the other of the embedding's
+        matrix[:, PRIOR_AXES : PRIOR_AXES + learnt.matrix.shape[1]] = share * learnt.matrix
+        mean = mean + learnt.mean  # one is zero where the other is not
     return Projection(mean, matrix)
 
 
-def _length(values: Float[np.ndarray, "n d"]) -> float:
-    return max(float(np.sqrt(np.square(values).sum(1).mean())), 1e-9)
+def _shortened(projection: Projection, rows: Float[np.ndarray, "n D"]) -> Projection:
+    """Return a map that gives these rows the length 1, by root mean square."""
+    length = float(np.sqrt(np.square(projection(rows)).sum(1).mean()))
+    return Projection(projection.mean, projection.matrix / max(length, 1e-9))
 
 
 def _standardized(projection: Projection, normalization: Normalization, modality: Modality) -> Projection:
