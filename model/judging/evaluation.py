@@ -4,12 +4,15 @@ Retrieval: a gallery has one second of the event of each labelled video, the sam
 query's class are relevant. The query's own pair stays in the cross-modal gallery; the query itself is masked in A-A and
 V-V. Localization: only videos whose event is shorter than the clip. `plain` takes the windows inside the clip, `rolled`
 all circular windows, where position tells nothing.
+
+Intervals of retrieval (docs/decisions/0018-intervals.md) let a video vary in both of its places, query and item: its
+influence is what leaving it out, of queries and gallery, does to the mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +33,7 @@ DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
     "VV": ("visual", "visual"),
 }
 CROSSINGS: dict[str, tuple[Modality, Modality]] = {"A2V": ("audio", "visual"), "V2A": ("visual", "audio")}
+METRICS = ("mrr", "map")
 BOOTSTRAPS = 10_000
 AT_ONCE = 500  # resamplings in memory
 
@@ -38,7 +42,10 @@ Values = Float64[np.ndarray, "_"]  # one per video
 
 @dataclass(frozen=True)
 class Interval:
-    """Hold a mean over videos and its 95 % bootstrap interval; None where nothing could be measured."""
+    """Hold a mean over videos and its 95 % interval; None where nothing could be measured.
+
+    `low` and `high` are None, too, where one video alone decides the figure. `n`: the number of queries or clips.
+    """
 
     mean: float | None
     low: float | None
@@ -51,10 +58,14 @@ class Figures:
     """Hold a system's figures per video, NaN where a video has none; all systems have the same videos.
 
     `retrieval[direction][mrr|map]` (labelled videos,), `localization[plain|rolled][crossing][exact|tiou]` (clips,).
+    `influence`, in the shape of `retrieval`: see `influence_of`; without it intervals resample queries alone.
+    `bounds`: what no mean, and so no interval, exceeds.
     """
 
     retrieval: dict[str, dict[str, Values]]
     localization: dict[str, dict[str, dict[str, Values]]]
+    influence: dict[str, dict[str, Values]] | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def combined(self, others: Sequence[Figures], combine: Callable[..., Values]) -> Figures:
         """Return figures whose every array is `combine` of this one's and the others'."""
@@ -62,6 +73,8 @@ class Figures:
         return Figures(
             of_each(combine, *(figures.retrieval for figures in everyone)),
             of_each(combine, *(figures.localization for figures in everyone)),
+            of_each(combine, *(f.influence for f in everyone)) if all(f.influence for f in everyone) else None,
+            self.bounds,
         )
 
     @staticmethod
@@ -71,7 +84,14 @@ class Figures:
 
     def __sub__(self, other: Figures) -> Figures:
         """Return the differences per video, for paired intervals."""
-        return self.combined([other], lambda ours, theirs: ours - theirs)
+        return replace(self.combined([other], lambda ours, theirs: ours - theirs), bounds=(-1.0, 1.0))
+
+    def contributions(self) -> dict[str, dict[str, Values]]:
+        """Return, in the shape of `retrieval`, what to draw videos with: their mean is that of the figures."""
+        if self.influence is None:
+            return self.retrieval
+        everything: dict[str, dict[str, Values]] = of_each(_contributions, self.retrieval, self.influence)
+        return everything
 
     def report_means(self) -> dict[tuple[str, ...], float | None]:
         """Return the means over videos alone, by (direction, metric) and (view, crossing, metric)."""
@@ -86,12 +106,14 @@ class Figures:
 
     def report(self, seed: int = 0) -> Report:
         """Return means and intervals; queries without a relevant item are counted as excluded."""
-        aa = self.retrieval["AA"]["mrr"]
-        excluded = 0 if np.isnan(aa).all() else int(np.isnan(aa).sum())
-        retrieval, localization = (
-            of_each(lambda values: interval(values, seed), figures) for figures in (self.retrieval, self.localization)
-        )
-        return Report(retrieval, localization, excluded)
+        missing = np.isnan(self.retrieval["AA"]["mrr"]) if "AA" in self.retrieval else np.zeros(0, bool)
+        excluded = 0 if missing.all() else int(missing.sum())
+
+        def bounded(values: Values, influence: Values | None = None) -> Interval:
+            return interval(values, influence, seed, self.bounds)
+
+        influence = () if self.influence is None else (self.influence,)
+        return Report(of_each(bounded, self.retrieval, *influence), of_each(bounded, self.localization), excluded)
 
 
 @dataclass(frozen=True)
@@ -127,16 +149,44 @@ def measure(
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    return Figures(_retrieval(timeline, scorer, galleries, seed), localization(timeline, localizer, clips_of(timeline)))
+    retrieval, influence = _retrieval(timeline, scorer, galleries, seed)
+    return Figures(retrieval, localization(timeline, localizer, clips_of(timeline)), influence)
 
 
-def interval(values: Values, seed: int = 0) -> Interval:
-    """Return the mean over videos and the percentile bootstrap over videos; NaN values are left out."""
+def interval(
+    values: Values,
+    influence: Values | None = None,
+    seed: int = 0,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """Return the mean over videos and its percentile bootstrap, which draws videos with their influence on the mean.
+
+    NaN values are left out. The influence of a video is its value less the mean unless it is given, as it is where
+    videos are items of each other's galleries. The interval is cut at `bounds`.
+    """
     known = values[~np.isnan(values)]
     if not len(known):
         return Interval(None, None, None, 0)
-    low, high = np.percentile(bootstrap(lambda rows: known[rows].mean(1), len(known), seed), (2.5, 97.5))
-    return Interval(float(known.mean()), float(low), float(high), len(known))
+    mean = float(known.mean())
+    moves = known - mean if influence is None else influence
+    if np.isnan(moves).any():
+        return Interval(mean, None, None, len(known))
+    around = np.percentile(bootstrap(lambda rows: moves[rows].mean(1), len(moves), seed), (2.5, 97.5))
+    low, high = np.clip(mean + around, *bounds)
+    return Interval(mean, float(low), float(high), len(known))
+
+
+def _contributions(values: Values, influence: Values) -> Values:
+    return values if np.isnan(values).all() else np.asarray(np.nanmean(values) + influence)
+
+
+def influence_of(without: Float64[np.ndarray, "n"]) -> Values:
+    """Return each video's influence on a mean, from the mean without it; the sum is zero.
+
+    The jackknife: n - 1 times how far the mean falls. For a mean of values that do not depend on each other this is the
+    value less the mean. NaN where a mean is.
+    """
+    return np.asarray((len(without) - 1) * (without.mean() - without))
 
 
 def bootstrap(
@@ -164,27 +214,31 @@ def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:
     return seconds
 
 
-def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int) -> dict[str, dict[str, Values]]:
+def _retrieval(
+    timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int
+) -> tuple[dict[str, dict[str, Values]], dict[str, dict[str, Values]]]:
+    """Return the figures and influences by direction and metric, means over the galleries."""
     rng = np.random.default_rng(seed)
     seconds = eligible_seconds(timeline)
     draws = draw_seconds(timeline.video[seconds], galleries, rng)
     label = timeline.label[np.unique(timeline.video[seconds])]
     if scorer is None:
         nothing = np.full(len(label), np.nan)
-        return {name: {"mrr": nothing, "map": nothing} for name in DIRECTIONS}
+        unmeasured = {name: {"mrr": nothing, "map": nothing} for name in DIRECTIONS}
+        return unmeasured, unmeasured
     relevant = label[:, None] == label
     own = np.eye(len(label), dtype=bool)
-    figures = {}
+    figures, influence = {}, {}
     for name, (query, target) in DIRECTIONS.items():
         masked = own if query == target else None
-        rankings = [
-            rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked) for rows in draws
-        ]
-        figures[name] = {
-            "mrr": np.asarray(np.mean([r.reciprocal_rank for r in rankings], axis=0)),
-            "map": np.asarray(np.mean([r.average_precision for r in rankings], axis=0)),
-        }
-    return figures
+        found, without = [], []
+        for rows in draws:
+            ranking = rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked)
+            found.append((ranking.reciprocal_rank, ranking.average_precision))
+            without.append(ranking.without_each())
+        figures[name] = dict(zip(METRICS, np.mean(found, axis=0), strict=True))
+        influence[name] = {m: influence_of(w) for m, w in zip(METRICS, np.mean(without, axis=0), strict=True)}
+    return figures, influence
 
 
 def localization(
