@@ -1,6 +1,6 @@
 """How often an interval covers the truth: intervals that draw videos as queries alone, and as queries and items.
 
-    python -m benchmarks.quality.intervals [--videos 30,100,400] [--samples 1000] [--galleries 5] [--seed 0] [--json OUT]
+    python -m benchmarks.quality.intervals [--videos 30,100,400] [--samples 1000] [--galleries 5] [--seed 0] [--json F]
 
 A population of videos of 28 kinds, some of them frequent, is made of random numbers. A video is a point near its kind;
 its sounds and pictures lie around it, how far differs from video to video. Each sample is a library of so many videos,
@@ -12,6 +12,7 @@ the figure over samples.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from jaxtyping import Int64
 from benchmarks.report import json_parser, tell
 from model.baselines.blind import PositionLocalizer
 from model.data.corpus import Timeline
-from model.judging.evaluation import Interval, interval, measure
+from model.judging.evaluation import Interval, measure
 from model.judging.own_video import own_video_figures
 from model.judging.scorers import EmbeddingScorer
 
@@ -31,7 +32,7 @@ _POPULATION = np.random.default_rng(0)
 KIND = _POPULATION.standard_normal((KINDS, DIMENSIONS))
 KIND_SHARE = _POPULATION.dirichlet(np.full(KINDS, 2.0))
 
-Found = dict[str, tuple[Interval, Interval]]  # by figure: drawing queries alone, drawing queries and items
+Found = dict[str, tuple[Interval, ...]]  # by figure: drawing queries alone, drawing queries and items
 
 
 def main() -> None:
@@ -65,17 +66,19 @@ def sample(videos: int, galleries: int, rng: np.random.Generator) -> Found:
     other = EmbeddingScorer(sounds + LOUD * rng.standard_normal(sounds.shape), pictures, "euclidean")
     localizer, seed = PositionLocalizer(lambda windows, length: np.zeros(windows)), int(rng.integers(2**31))
     ours, theirs = (measure(line, one, localizer, galleries, seed) for one in (scorer, other))
-    own = own_video_figures(scorer, np.arange(len(line.video)), line.video, galleries, seed)
+    own, other_own = (
+        own_video_figures(one, np.arange(len(line.video)), line.video, galleries, seed) for one in (scorer, other)
+    )
     found = {}
     for name, figures, keys in (
         ("{} {}", ours, [(d, m) for d in ("AA", "AV") for m in ("mrr", "map")]),
         ("{} {} minus_other", ours - theirs, [("AV", "mrr"), ("AV", "map")]),
         ("{} own video of {}", own, [("AV", m) for m in own.retrieval["AV"]]),
+        ("{} own video of {} minus_other", own - other_own, [("AV", m) for m in own.retrieval["AV"]]),
     ):
-        assert figures.influence is not None
-        for key in keys:
-            values, influence = (part[key[0]][key[1]] for part in (figures.retrieval, figures.influence))
-            found[name.format(*key)] = (interval(values, seed=seed), interval(values, influence, seed, figures.bounds))
+        reports = [one.report(seed).retrieval for one in (replace(figures, influence=None), figures)]
+        for direction, metric in keys:
+            found[name.format(direction, metric)] = tuple(report[direction][metric] for report in reports)
     return found
 
 
@@ -95,9 +98,9 @@ def timeline(kind: Int64[np.ndarray, "videos"]) -> Timeline:
     )
 
 
-def coverage(found: list[tuple[Interval, Interval]]) -> dict[str, Any]:
+def coverage(found: list[tuple[Interval, ...]]) -> dict[str, Any]:
     """Return how often each rule's intervals hold the mean over samples, and how long they are."""
-    means = np.array([one.mean for one, _ in found], np.float64)
+    means = np.array([one.mean for one, *_ in found], np.float64)
     facts: dict[str, Any] = {"truth": float(means.mean()), "deviation": float(means.std())}
     for rule, intervals in zip(RULES, zip(*found, strict=True), strict=True):
         ends = np.array([(i.low, i.high) for i in intervals], np.float64)

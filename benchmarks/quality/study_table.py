@@ -19,8 +19,8 @@ Made = dict[str, Any]  # what a fit gave for one variant: facts, and `videos`, t
 
 
 def columns(figures: Figures) -> dict[str, Values]:
-    """Return the figures per video by column, those of retrieval as contributions; NaN where a video has none."""
-    retrieval, rolled = figures.contributions(), figures.localization["rolled"]
+    """Return the figures per video by column; NaN where a video has none."""
+    retrieval, rolled = figures.retrieval, figures.localization["rolled"]
     found = [retrieval[d]["mrr"] for d in ("AA", "AV", "VA", "VV")] + [retrieval[d]["map"] for d in ("AV", "VA")]
     return dict(zip(COLUMNS, [*found, *(rolled[crossing]["exact"] for crossing in PERCENT)], strict=True))
 

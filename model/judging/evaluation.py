@@ -5,8 +5,8 @@ query's class are relevant. The query's own pair stays in the cross-modal galler
 V-V. Localization: only videos whose event is shorter than the clip. `plain` takes the windows inside the clip, `rolled`
 all circular windows, where position tells nothing.
 
-Intervals of retrieval (docs/decisions/0018-intervals.md) let a video vary in both of its places, query and item: its
-influence is what leaving it out, of queries and gallery, does to the mean.
+Intervals of retrieval draw videos as queries and as items of the gallery (model/judging/spread.py); those of
+localization are percentile bootstraps over videos.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from model.errors import NothingLabelled
 from model.judging.localizers import Localizer, ScoreLocalizer
 from model.judging.ranking import rank
 from model.judging.scorers import Scorer
+from model.judging.spread import ends, spread_of
 from model.modality import Modality
 
 DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
@@ -58,23 +59,27 @@ class Figures:
     """Hold a system's figures per video, NaN where a video has none; all systems have the same videos.
 
     `retrieval[direction][mrr|map]` (labelled videos,), `localization[plain|rolled][crossing][exact|tiou]` (clips,).
-    `influence`, in the shape of `retrieval`: see `influence_of`; without it intervals resample queries alone.
+    `influence` and `pairs`, in the shape of `retrieval`: see `spread_of`; without them intervals draw queries alone.
     `bounds`: what no mean, and so no interval, exceeds.
     """
 
     retrieval: dict[str, dict[str, Values]]
     localization: dict[str, dict[str, dict[str, Values]]]
     influence: dict[str, dict[str, Values]] | None = None
+    pairs: dict[str, dict[str, Values]] | None = None
     bounds: tuple[float, float] = (0.0, 1.0)
 
     def combined(self, others: Sequence[Figures], combine: Callable[..., Values]) -> Figures:
         """Return figures whose every array is `combine` of this one's and the others'."""
-        everyone = [self, *others]
+        everyone = [vars(figures) for figures in (self, *others)]
+        parts = ("retrieval", "localization", "influence", "pairs")
         return Figures(
-            of_each(combine, *(figures.retrieval for figures in everyone)),
-            of_each(combine, *(figures.localization for figures in everyone)),
-            of_each(combine, *(f.influence for f in everyone)) if all(f.influence for f in everyone) else None,
-            self.bounds,
+            **{
+                part: of_each(combine, *(one[part] for one in everyone))
+                for part in parts
+                if all(one[part] is not None for one in everyone)
+            },
+            bounds=self.bounds,
         )
 
     @staticmethod
@@ -85,13 +90,6 @@ class Figures:
     def __sub__(self, other: Figures) -> Figures:
         """Return the differences per video, for paired intervals."""
         return replace(self.combined([other], lambda ours, theirs: ours - theirs), bounds=(-1.0, 1.0))
-
-    def contributions(self) -> dict[str, dict[str, Values]]:
-        """Return, in the shape of `retrieval`, what to draw videos with: their mean is that of the figures."""
-        if self.influence is None:
-            return self.retrieval
-        everything: dict[str, dict[str, Values]] = of_each(_contributions, self.retrieval, self.influence)
-        return everything
 
     def report_means(self) -> dict[tuple[str, ...], float | None]:
         """Return the means over videos alone, by (direction, metric) and (view, crossing, metric)."""
@@ -109,11 +107,20 @@ class Figures:
         missing = np.isnan(self.retrieval["AA"]["mrr"]) if "AA" in self.retrieval else np.zeros(0, bool)
         excluded = 0 if missing.all() else int(missing.sum())
 
-        def bounded(values: Values, influence: Values | None = None) -> Interval:
-            return interval(values, influence, seed, self.bounds)
+        if self.influence is None:
+            retrieval = of_each(lambda values: interval(values, seed), self.retrieval)
+        else:
+            retrieval = of_each(self._interval, self.retrieval, self.influence, self.pairs)
+        return Report(retrieval, of_each(lambda values: interval(values, seed), self.localization), excluded)
 
-        influence = () if self.influence is None else (self.influence,)
-        return Report(of_each(bounded, self.retrieval, *influence), of_each(bounded, self.localization), excluded)
+    def _interval(self, values: Values, influence: Values, pairs: Values) -> Interval:
+        known = values[~np.isnan(values)]
+        if not len(known):
+            return Interval(None, None, None, 0)
+        mean = float(known.mean())
+        found = ends(mean, influence, pairs)
+        low, high = (None, None) if found is None else np.clip(found, *self.bounds).tolist()
+        return Interval(mean, low, high, len(known))
 
 
 @dataclass(frozen=True)
@@ -149,44 +156,20 @@ def measure(
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    retrieval, influence = _retrieval(timeline, scorer, galleries, seed)
-    return Figures(retrieval, localization(timeline, localizer, clips_of(timeline)), influence)
+    figures = _retrieval(timeline, scorer, galleries, seed)
+    return replace(figures, localization=localization(timeline, localizer, clips_of(timeline)))
 
 
-def interval(
-    values: Values,
-    influence: Values | None = None,
-    seed: int = 0,
-    bounds: tuple[float, float] = (-np.inf, np.inf),
-) -> Interval:
-    """Return the mean over videos and its percentile bootstrap, which draws videos with their influence on the mean.
+def interval(values: Values, seed: int = 0) -> Interval:
+    """Return the mean over videos and the percentile bootstrap over videos; NaN values are left out.
 
-    NaN values are left out. The influence of a video is its value less the mean unless it is given, as it is where
-    videos are items of each other's galleries. The interval is cut at `bounds`.
+    Right for figures of videos alone. One that is found in a gallery of the same videos varies with these, too.
     """
     known = values[~np.isnan(values)]
     if not len(known):
         return Interval(None, None, None, 0)
-    mean = float(known.mean())
-    moves = known - mean if influence is None else influence
-    if np.isnan(moves).any():
-        return Interval(mean, None, None, len(known))
-    around = np.percentile(bootstrap(lambda rows: moves[rows].mean(1), len(moves), seed), (2.5, 97.5))
-    low, high = np.clip(mean + around, *bounds)
-    return Interval(mean, float(low), float(high), len(known))
-
-
-def _contributions(values: Values, influence: Values) -> Values:
-    return values if np.isnan(values).all() else np.asarray(np.nanmean(values) + influence)
-
-
-def influence_of(without: Float64[np.ndarray, "n"]) -> Values:
-    """Return each video's influence on a mean, from the mean without it; the sum is zero.
-
-    The jackknife: n - 1 times how far the mean falls. For a mean of values that do not depend on each other this is the
-    value less the mean. NaN where a mean is.
-    """
-    return np.asarray((len(without) - 1) * (without.mean() - without))
+    low, high = np.percentile(bootstrap(lambda rows: known[rows].mean(1), len(known), seed), (2.5, 97.5))
+    return Interval(float(known.mean()), float(low), float(high), len(known))
 
 
 def bootstrap(
@@ -214,31 +197,38 @@ def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:
     return seconds
 
 
-def _retrieval(
-    timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int
-) -> tuple[dict[str, dict[str, Values]], dict[str, dict[str, Values]]]:
-    """Return the figures and influences by direction and metric, means over the galleries."""
+def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int) -> Figures:
     rng = np.random.default_rng(seed)
     seconds = eligible_seconds(timeline)
     draws = draw_seconds(timeline.video[seconds], galleries, rng)
     label = timeline.label[np.unique(timeline.video[seconds])]
     if scorer is None:
         nothing = np.full(len(label), np.nan)
-        unmeasured = {name: {"mrr": nothing, "map": nothing} for name in DIRECTIONS}
-        return unmeasured, unmeasured
+        return Figures({name: dict.fromkeys(METRICS, nothing) for name in DIRECTIONS}, {})
     relevant = label[:, None] == label
     own = np.eye(len(label), dtype=bool)
-    figures, influence = {}, {}
+    found = {}
     for name, (query, target) in DIRECTIONS.items():
         masked = own if query == target else None
-        found, without = [], []
+        figures = {metric: np.zeros(len(label)) for metric in METRICS}
+        without = {metric: np.zeros(own.shape) for metric in METRICS}
         for rows in draws:
             ranking = rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked)
-            found.append((ranking.reciprocal_rank, ranking.average_precision))
-            without.append(ranking.without_each())
-        figures[name] = dict(zip(METRICS, np.mean(found, axis=0), strict=True))
-        influence[name] = {m: influence_of(w) for m, w in zip(METRICS, np.mean(without, axis=0), strict=True)}
-    return figures, influence
+            each = (ranking.reciprocal_rank, ranking.average_precision)
+            for metric, values, others in zip(METRICS, each, ranking.without_each(), strict=True):
+                figures[metric] += values
+                without[metric] += others
+        found[name] = {metric: (figures[metric] / galleries, without[metric] / galleries) for metric in METRICS}
+    return figures_of(found)
+
+
+def figures_of(found: dict[str, dict[str, tuple[Values, Float64[np.ndarray, "n n"]]]]) -> Figures:
+    """Return figures of retrieval; `found` has them by direction and metric, each with those without item i."""
+    spread = of_each(lambda one: spread_of(*one), found)
+    figures, influence, pairs = (
+        of_each(lambda one, part=part: one[part], of) for of, part in ((found, 0), (spread, 0), (spread, 1))
+    )
+    return Figures(figures, {}, influence, pairs)
 
 
 def localization(

@@ -15,7 +15,7 @@ from scipy.stats import hypergeom
 
 from model.data.draws import draw_seconds
 from model.errors import NothingToMeasure
-from model.judging.evaluation import CROSSINGS, Figures, Interval, Values, influence_of
+from model.judging.evaluation import CROSSINGS, Figures, Interval, Values, figures_of
 from model.judging.scorers import Scorer
 
 NINE = 9
@@ -57,7 +57,7 @@ def own_video_figures(
 ) -> Figures:
     """Measure on `seconds`, rows of the scorer's corpus that have both modalities; `video` (n,) is theirs, ascending.
 
-    Returns `retrieval[AV|VA][all|nine]` and `influence` alike, per video; `nine` where there are nine videos.
+    Returns `retrieval[AV|VA][all|nine]` per video; `nine` where there are nine videos.
 
     Raises:
         NothingToMeasure: fewer than two videos.
@@ -71,14 +71,11 @@ def own_video_figures(
     rng = np.random.default_rng(seed)
     draws = seconds[draw_seconds(video, galleries, rng)]
     sizes = {"all": videos} | ({"nine": NINE} if videos >= NINE else {})
-    figures: dict[str, dict[str, Values]] = {}
-    influence: dict[str, dict[str, Values]] = {}
+    found = {}
     for name, (query, target) in DIRECTIONS.items():
         closer = [_closer(scorer.score(query, rows, target, rows), rng) for rows in draws]
-        found = {size: np.mean([_found(others, among) for others in closer], axis=0) for size, among in sizes.items()}
-        figures[name] = {size: values for size, (values, _) in found.items()}
-        influence[name] = {size: influence_of(without) for size, (_, without) in found.items()}
-    return Figures(figures, {}, influence)
+        found[name] = {size: _found(closer, gallery) for size, gallery in sizes.items()}
+    return figures_of(found)
 
 
 def chance_of(gallery: int) -> float:
@@ -93,13 +90,16 @@ def _closer(distances: Float64[np.ndarray, "n n"], rng: np.random.Generator) -> 
     return np.asarray((distances < own) | ((distances == own) & (tie < own_tie)))
 
 
-def _found(closer: Bool[np.ndarray, "n n"], gallery: int) -> tuple[Values, Values]:
-    """Return each query's reciprocal rank, and the mean without each video as a query and as an item."""
-    videos, before = len(closer), closer.sum(1)
-    fewer = _reciprocal_ranks(videos - 2, gallery)
-    without = fewer[np.minimum(before[:, None] - closer, videos - 2)]
-    np.fill_diagonal(without, 0)
-    return _reciprocal_ranks(videos - 1, gallery)[before], without.sum(0) / (videos - 1)
+def _found(closer: list[Bool[np.ndarray, "n n"]], gallery: int) -> tuple[Values, Float64[np.ndarray, "n n"]]:
+    """Return each query's reciprocal rank, and that without item i, for each i, means over the galleries."""
+    videos = len(closer[0])
+    whole, fewer = (_reciprocal_ranks(others, gallery) for others in (videos - 1, videos - 2))
+    figures, without = np.zeros(videos), np.zeros((videos, videos))
+    for others in closer:
+        before = others.sum(1)
+        figures += whole[before]
+        without += fewer[np.minimum(before[:, None] - others, videos - 2)]
+    return figures / len(closer), without / len(closer)
 
 
 def _reciprocal_ranks(others: int, gallery: int) -> Float64[np.ndarray, "others_and_none"]:

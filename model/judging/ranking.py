@@ -20,10 +20,10 @@ class Ranking:
     order: Int64[np.ndarray, "queries items"]
     hits: Bool[np.ndarray, "queries items"]
 
-    def without_each(self) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
-        """Return MRR and mAP without video i as a query and as an item, for each i; row i and item i are of video i.
+    def without_each(self) -> tuple[Float64[np.ndarray, "queries items"], Float64[np.ndarray, "queries items"]]:
+        """Return each query's reciprocal rank and average precision without item i, for each i.
 
-        The other items keep their order, so nothing is ranked again. NaN where no query with a relevant item is left.
+        The other items keep their order, so nothing is ranked again. NaN where no relevant item is left.
         """
         hits, ranks = self.hits, np.arange(1, self.hits.shape[1] + 1)
         found, nearer = hits.cumsum(1), np.maximum(ranks - 1, 1)
@@ -36,17 +36,12 @@ class Ranking:
         reciprocal, average = (np.full(hits.shape, np.nan) for _ in range(2))
         np.divide(1, moved, out=reciprocal, where=left > 0)
         np.divide(total, left, out=average, where=left > 0)
-        return self._over_others(reciprocal), self._over_others(average)
+        return self._by_item(reciprocal), self._by_item(average)
 
-    def _over_others(self, figure: Float64[np.ndarray, "n n"]) -> Float64[np.ndarray, "n"]:
-        """Return, for each item, the mean of the other videos' queries without it; `figure` is by rank."""
-        without = np.empty_like(figure)
-        np.put_along_axis(without, self.order, figure, axis=1)
-        np.fill_diagonal(without, np.nan)
-        known = ~np.isnan(without)
-        mean = np.full(len(without), np.nan)
-        np.divide(np.where(known, without, 0).sum(0), known.sum(0), out=mean, where=known.any(0))
-        return mean
+    def _by_item(self, by_rank: Float64[np.ndarray, "queries items"]) -> Float64[np.ndarray, "queries items"]:
+        by_item = np.empty_like(by_rank)
+        np.put_along_axis(by_item, self.order, by_rank, axis=1)
+        return by_item
 
 
 def rank(
