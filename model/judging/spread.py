@@ -7,8 +7,6 @@ influence on the mean (the jackknife). That counts twice what two videos do to e
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from jaxtyping import Float64
 from scipy.stats import t
@@ -52,7 +50,6 @@ def ends(mean: float, influence: Influence, pairs: Pairs) -> tuple[float, float]
     return mean - half, mean + half
 
 
-@lru_cache(maxsize=8)
 def _probes(n: int) -> tuple[Float64[np.ndarray, "n probes"], Float64[np.ndarray, "n probes"]]:
     """Return random signs; the same for every system on so many videos, so that projections can be subtracted."""
     left, right = np.random.default_rng(n).choice([-1.0, 1.0], (2, n, PROBES))
