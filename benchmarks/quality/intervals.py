@@ -12,7 +12,6 @@ the figure over samples.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from jaxtyping import Int64
 from benchmarks.report import json_parser, tell
 from model.baselines.blind import PositionLocalizer
 from model.data.corpus import Timeline
-from model.judging.evaluation import Interval, measure
+from model.judging.evaluation import Interval, interval, measure
 from model.judging.own_video import own_video_figures
 from model.judging.scorers import EmbeddingScorer
 
@@ -32,7 +31,7 @@ _POPULATION = np.random.default_rng(0)
 KIND = _POPULATION.standard_normal((KINDS, DIMENSIONS))
 KIND_SHARE = _POPULATION.dirichlet(np.full(KINDS, 2.0))
 
-Found = dict[str, tuple[Interval, ...]]  # by figure: drawing queries alone, drawing queries and items
+Found = dict[str, tuple[Interval, Interval]]  # by figure: drawing queries alone, drawing queries and items
 
 
 def main() -> None:
@@ -76,9 +75,9 @@ def sample(videos: int, galleries: int, rng: np.random.Generator) -> Found:
         ("{} own video of {}", own, [("AV", m) for m in own.retrieval["AV"]]),
         ("{} own video of {} minus_other", own - other_own, [("AV", m) for m in own.retrieval["AV"]]),
     ):
-        reports = [one.report(seed).retrieval for one in (replace(figures, influence=None), figures)]
-        for direction, metric in keys:
-            found[name.format(direction, metric)] = tuple(report[direction][metric] for report in reports)
+        report = figures.report(seed).retrieval
+        for d, m in keys:
+            found[name.format(d, m)] = (interval(figures.retrieval[d][m], seed), report[d][m])
     return found
 
 
@@ -98,9 +97,9 @@ def timeline(kind: Int64[np.ndarray, "videos"]) -> Timeline:
     )
 
 
-def coverage(found: list[tuple[Interval, ...]]) -> dict[str, Any]:
+def coverage(found: list[tuple[Interval, Interval]]) -> dict[str, Any]:
     """Return how often each rule's intervals hold the mean over samples, and how long they are."""
-    means = np.array([one.mean for one, *_ in found], np.float64)
+    means = np.array([one.mean for one, _ in found], np.float64)
     facts: dict[str, Any] = {"truth": float(means.mean()), "deviation": float(means.std())}
     for rule, intervals in zip(RULES, zip(*found, strict=True), strict=True):
         ends = np.array([(i.low, i.high) for i in intervals], np.float64)
