@@ -208,7 +208,7 @@ class Client:
         return self._get("/latents/map", LatentMapAnswer, modality=modality, points=points, seed=seed)
 
     def mrr(self, seed: int | None = None) -> MeasurementAnswer:
-        """Measure retrieval and localization on the labelled videos."""
+        """Measure the answers by own video and, on labelled videos, by label."""
         return self._get("/metrics/mrr", MeasurementAnswer, seed=seed)
 
     # Jobs

@@ -42,7 +42,8 @@ EcholensError
     │   ├── CursorExpired      the list changed before the cursor
     │   ├── MapBusy            too many wait for a map
     │   └── MeasureBusy        too many wait for a measurement
-    ├── NothingLabelled        a measurement that needs labels
+    ├── NothingToMeasure       fewer than two videos with sound and picture
+    │   └── NothingLabelled    a measurement that needs labels
     ├── JobEnded               the job has ended, or is not one to retry
     ├── NotRetryable           a failed job whose upload is gone
     ├── TrainingRuns           one training at a time
@@ -226,7 +227,11 @@ class MeasureBusy(LibraryBusy):
     retry_after_s: ClassVar[float] = 10.0
 
 
-class NothingLabelled(LibraryError):
+class NothingToMeasure(LibraryError):
+    code = "nothing_to_measure"
+
+
+class NothingLabelled(NothingToMeasure):
     code = "nothing_labelled"
 
 

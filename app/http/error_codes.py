@@ -119,10 +119,17 @@ ROWS = (
     Row("empty_library", (409,), "There is nothing to search.", "Add footage: `POST /videos`, `echolens ingest`."),
     Row("untrained_library", (409,), "No model has encoded the library.", "Train one: `echolens train --library DIR`."),
     Row(
+        "nothing_to_measure",
+        (409,),
+        "Fewer than two videos have both sound and picture.",
+        "Add footage: `POST /videos`, `echolens ingest`.",
+    ),
+    Row(
         "nothing_labelled",
         (409,),
-        "The measurement needs labels; no video has one.",
+        "The measurement needs labels; fewer than two videos have one.",
         "Label videos: `PATCH /videos/{id}`.",
+        job_only=True,
     ),
     Row("library_busy", (409,), "Another process is writing to the library.", "Ask again later."),
     Row(

@@ -19,6 +19,7 @@ import pytest
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, Ran, film
 
+from app.schemas.measurement import MeasurementAnswer
 from index.library import Library
 from model.frontends import weights
 from model.network.checkpoint import Checkpoint
@@ -342,14 +343,18 @@ def test_too_little_footage_cannot_be_learnt_from(echolens: Command, tmp_path: P
 def test_evaluate_prints_chance_beside(echolens: Command, library: Path) -> None:
     """Every system in every direction, random ranking, untrained network and blind rules among them."""
     body = parsed(echolens("evaluate", "--library", library, "--galleries", 5, "--json"))
-    assert {"random_ranking", "random_init", "echolens"} <= set(body["systems"])
+    assert set(body) == {*MeasurementAnswer.model_fields, "systems", "rules"}  # those of GET /metrics/mrr, and others
+    assert set(body["systems"]) == {"random_init"}
     assert {"uniform", "always_first", "always_last"} <= set(body["rules"])
-    assert (body["videos"], body["galleries"], body["seed"]) == (6, 5, 0)
-    for system in body["systems"].values():
-        assert set(system["retrieval"]) == {"AA", "AV", "VA", "VV"}
+    assert (body["videos"], body["labelled"], body["galleries"], body["seed"]) == (6, 6, 5, 0)
+    for report in (body["echolens"], body["chance"], body["systems"]["random_init"]["by_label"]):
+        assert set(report["retrieval"]) == {"AA", "AV", "VA", "VV"}
+    for own in (body["own_video"], body["systems"]["random_init"]["own_video"]):
+        assert set(own["all"]["mrr"]) == {"AV", "VA"}
+    MeasurementAnswer.model_validate({name: body[name] for name in MeasurementAnswer.model_fields})
     table = echolens("evaluate", "--library", library, "--galleries", 5)
     assert table.code == 0
-    assert all(name in table.out for name in ("random_ranking", "echolens", "uniform"))
+    assert all(name in table.out for name in ("own video", "random_ranking", "echolens", "uniform"))
 
 
 def test_evaluate_says_that_it_measures_training_videos(
@@ -362,11 +367,19 @@ def test_evaluate_says_that_it_measures_training_videos(
     assert "trained on 2 of these 6 videos" in " ".join(echolens(*asked).out.split())
 
 
-def test_evaluate_needs_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
-    """4, and the detail says how to label."""
-    assert echolens("ingest", *footage[:2], "--library", tmp_path / "lib").code == 0
-    ran = echolens("evaluate", "--library", tmp_path / "lib")
-    assert (ran.code, "nothing_labelled: " in ran.err) == (LIBRARY, True)
+def test_evaluate_needs_no_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
+    """By own video it answers, and says how to label for the rest; of one video there is nothing to measure: 4."""
+    at = ("--library", tmp_path / "lib")
+    assert echolens("ingest", footage[0], *at).code == 0
+    ran = echolens("evaluate", *at)
+    assert (ran.code, "nothing_to_measure: " in ran.err) == (LIBRARY, True)
+    assert echolens("ingest", footage[2], *at).code == 0
+    ran = echolens("evaluate", *at)
+    assert ran.code == 0
+    assert "own video" in ran.out
+    assert "--labels CSV" in ran.out
+    body = parsed(echolens("evaluate", *at, "--json"))
+    assert (body["own_video"]["all"]["gallery"], body["echolens"], body["videos"]) == (2, None, 0)
 
 
 def test_serve_refuses_to_be_open_to_others_without_a_key(echolens: Command, tmp_path: Path) -> None:
