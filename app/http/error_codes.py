@@ -78,7 +78,12 @@ ROWS = (
         "Correct the field that the detail names; see `/openapi.json`.",
     ),
     Row("query", (422,), "The question cannot be answered as asked.", "Change it as the detail says."),
-    Row("unknown_word", (422,), "A word of the text is unknown.", "Use one of the known words that the detail names."),
+    Row(
+        "unknown_word",
+        (422,),
+        "A word of the text, or the concept, is unknown.",
+        "Use one of the known words that the detail names.",
+    ),
     Row("not_found", (404,), "There is no such video, segment or job.", "List them: `/videos`, `/jobs`."),
     Row("range", (400, 416), "The `Range` is malformed (400) or outside the file (416).", "Send `bytes=FIRST-LAST`."),
     Row("cursor", (422,), "The cursor is unknown, or belongs to another list.", "Start without a cursor."),

@@ -169,7 +169,7 @@ def _having(session: Session, served: ServedGallery, target: Modality, concept: 
         beside = session.gallery(other)
     except EmptyLibrary:
         return present(served.table)
-    if beside.encoder is not served.encoder:
+    if beside.encoder.fingerprint != served.encoder.fingerprint:
         raise Mismatch("the library was encoded anew just now; ask again")
     return present(served.table) | np.isin(served.table.ids, beside.table.ids[present(beside.table)])
 

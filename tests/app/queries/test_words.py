@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from media_samples import tone, write_sound, write_video
-from prior_samples import kind_of, naming_session
-from service_samples import CLIP_S, CLIPS_OF_A_KIND, film
+from prior_samples import NamingFrontEnd, kind_of, naming_session
+from service_samples import CLIP_S, CLIPS_OF_A_KIND, Command, film
 
 from app.library.check import check_catalogue
 from app.library.session import Session
@@ -204,3 +204,18 @@ def test_a_snapshot_keeps_the_concepts_and_the_check_finds_it_sound(tmp_path: Pa
     with naming_session(tmp_path / "restored") as session:
         assert session.library.catalogue.latents("audio").concepts.tolist() == before.tolist()
         assert before.any()
+
+
+def test_the_command_says_in_words_what_a_hit_shares(
+    session: Session, echolens: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table has a column of reasons beside the match; an unknown word is a question that cannot be answered."""
+    monkeypatch.setattr("app.library.session.make_front_end", lambda *_: NamingFrontEnd())
+    ask = ("retrieve", "--target", "visual", "--library", session.library.directory, "--text")
+    ran = echolens(*ask, "red, not blue", "--k", 3, "--concept", "red", "--min-match", "0.01")
+    assert ran.code == 0, ran.err
+    heads, *rows = (line.split() for line in ran.out.splitlines()[-5:-1])
+    assert heads[2:6] == ["match", "file", "second", "shares"]
+    assert [(row[5], row[2][-1]) for row in rows] == [("red", "%")] * 3
+    refused = echolens(*ask, "redd")
+    assert (refused.code, refused.err.startswith("unknown_word: ")) == (6, True)
