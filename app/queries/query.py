@@ -71,7 +71,9 @@ class QueryWork(Work[EncodedQuery, Answered]):
         if query.at_s is not None and not 0 <= query.at_s < math.inf:
             raise QueryError(f"at_s={query.at_s} given, a finite number of at least 0 expected")
         if sum(given is not None for given in (query.file, query.segment_id, query.text)) != 1:
-            raise QueryError("give one query: a file, a segment_id or a text")
+            raise QueryError(
+                "give either a file or a segment_id as the query, or a text to search by, and one of them only"
+            )
         if query.text is not None and not 1 <= len(query.text.strip()) <= MOST_TEXT:
             raise QueryError(
                 f"a text of {len(query.text)} characters given, 1 to {MOST_TEXT} expected: "

@@ -85,7 +85,7 @@ def test_a_text_that_says_nothing_is_refused(
 def test_one_query_at_a_time(session: Session, footage: list[Path]) -> None:
     """A text beside a file or a second, or nothing at all, is refused."""
     for query in (Query(footage[0], text="red"), Query(segment_id=1, text="red"), Query()):
-        with pytest.raises(QueryError, match="give one query: a file, a segment_id or a text"):
+        with pytest.raises(QueryError, match=r"either a file or a segment_id.*or a text"):
             ask(session, query)
 
 

@@ -132,7 +132,7 @@ def test_a_text_that_is_no_query_is_refused(client: TestClient, fields: dict[str
 def test_a_text_beside_a_file_is_refused(client: TestClient, footage: list[Path]) -> None:
     """One query at a time."""
     answer = send(client, footage[0], target="visual", query_modality="audio", text="dog")
-    assert_problem(answer, 422, "query", "give one query")
+    assert_problem(answer, 422, "query", "one of them only")
 
 
 @pytest.fixture(scope="module")
