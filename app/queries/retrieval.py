@@ -25,7 +25,7 @@ from model.data.latents import Latents
 from model.errors import EmptyLibrary, Mismatch, QueryError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
-from model.network.match import Verdict, verdict
+from model.network.match import Verdict
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Retrieval(QueryWork[Hits]):
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            verdict=None if matches is None else verdict(matches.max(initial=0.0)),
+            verdict=_verdict(serving, encoded.modality, self.target, matches),
             modality=encoded.modality if self.query.text is None else "text",
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
@@ -185,6 +185,16 @@ def _matches(
     rows = rows_of(serving.gallery.table, found.ids)
     hits = Latents(items.mu[rows], items.sigma[rows], items.generated[rows, :0])  # the pairs are large, and not asked
     return match.probability(encoded.modality, target, encoded.latents, hits, found.distance)
+
+
+def _verdict(
+    serving: Serving, query: Modality, target: Modality, matches: Float64[np.ndarray, "k"] | None
+) -> Verdict | None:
+    """Judge an answer as a whole; None without a calibration."""
+    match = serving.encoder.checkpoint.match
+    if match is None or matches is None or serving.gallery is None:
+        return None
+    return match.verdict(query, target, float(matches.max(initial=0.0)), len(serving.gallery.table.videos))
 
 
 def _own_concepts(prior: Prior | None, concepts: Float[np.ndarray, "concepts"] | None) -> tuple[Reason, ...]:

@@ -25,6 +25,7 @@ from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
 
 FORMAT = 1
+MATCH_PARTS = ("coefficients", "unrelated")
 PAPER_WIDTHS = "published"  # what this format calls `Architecture.paper_widths`
 
 
@@ -108,7 +109,7 @@ class Checkpoint:
         if self.context.width_s:  # what older checkpoints lack is written only where it says something
             config["context"] = asdict(self.context)
         if self.match is not None:
-            config["match"] = self.match.coefficients
+            config["match"] = asdict(self.match)
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
         return save_tensors(tensors), json.dumps(config, indent=1, sort_keys=True).encode()
 
@@ -141,10 +142,14 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
         config["temperature"],
         config["training"],
         _context_of(config.get("context")),
-        Match({k: tuple(v) for k, v in config["match"].items()}) if "match" in config else None,
+        _match_of(config["match"]) if "match" in config else None,
         _fingerprint(tensor_bytes, config_bytes),
     )
 
 
 def _context_of(stored: dict[str, Any] | None) -> TemporalContext:
     return TemporalContext() if stored is None else TemporalContext(tuple(stored["weights"]), stored["cut"])
+
+
+def _match_of(stored: dict[str, Any]) -> Match:
+    return Match(*({direction: tuple(numbers) for direction, numbers in stored[what].items()} for what in MATCH_PARTS))

@@ -1,4 +1,4 @@
-"""How probable it is that a query and a hit belong together."""
+"""How probable it is that a query and a hit belong together, and whether a library has an answer at all."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import expit
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 from model.data.latents import Latents
 from model.modality import Modality
 
 Verdict = Literal["strong", "fair", "weak", "nothing"]
-VERDICTS: tuple[tuple[Verdict, float], ...] = (("strong", 0.8), ("fair", 0.6), ("weak", 0.35))  # from which match on
+# By the chance that a library without an answer has as good a match: strong below the first, and so on.
+VERDICTS: tuple[tuple[Verdict, float], ...] = (("strong", 0.1), ("fair", 0.5), ("weak", 0.9))
+SURE = 1e-9  # matches are kept this far from 0 and 1, where the logit ends
 
 
 @dataclass(frozen=True)
 class Match:
     """Turn distances into probabilities by logistic regressions on held-out pairs and as many non-pairs.
 
-    `coefficients`: by query's and target's modality, as "audio-visual": the intercept, and the weights of the distance,
-    of the query's and of the hit's log uncertainty (mean sigma).
+    Both are by query's and target's modality, as "audio-visual". `coefficients`: the intercept, and the weights of the
+    distance, of the query's and of the hit's log uncertainty (mean sigma). `unrelated`: mean and standard deviation of
+    the logit of the best match that a query has in a video that it does not belong to.
     """
 
     coefficients: dict[str, tuple[float, float, float, float]]
+    unrelated: dict[str, tuple[float, float]]
 
     def probability(
         self, query: Modality, target: Modality, asked: Latents, found: Latents, distance: Float64[np.ndarray, "k"]
@@ -34,7 +39,12 @@ class Match:
         facts = [distance, np.log(asked.sigma.mean(1, dtype=np.float64)), np.log(found.sigma.mean(1, dtype=np.float64))]
         return np.asarray(expit(intercept + sum(w * f for w, f in zip(weights, facts, strict=True))), np.float64)
 
+    def verdict(self, query: Modality, target: Modality, best: float, videos: int) -> Verdict:
+        """Judge an answer by its best match, 0 where there is no hit, in a library of so many videos.
 
-def verdict(best: float) -> Verdict:
-    """Name the best match of an answer; "nothing" also stands for an answer without hits."""
-    return next((name for name, least in VERDICTS if best >= least), "nothing")
+        The more videos, the better the best of those that have nothing to do with the query.
+        """
+        mean, deviation = self.unrelated[f"{query}-{target}"]
+        worse = norm.logcdf((logit(np.clip(best, SURE, 1 - SURE)) - mean) / deviation)  # in one video
+        chance = -np.expm1(videos * worse)
+        return next((name for name, most in VERDICTS if chance < most), "nothing")

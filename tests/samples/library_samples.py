@@ -89,8 +89,8 @@ def other_checkpoint(directory: Path) -> Path:
 
 def calibrated_checkpoint(directory: Path, certain_within: float) -> Path:
     """Save the shipped checkpoint with a match of 1 / (1 + exp(distance - certain_within)); no suffix."""
-    every = (f"{query}-{target}" for query in MODALITIES for target in MODALITIES)
-    match = Match(dict.fromkeys(every, (certain_within, -1.0, 0.0, 0.0)))
+    every = [f"{query}-{target}" for query in MODALITIES for target in MODALITIES]
+    match = Match(dict.fromkeys(every, (certain_within, -1.0, 0.0, 0.0)), dict.fromkeys(every, (-1.0, 0.3)))
     path = directory / "calibrated"
     replace(Checkpoint.load(DEFAULT_MODEL), stored=None, match=match).save(path)
     return path

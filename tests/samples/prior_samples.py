@@ -32,7 +32,8 @@ TABLE = {
     "rumble": {"sounds": ["thunder"], "only": "sound", "words": "grumble"},
 }
 CLASSES = {"audio": ("low", "middle", "high", "thunder"), "visual": ("crimson", "emerald", "azure")}
-CALIBRATION = Match({f"{q}-{t}": (2.0, -1.0, 0.0, 0.0) for q in CLASSES for t in CLASSES})
+EVERY = [f"{q}-{t}" for q in CLASSES for t in CLASSES]
+CALIBRATION = Match(dict.fromkeys(EVERY, (2.0, -1.0, 0.0, 0.0)), dict.fromkeys(EVERY, (-1.0, 0.3)))
 
 
 class NamingFrontEnd(FrontEnd):
@@ -44,8 +45,8 @@ class NamingFrontEnd(FrontEnd):
     prior: Prior
 
     def __init__(self) -> None:
-        usual = np.full(len(TABLE), np.log(EVIDENCE_FLOOR), np.float32)
-        self.prior = Prior(Concepts(TABLE, CLASSES), {"audio": usual, "visual": usual})  # type: ignore[arg-type]
+        usual = {m: np.full(len(TABLE), np.log(floor), np.float32) for m, floor in EVIDENCE_FLOOR.items()}
+        self.prior = Prior(Concepts(TABLE, CLASSES), usual, dict.fromkeys(EVIDENCE_FLOOR, 1.0))
 
     def audio(self, sound: np.ndarray) -> np.ndarray:
         """Tell the pitch by the strongest frequency: 300 Hz more for each kind."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from media_samples import tone, write_sound, write_video
-from prior_samples import NamingFrontEnd, kind_of, naming_session
+from prior_samples import CALIBRATION, NamingFrontEnd, kind_of, naming_session
 from service_samples import CLIP_S, CLIPS_OF_A_KIND, Command, film
 
 from app.library.check import check_catalogue
@@ -24,7 +24,6 @@ from app.schemas.search import RetrieveAnswer
 from index.snapshot import restore, take
 from model.errors import EcholensError, QueryError, UnknownWord
 from model.media.medium import Limits
-from model.network.match import verdict
 
 OF_A_KIND = CLIP_S * CLIPS_OF_A_KIND
 
@@ -158,7 +157,8 @@ def test_match_and_verdict_come_from_the_calibration(session: Session) -> None:
     for hit in found.hits:
         assert hit.match == pytest.approx(1 / (1 + exp(hit.distance - 2)))
     best = max(hit.match or 0 for hit in found.hits)
-    assert found.verdict == verdict(best) == "strong"
+    videos = len(session.gallery("visual").table.videos)
+    assert found.verdict == CALIBRATION.verdict("visual", "visual", best, videos) == "strong"
 
 
 def test_min_match_drops_what_hardly_belongs(session: Session) -> None:

@@ -11,7 +11,7 @@ import pytest
 from model.concepts.concepts import Concepts
 from model.errors import FrontEndError
 from model.frontends.frontend import FrontEnd
-from model.frontends.prior import Prior
+from model.frontends.prior import EVIDENCE_FLOOR, Prior
 from model.frontends.raw import RawFrontEnd
 
 SOUNDS, PICTURES = ("Bark", "Howl", "Engine"), ("husky", "minivan")
@@ -19,7 +19,10 @@ TABLE = {
     "dog": {"sounds": ["Bark", "Howl"], "pictures": ["husky"], "words": "hound"},
     "car": {"sounds": ["Engine"], "pictures": ["minivan"], "words": "motor"},
 }
-USUAL = {"audio": {"dog": -4.0, "car": -3.0}, "visual": {"car": -2.0, "dog": -4.5}}
+USUAL = {
+    "audio": {"usual": {"dog": -4.0, "car": -3.0}, "spread": 0.5},
+    "visual": {"usual": {"car": -2.0, "dog": -4.5}, "spread": 0.25},
+}
 
 
 @pytest.fixture
@@ -59,8 +62,8 @@ def test_strengths_lie_between_usual_and_sure(prior: Prior) -> None:
 
 
 def test_a_plain_picture_shares_its_score_with_all_classes(prior: Prior) -> None:
-    """Half of all is the one class's even share here, and a tenth is its own: 1 from log(0.61) on."""
-    for dog, strength in ((-4.5, 0), ((-4.5 + np.log(0.61)) / 2, 0.5), (np.log(0.61), 1), (-0.1, 1)):
+    """Half of all is the one class's even share here, and a tenth is its own: 1 from log(0.603) on."""
+    for dog, strength in ((-4.5, 0), ((-4.5 + np.log(0.603)) / 2, 0.5), (np.log(0.603), 1), (-0.1, 1)):
         features = np.array([[5, dog, -2]], np.float32)
         np.testing.assert_allclose(prior.strengths("visual", features), [[strength, 0]], atol=1e-6)
 
@@ -75,7 +78,8 @@ FAMILIES = {
 @pytest.fixture
 def families() -> Prior:
     concepts = Concepts(FAMILIES, {"audio": ("Roar", *SOUNDS), "visual": ("lion", *PICTURES)})
-    return Prior(concepts, {"audio": np.full(3, -4, np.float32), "visual": np.full(3, -4, np.float32)})
+    usual = {"audio": np.full(3, -4, np.float32), "visual": np.full(3, -4, np.float32)}
+    return Prior(concepts, usual, {"audio": 1.0, "visual": 1.0})  # type: ignore[arg-type]
 
 
 LIKE = np.array([7, 8, -3, -3.5, -4], np.float32)
@@ -102,7 +106,10 @@ def test_what_is_not_wanted_has_no_evidence(families: Prior) -> None:
 
 @pytest.mark.parametrize(
     "usual",
-    [USUAL | {"audio": {"dog": -4.0}}, USUAL | {"visual": {"dog": -4.0, "car": -4.0, "cat": -4.0}}],
+    [
+        USUAL | {"audio": {"usual": {"dog": -4.0}, "spread": 1}},
+        USUAL | {"visual": {"usual": {"dog": -4.0, "car": -4.0, "cat": -4.0}, "spread": 1}},
+    ],
     ids=["too few", "too many"],
 )
 def test_the_usual_evidence_of_another_table_is_refused(concepts: Concepts, tmp_path: Path, usual: object) -> None:
@@ -112,11 +119,12 @@ def test_the_usual_evidence_of_another_table_is_refused(concepts: Concepts, tmp_
 
 
 def test_the_shipped_usual_evidence_is_of_the_shipped_concepts() -> None:
-    """Both have the same concepts; log evidence cannot lie below log(0.01), nor usually at its most."""
+    """Both have the same concepts; log evidence cannot lie below that of none, nor usually at its most."""
     prior = Prior.load(Concepts.load())
-    for usual in prior.usual.values():
+    for modality, usual in prior.usual.items():
         assert len(usual) == len(prior.concepts.names)
-        assert usual.min() >= np.log(0.01) - 1e-4
+        assert usual.min() >= np.log(EVIDENCE_FLOOR[modality]) - 1e-4
+        assert prior.spread[modality] > 0
         assert usual.max() < np.log(1.01)
 
 
