@@ -92,17 +92,7 @@ def train(
     count = 1 if len(splits) == 1 else len(splits) + 1
     starts, chosen = _starts(splits, recipe, prior, seed)
     runs = [
-        Run(
-            rest,
-            part,
-            recipe,
-            front_end,
-            seed,
-            device,
-            (i, count),
-            (start, chosen.share) if start else None,
-            chosen.context,
-        )
+        Run(rest, part, recipe, front_end, seed, device, (i, count), chosen.of(start), chosen.context)
         for i, ((rest, part), start) in enumerate(zip(splits, starts, strict=True))
     ]
     for i, run in enumerate(runs):
@@ -119,6 +109,10 @@ class Chosen:
 
     share: float = 0.0
     context: TemporalContext = SHARP
+
+    def of(self, start: Start | None) -> tuple[Start, float] | None:
+        """Return a start, if there is one, and the footage's share in it."""
+        return None if start is None else (start, self.share)
 
 
 def _starts(
@@ -148,23 +142,45 @@ def _shapes(corpus: Corpus) -> dict[Modality, int]:
     return {"audio": corpus.audio.shape[1], "visual": corpus.visual.shape[1]}
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Hold what held-out videos say of a training, and what was chosen by them; `share` is of the generated part."""
+
+    epochs: list[Epoch]
+    kept_epoch: int
+    share: float
+    validation: Validation
+    parts: tuple[Corpus, ...]
+    weights: ScoreWeights
+    temperature: float
+    match: Match | None
+    by_video: dict[str, float]
+
+    @staticmethod
+    def of(runs: list[Run], epochs: list[Epoch], kept_epoch: int, share: float, validation: Validation) -> Judged:
+        """Let each run, with the weights that it now has, judge the videos that were held out from it."""
+        parts = [part for run in runs if (part := run.held_out)]
+        pairs = [run.encoded(part) for run, part in zip(runs, parts, strict=True)]
+        weights = mean_weights([weights_of(each, share) for each in pairs])
+        temperature = choose_temperature(encode_videos(runs[0].sharp(), parts[0]), weights)
+        match = fit_match([(each, weights) for each in pairs], runs[0].context.width_s)
+        figures: dict[str, float] = {}
+        for run, part in zip(runs, parts, strict=True):
+            figures |= by_video(run.encoder(), part, weights)
+        return Judged(epochs, kept_epoch, share, validation, tuple(parts), weights, temperature, match, figures)
+
+
 def _finish_single(run: Run, chosen: Chosen) -> Trained:
+    assert run.held_out is not None, "a single run has held-out videos"
     number = run.best_epoch
     run.take_best()
     if run.before and not is_better(run.epochs[number].best_mrr, max(run.before)):  # a teacher keeps its last epoch
         number = -1
         run.take_untrained()
-    assert run.held_out is not None, "a single run has held-out videos"
     pairs = run.encoded(run.held_out)
     found = validate_shares(pairs)
     share = best_share([v.mrr for v in found])
-    whole = encode_videos(run.sharp(), run.held_out)
-    weights = weights_of(pairs, SHARES[share])
-    match = fit_match([(pairs, weights)], run.context.width_s)
-    figures = by_video(run.encoder(), run.held_out, weights)
-    return _trained(
-        run, pairs, whole, weights, share, found[share], (run.held_out,), run.epochs, number, chosen, match, figures
-    )
+    return _trained(run, pairs, chosen, Judged.of([run], run.epochs, number, SHARES[share], found[share]))
 
 
 def _finish_folds(
@@ -172,17 +188,16 @@ def _finish_folds(
 ) -> Trained:
     """Train once more on all videos, for the epochs and with the share that are best over the folds."""
     first = runs[0]
-    figures = np.mean([[*([run.before] if run.before else []), *(e.mrr for e in run.epochs)] for run in runs], axis=0)
+    begun = 1 if first.before else 0  # the first row is then of the start
+    figures = np.mean([_figures(run) for run in runs], axis=0)
     shares = [best_share(list(row)) for row in figures]
     best = [float(mrr[share]) for mrr, share in zip(figures, shares, strict=True)]
     row = int(np.argmax(best))
-    if first.before and not is_better(best[row], best[0]):
+    if begun and not is_better(best[row], best[0]):
         row = 0
-    number, share = row - (1 if first.before else 0), shares[row]
-    parts = [part for run in runs if (part := run.held_out)]
-    sizes = [Validation(0.0, *gallery_of(part)) for part in parts]
-    found = replace(mean_validation(sizes), mrr=float(figures[row, share]))
-    start = Start.of(prior, _shapes(corpus), corpus) if prior is not None and first.before else None
+    sizes = [Validation(0.0, *gallery_of(part)) for run in runs if (part := run.held_out)]
+    found = replace(mean_validation(sizes), mrr=best[row])
+    start = Start.of(prior, _shapes(corpus), corpus) if prior is not None and begun else None
     final = Run(
         corpus,
         None,
@@ -191,26 +206,20 @@ def _finish_folds(
         first.seed,
         first.device,
         (len(runs), len(runs) + 1),
-        (start, chosen.share) if start else None,
+        chosen.of(start),
         chosen.context,
     )
+    number = row - begun
     final.train(number + 1, None, None, progress)
     for run in runs:
         run.take_untrained() if number < 0 else run.take_best()
-    held_out = [run.encoded(part) for run, part in zip(runs, parts, strict=True)]
-    if start is None:
-        weights, match = weights_of(final.encoded(corpus), SHARES[share]), None
-    else:
-        weights = mean_weights([weights_of(pairs, SHARES[share]) for pairs in held_out])
-        match = fit_match([(pairs, weights) for pairs in held_out], final.context.width_s)
-    whole = encode_videos(first.sharp(), parts[0])
-    own: dict[str, float] = {}
-    for run, part in zip(runs, parts, strict=True):
-        own |= by_video(run.encoder(), part, weights)
-    epochs = _mean_epochs(runs)
-    return _trained(
-        final, final.encoded(corpus), whole, weights, share, found, tuple(parts), epochs, number, chosen, match, own
-    )
+    judged = Judged.of(runs, _mean_epochs(runs), number, SHARES[shares[row]], found)
+    return _trained(final, final.encoded(corpus), chosen, judged)
+
+
+def _figures(run: Run) -> list[tuple[float, ...]]:
+    """Return a run's held-out figures, a row per epoch, behind that of its start at a prior, if it has one."""
+    return [*([run.before] if run.before else []), *(epoch.mrr for epoch in run.epochs)]
 
 
 def _mean_epochs(runs: list[Run]) -> list[Epoch]:
@@ -225,21 +234,8 @@ def _mean_epochs(runs: list[Run]) -> list[Epoch]:
     ]
 
 
-def _trained(
-    run: Run,
-    pairs: PairedLatents,
-    whole: PairedLatents,
-    weights: ScoreWeights,
-    share: int,
-    validation: Validation,
-    parts: tuple[Corpus, ...],
-    epochs: list[Epoch],
-    kept: int,
-    chosen: Chosen,
-    match: Match | None,
-    own: dict[str, float],
-) -> Trained:
-    """Build the result; the held-out videos `whole` set the temperature, `share` is one of `SHARES`."""
+def _trained(run: Run, pairs: PairedLatents, chosen: Chosen, judged: Judged) -> Trained:
+    """Build the result; the posteriors of `pairs` are reported."""
     posterior, warnings = _posterior(run, pairs)
     report: dict[str, Any] = {
         "seed": run.seed,
@@ -247,25 +243,25 @@ def _trained(
         "videos": len(run.corpus),
         "pairs": len(run.pairs),
         "epochs": len(run.epochs),
-        "history": [_history(epoch) for epoch in epochs],
-        "kept_epoch": kept,
-        "generated_share": SHARES[share],
+        "history": [_history(epoch) for epoch in judged.epochs],
+        "kept_epoch": judged.kept_epoch,
+        "generated_share": judged.share,
         "footage_share": chosen.share,
-        "validation": asdict(validation),
+        "validation": asdict(judged.validation),
         "posterior": posterior,
         "trained_on": list(run.corpus.video_ids),
-        "by_video": {video_id: _five_digits(mrr) for video_id, mrr in own.items()},
+        "by_video": {video_id: _five_digits(mrr) for video_id, mrr in judged.by_video.items()},
     }
     checkpoint = replace(
         run.checkpoint(),
         model=run.model.eval().cpu(),
         normalization=run.normalization.cpu(),
-        weights=weights,
-        temperature=choose_temperature(whole, weights),
+        weights=judged.weights,
+        temperature=judged.temperature,
         training=report,
-        match=match,
+        match=judged.match,
     )
-    return Trained(checkpoint, validation, own, parts, tuple(epochs), warnings)
+    return Trained(checkpoint, judged.validation, judged.by_video, judged.parts, tuple(judged.epochs), warnings)
 
 
 def _history(epoch: Epoch) -> dict[str, Any]:
