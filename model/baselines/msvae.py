@@ -9,15 +9,19 @@ import torch
 from model.baselines.fitting import parameters_of
 from model.baselines.system import Fitted, System
 from model.data.corpus import Corpus
+from model.data.temporal_context import TemporalContext
 from model.judging.context import ContextLocalizer, fit_weights
+from model.judging.localizers import ScoreLocalizer
 from model.judging.scorers import Correlation, LatentScorer
 from model.network.checkpoint import Checkpoint
+from model.network.encoder import Encoder
 from model.network.msvae import MSVAE
 from model.network.normalization import Normalization
 from model.training.objective import Objective
 from model.training.plan import train
 from model.training.recipe import DEFAULT, Recipe
 from model.training.run import architecture_of
+from model.training.validation import encode_pairs, validate
 
 ARCHIVE = ("archive", "archive")
 
@@ -62,6 +66,23 @@ class Echolens(System):
             lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device),
             lambda corpus: ContextLocalizer(corpus, correlation(corpus), weights),
             parameters_of(checkpoint.model) + sum(w.size for w in weights.values()),
+        )
+
+
+class EcholensInContext(System):
+    """The project's best with each second in its temporal context: not the one-second protocol of the other systems."""
+
+    name = "echolens_in_context"
+
+    def fit(self, train: Corpus, val: Corpus, seed: int, device: torch.device) -> Fitted:
+        """Train; the width of the context is chosen on val without labels."""
+        checkpoint = _trained(train, val, DEFAULT, seed, device)
+        widths = [replace(checkpoint, context=TemporalContext((1.0,) * (1 + w))) for w in DEFAULT.widths_s]
+        best = max(widths, key=lambda c: validate(encode_pairs(Encoder(c, device), val), c.weights).mrr)
+        return Fitted(
+            lambda corpus: LatentScorer.of_checkpoint(best, corpus, device),
+            lambda corpus: ScoreLocalizer(LatentScorer.of_checkpoint(checkpoint, corpus, device), corpus),
+            parameters_of(checkpoint.model),
         )
 
 

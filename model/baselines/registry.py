@@ -11,7 +11,7 @@ from model.baselines.cm_vae import CmVae
 from model.baselines.dcca import Dcca
 from model.baselines.l3_net import L3Net
 from model.baselines.linear_cca import LinearCca
-from model.baselines.msvae import WITH_W, WITHOUT_W, Echolens, Msvae, RandomInit
+from model.baselines.msvae import WITH_W, WITHOUT_W, Echolens, EcholensInContext, Msvae, RandomInit
 from model.baselines.msvae_published import MsvaePublished
 from model.baselines.supervised_linear import SupervisedLinear
 from model.baselines.system import System
@@ -23,6 +23,7 @@ def all_systems() -> dict[str, System]:
     """Return the systems in the order of a table: ours, label-free, supervised, rules."""
     systems: list[System] = [
         Echolens(),
+        EcholensInContext(),
         Msvae("msvae_w", WITH_W),
         Msvae("msvae", WITHOUT_W),
         MsvaePublished(),

@@ -26,6 +26,7 @@ CPU = torch.device("cpu")
 QUICK = ["linear_cca", "random_ranking", "uniform", "always_last", "train_prior", "seam", "target_change_point"]
 NAMES = [
     "echolens",
+    "echolens_in_context",
     "msvae_w",
     "msvae",
     "msvae_published",
