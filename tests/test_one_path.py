@@ -60,7 +60,7 @@ def check(library: Path) -> None:
 def test_raw_features_are_the_same_on_every_path(tmp_path: Path, echolens: Command) -> None:
     """`raw`: the cache that ingest wrote, the corpus that training reads, and a query for each second."""
     write_media(tmp_path / "media")
-    assert echolens("ingest", tmp_path / "media", "--library", tmp_path / "library").code == 0
+    assert echolens("ingest", tmp_path / "media", "--frontend", "raw", "--library", tmp_path / "library").code == 0
     check(tmp_path / "library")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,12 @@ def flag(field: str) -> str:
 def say(text: str, console: Console = out, style: str | None = None) -> None:
     """Print a sentence to standard output, or to `err`, with paths and names as they are."""
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """Print warnings to standard error."""
+    for warning in warnings:
+        say(f"warning: {warning}", err, "yellow")
 
 
 def print_json(value: Any) -> None:

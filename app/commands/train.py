@@ -105,12 +105,13 @@ def _train_library(
     from model.training.plan import train
 
     with opened(library, device) as session:
+        front_end = session.front_end
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
-            corpus = corpus_of(session, lambda _: step())
+            corpus = corpus_of(session, lambda _: step(), front_end=front_end)
         with _epochs() as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            front_end = (session.front_end.name, session.front_end.identity)
-            trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
+            of = (front_end.name, front_end.identity)
+            trained = train(corpus, recipe, of, seed, session.device, None, resume, show)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from app.media.decoding import Track
 from model.data.latents import Latents
+from model.errors import LibraryChanged
 from model.modality import Modality
 from model.network.encoder import Encoder
 
@@ -21,6 +23,18 @@ class Encoding:
     modality: Modality
     rows: Float32[np.ndarray, "n *shape"]
     averaged: bool = False
+
+    @classmethod
+    def of(cls, encoder: Encoder, track: Track, averaged: bool = False) -> Encoding:
+        """Ask for a track's latents. LibraryChanged where another front-end made its features."""
+        checkpoint = encoder.checkpoint
+        if track.front_end != checkpoint.front_end_identity:
+            raise LibraryChanged(
+                f"features of {track.front_end} given, of {checkpoint.front_end_identity} expected: the library has "
+                "changed its front-end just now: ask again",
+                checkpoint.front_end,
+            )
+        return cls(encoder, track.modality, track.rows, averaged)
 
 
 def encode_many(encodings: Sequence[Encoding]) -> list[Latents]:

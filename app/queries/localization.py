@@ -81,7 +81,7 @@ class Localization(Work[tuple[Latents, Latents], Located]):
         """Return the query's seconds, and the clip's."""
         decoded = self._features
         assert decoded.target is not None
-        return [Encoding(encoder, track.modality, track.rows) for track in (decoded.query, decoded.target)]
+        return [Encoding.of(encoder, track) for track in (decoded.query, decoded.target)]
 
     def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> tuple[Latents, Latents]:
         """Return the latents of the query's seconds, and of the clip's."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from app.library.session import Session
 from app.media.decoding import Decoded, Track, decode_query
 from app.media.upload import SmallUpload
@@ -16,7 +18,7 @@ from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
 from app.queries.work import Answered, Work
 from model.data.latents import Latents
-from model.errors import Mismatch, QueryError
+from model.errors import LibraryChanged, QueryError
 from model.media.medium import Limits
 from model.modality import Modality
 from model.network.encoder import Encoder
@@ -73,19 +75,25 @@ class QueryWork(Work[EncodedQuery, Answered]):
     def encodings(self, encoder: Encoder) -> list[Encoding]:
         """Return what is to be encoded: one row for all seconds of a file, nothing for a second of the library."""
         track = self.query.track
-        return [] if track is None else [Encoding(encoder, track.modality, track.rows, averaged=True)]
+        return [] if track is None else [Encoding.of(encoder, track, averaged=True)]
 
     def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
-        """Return the latents of the file, or those that the library has. Raises NotFound, Mismatch, QueryError."""
+        """Return the latents of the file, or those that the library has.
+
+        Raises NotFound, LibraryChanged, QueryError.
+        """
         if self.query.track is not None:
             return EncodedQuery(self.query.track.modality, latents[0])
         segment_id, catalogue = self.query.segment_id, session.library.catalogue
         assert segment_id is not None, "checked before"
         segment = catalogue.segment(segment_id)
         modality: Modality = self.query.modality or ("audio" if segment.heard else "visual")
-        table = catalogue.latent_of(segment_id, modality)  # may be newer than what is searched
+        table = catalogue.latent_of(segment_id, modality)
+        if table.fingerprint != encoder.fingerprint:  # newer than what is searched, of which there may be a gallery
+            table = session.gallery(modality).table
         if table.fingerprint != encoder.fingerprint:
-            raise Mismatch("the library was encoded anew just now; ask again")
-        if not len(table.ids):
+            raise LibraryChanged("the library was encoded anew just now: ask again")
+        kept = table.latents[np.flatnonzero(table.ids == segment_id)]
+        if not len(kept):
             raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
-        return EncodedQuery(modality, table.latents)
+        return EncodedQuery(modality, kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -25,13 +25,17 @@ from model.network.encoder import Encoder
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answer:
-    """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`."""
+    """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`.
+
+    `warnings`: why this model cannot be trusted with the library's footage.
+    """
 
     fingerprint: str
     timings_ms: dict[str, float]
+    warnings: tuple[str, ...] = ()
     is_rendered: ClassVar[bool] = False
 
-    def render(self, front_end: FrontEnd) -> Self:
+    def render(self, front_end_of: Callable[[str], FrontEnd]) -> Self:
         """Return the answer with what only a front-end can make of it; slow where `is_rendered`, else itself."""
         return self
 
@@ -53,6 +57,7 @@ class Serving:
 
     encoder: Encoder
     gallery: ServedGallery | None
+    warnings: tuple[str, ...] = ()
 
 
 class Work(ABC, Generic[Encoded, Answered]):
@@ -77,7 +82,7 @@ class Work(ABC, Generic[Encoded, Answered]):
 
     @abstractmethod
     def encodings(self, encoder: Encoder) -> list[Encoding]:
-        """Return what is to be encoded."""
+        """Return what is to be encoded. LibraryChanged where the features are of another front-end."""
 
     @abstractmethod
     def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> Encoded:

@@ -77,6 +77,9 @@ class RetrieveAnswer(Answering):
     hits: list[HitAnswer]
     search: SearchAnswer
     query: QueryAnswer
+    warnings: list[str] = Field(
+        [], description="why this model cannot be trusted with the library's footage, and what to do"
+    )
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -100,6 +103,7 @@ class RetrieveAnswer(Answering):
                     "uncertainty": answer.uncertainty,
                     "fingerprint": answer.fingerprint,
                 },
+                "warnings": answer.warnings,
                 "timings_ms": answer.timings_ms,
             }
         )
@@ -121,6 +125,9 @@ class LocalizeAnswer(Answering):
     windows: list[WindowAnswer]
     distances: list[list[float | None]]
     fingerprint: str
+    warnings: list[str] = Field(
+        [], description="why this model cannot be trusted with the library's footage, and what to do"
+    )
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -132,6 +139,7 @@ class LocalizeAnswer(Answering):
             windows=[WindowAnswer(**vars(window)) for window in found.windows],
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
+            warnings=list(found.warnings),
             timings_ms=found.timings_ms,
         )
 

@@ -58,7 +58,7 @@ def test_ingest_reports_what_came_in(echolens: Command, footage: list[Path], tmp
     csv = tmp_path / "labels.csv"
     relative = os.path.relpath(directory, tmp_path)
     csv.write_text("file,label\n" + "".join(f"{relative}/{f.name},x\n" for f in footage[:4]))
-    arguments = ("ingest", directory, "--library", tmp_path / "lib", "--labels", csv, "--json")
+    arguments = ("ingest", directory, "--frontend", "raw", "--library", tmp_path / "lib", "--labels", csv, "--json")
     first, second = parsed(echolens(*arguments)), parsed(echolens(*arguments))
     assert (first["added"], first["known"], first["failed"], first["untrained"]) == (6, 0, [], False)
     assert (second["added"], second["known"], second["failed"]) == (0, 6, [])
@@ -74,7 +74,7 @@ def test_ingest_s_exit_code_tells_none_some_and_all(echolens: Command, footage: 
     bad = tmp_path / "bad.mp4"
     bad.write_text("no film " * 50)
     library = ("--library", tmp_path / "lib", "--json")
-    assert echolens("ingest", footage[0], *library).code == 0
+    assert echolens("ingest", footage[0], *library, "--frontend", "raw").code == 0
     part = echolens("ingest", footage[1], bad, *library)
     assert part.code == PARTLY
     (failed,) = json.loads(part.out)["failed"]
@@ -287,7 +287,7 @@ def test_too_little_footage_cannot_be_learnt_from(echolens: Command, tmp_path: P
         )
     ):
         library = tmp_path / f"lib-{number}"
-        assert echolens("ingest", path, "--library", library).code == 0
+        assert echolens("ingest", path, "--frontend", "raw", "--library", library).code == 0
         ran = echolens("train", "--library", library)
         assert (ran.code, f"{name}: " in ran.err) == (code, True), ran.err
     with Library.open(tmp_path / "empty"):
@@ -321,7 +321,7 @@ def test_evaluate_says_that_it_measures_training_videos(
 
 def test_evaluate_needs_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
     """4, and the detail says how to label."""
-    assert echolens("ingest", *footage[:2], "--library", tmp_path / "lib").code == 0
+    assert echolens("ingest", *footage[:2], "--frontend", "raw", "--library", tmp_path / "lib").code == 0
     ran = echolens("evaluate", "--library", tmp_path / "lib")
     assert (ran.code, "nothing_labelled: " in ran.err) == (LIBRARY, True)
 
@@ -374,7 +374,7 @@ def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None
 def test_a_mute_video_is_ingested_by_its_look(echolens: Command, tmp_path: Path) -> None:
     """No sound track is no failure."""
     clip = write_video(tmp_path / "mute.mp4", 2.0, sound=False)
-    ran = parsed(echolens("ingest", clip, "--library", tmp_path / "lib", "--json"))
+    ran = parsed(echolens("ingest", clip, "--frontend", "raw", "--library", tmp_path / "lib", "--json"))
     assert (ran["added"], ran["failed"]) == (1, [])
     stats = parsed(echolens("library", "stats", "--library", tmp_path / "lib", "--json"))
     assert (stats["audio_latents"], stats["visual_latents"]) == (0, 2)
