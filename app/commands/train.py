@@ -101,11 +101,11 @@ def _train_library(
     library: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
     from app.library.adoption import adopt
-    from app.library.features import corpus_of
+    from app.library.features import corpus_of, footage_front_end
     from model.training.plan import train
 
     with opened(library, device) as session:
-        front_end = session.front_end
+        front_end = footage_front_end(session)
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step(), front_end=front_end)

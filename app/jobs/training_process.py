@@ -20,7 +20,7 @@ import torch
 from safetensors import SafetensorError
 
 from app.library.adoption import Adoption, adopt, report_of
-from app.library.features import corpus_of
+from app.library.features import corpus_of, footage_front_end
 from app.library.session import Session
 from app.processes.cores import use_threads
 from index.disk import flush, refused, writing
@@ -122,7 +122,7 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
         steps = _Steps(send)
         videos = max(1, session.library.catalogue.stats().videos)
         begin, end = LEARNING
-        front_end = session.front_end
+        front_end = footage_front_end(session)
         corpus = _corpus(session, front_end, order.directory, lambda read: steps.tell(begin * min(1.0, read / videos)))
         trained = _learn(
             session, front_end, corpus, order, lambda epoch: steps.tell(begin + (end - begin) * epoch.done)

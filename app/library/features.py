@@ -70,6 +70,13 @@ def all_features(
             log.warning("%s is left out: %s", video.file_name, error)
 
 
+def footage_front_end(session: Session) -> FrontEnd:
+    """Return the front-end of a library that holds footage. Raises EmptyLibrary, FrontEndError."""
+    if session.library.catalogue.is_empty:
+        raise _no_footage()
+    return session.front_end
+
+
 def corpus_of(
     session: Session,
     progress: Callable[[int], None] = lambda _: None,
@@ -81,9 +88,13 @@ def corpus_of(
     `front_end`: whose features, by default the library's, which another process may change meanwhile.
     """
     videos: list[tuple[Annotation, Features]] = []
-    for video, features in all_features(session, front_end or session.front_end, among):
+    for video, features in all_features(session, front_end or footage_front_end(session), among):
         videos.append((annotation_of(video), features))
         progress(len(videos))
     if not videos:
-        raise EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")
+        raise _no_footage()
     return Corpus.assemble(videos)
+
+
+def _no_footage() -> EmptyLibrary:
+    return EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")

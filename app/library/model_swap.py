@@ -107,16 +107,22 @@ def swap_in(
         _flush(session.library.checkpoints / after)
     before, left_out, videos = catalogue.fingerprint, list[str](), 0
 
+    def holds(video: Video) -> bool:
+        """Say whether it was not deleted meanwhile."""
+        return catalogue.find_by_sha256(video.sha256) is not None
+
     def batches() -> Iterator[tuple[str, Modality, Int64[np.ndarray, "n"], Latents]]:
         nonlocal videos
         for video, made in _features_ahead(session, front_end):
             try:
                 features = made.result()
             except (NotFound, MediaError) as error:
-                if catalogue.find_by_sha256(video.sha256) is None:  # deleted meanwhile
+                if not holds(video):
                     continue
                 log.warning("%s is left out: %s", video.file_name, error)
                 left_out.append(video.file_name)
+                continue
+            if not holds(video):
                 continue
             for modality, (start_s, latents) in (encoded(encoder, features) if encoder else {}).items():
                 yield video.video_id, modality, start_s, latents

@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+from catalogue_samples import ingest
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, Ran, film
 
@@ -107,7 +108,7 @@ def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, 
     """The clip's own second is first; filters and grouping work; a table without --json."""
     arguments = ("retrieve", footage[2], "--query-modality", "visual", "--at", 3, "--library", library)
     body = parsed(echolens(*arguments, "--target", "visual", "--k", 4, "--json"))
-    assert set(body) == {"hits", "search", "query", "timings_ms"}
+    assert set(body) == {"hits", "search", "query", "warnings", "timings_ms"}
     assert len(body["hits"]) == 4
     assert (body["hits"][0]["file_name"], body["hits"][0]["start_s"]) == (footage[2].name, 3)
     grouped = parsed(echolens(*arguments, "--target", "audio", "--group-by", "video", "--json"))["hits"]
@@ -146,6 +147,7 @@ def test_an_error_has_its_exit_code_and_says_its_code(
     (tmp_path / "file").write_text("x")
     with Library.open(tmp_path / "untrained") as opened:
         opened.catalogue.set_identity("raw", None)
+        ingest(opened.catalogue, 0)
     clip, at = str(footage[0]), ("--library", library)
     ask = ("retrieve", clip, "--target", "visual", "--query-modality", "audio")
     for code, name, arguments in (

@@ -84,7 +84,9 @@ def ingest_into(directory: Path, sources: list[Source]) -> list[Outcome]:
 @contextmanager
 def serving(directory: Path, **settings: Any) -> Iterator[TestClient]:
     """Serve a library with its lifespan, a new one as `raw`. A 500 reaches the test as the exception behind it."""
-    with TestClient(create_app(Settings(data=directory, **{"frontend": "raw", **settings})), base_url="http://127.0.0.1") as client:
+    with TestClient(
+        create_app(Settings(data=directory, **{"frontend": "raw", **settings})), base_url="http://127.0.0.1"
+    ) as client:
         yield client
 
 
