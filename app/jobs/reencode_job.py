@@ -15,6 +15,7 @@ from model.errors import LibraryBusy, OriginalsGone
 
 BUSY_RETRY_S = 0.5
 REPORT_S = 0.2
+GONE = "its features are not there, and its file is gone or replaced"
 
 
 class _Interrupted(Exception):
@@ -41,9 +42,7 @@ class ReencodeWork:
         except _Interrupted:
             pass
         except OriginalsGone as error:
-            files = [
-                JobMessage(name, error.code, "neither its features nor its file are there") for name in error.file_names
-            ]
+            files = [JobMessage(name, error.code, GONE) for name in error.file_names]
             return Ended("failed", {"code": error.code, "detail": _told(str(error))}, tuple(files))
         finally:
             self._writer_wanted.clear()

@@ -166,9 +166,9 @@ def _originals_gone(file_names: Sequence[str], of: int) -> OriginalsGone:
     shown = ", ".join(file_names[:MOST_NAMED])
     more = f" and {len(file_names) - MOST_NAMED} more" if len(file_names) > MOST_NAMED else ""
     return OriginalsGone(
-        f"{len(file_names)} of {of} videos cannot be encoded ({shown}{more}): their features and files are gone, they "
-        "would be found no more. Put the files back, or ingest them from where they are now; or leave these videos out "
-        "with: echolens library reencode --leave-out",
+        f"{len(file_names)} of {of} videos cannot be encoded ({shown}{more}): their features are not there, and their "
+        "files are gone or replaced, so that they would be found no more. Put the files back, or ingest them from "
+        "where they are now; or leave these videos out with: echolens library reencode --leave-out",
         tuple(file_names),
     )
 

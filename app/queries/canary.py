@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 from app.media.decoding import DIRECTIONS
 from app.processes.decoder import Decoder
@@ -14,6 +15,7 @@ from app.queries.query import Query
 from app.queries.question import Question
 from app.queries.retrieval import Retrieval
 from model.errors import EmptyLibrary
+from model.modality import Modality
 
 
 class Canary:
@@ -35,15 +37,15 @@ class Canary:
 
     async def _send(self) -> float:
         started = time.perf_counter()
-        await self._pipeline.by_serving_front_end(self._ask)
+        for modality, target in DIRECTIONS.values():  # one by one: a gallery may be newer than the other
+            await self._pipeline.by_serving_front_end(partial(self._ask, modality, target))
         return 1000 * (time.perf_counter() - started)
 
-    async def _ask(self, decoder: Decoder) -> None:
+    async def _ask(self, modality: Modality, target: Modality, decoder: Decoder) -> None:
         tracks = await asyncio.wrap_future(decoder.canary())
-        for modality, target in DIRECTIONS.values():
-            query = Query(track=tracks[modality])
-            try:
-                await self._pipeline.answer_decoded(Retrieval(Question(target=target, k=1), query))
-            except EmptyLibrary:
-                with suppress(EmptyLibrary):  # not even a model yet
-                    await self._pipeline.answer_decoded(Generation(query))
+        query = Query(track=tracks[modality])
+        try:
+            await self._pipeline.answer_decoded(Retrieval(Question(target=target, k=1), query))
+        except EmptyLibrary:
+            with suppress(EmptyLibrary):  # not even a model yet
+                await self._pipeline.answer_decoded(Generation(query))
