@@ -20,5 +20,5 @@ def warnings_of(catalogue: Catalogue, checkpoint: Checkpoint) -> tuple[str, ...]
     is_footage = "is other footage" if len(own) == 1 else "are other footage"
     return (
         f"this model knows only drawn clips; {len(own)} of {videos} videos {is_footage}, which it cannot judge: change "
-        f"with: echolens library reencode --frontend {OF_REAL_FOOTAGE}",
+        f"with: echolens library reencode --frontend {OF_REAL_FOOTAGE} --library DIR",
     )
