@@ -146,7 +146,7 @@ def reencode_command(
             say(f"{done.videos} videos were read with the front-end {done.frontend}, which has no model yet.")
             say(f"Next: echolens train --library {library}")
         else:
-            say(f"{done.videos} videos were encoded with the model {done.after}; before it was {done.before or 'none'}.")
+            say(f"{done.videos} videos were encoded with the model {done.after}; before: {done.before or 'none'}.")
         warn(warnings)
         if done.left_out:
             say(f"Left out, these can no longer be found: {', '.join(done.left_out)}.")
