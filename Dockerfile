@@ -16,7 +16,7 @@ RUN case "$VARIANT" in cpu|gpu) ;; *) echo "VARIANT=$VARIANT given, cpu or gpu e
 WORKDIR /src
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; e = p['optional-dependencies']; \
-print(*p['dependencies'], *e[sys.argv[1]], *e['litert'], sep='\n')" "$VARIANT" > dependencies.txt \
+print(*p['dependencies'], *e[sys.argv[1]], sep='\n')" "$VARIANT" > dependencies.txt \
  && $INSTALL -c constraints.txt -r dependencies.txt
 
 # Run once at the end: it shows that all of it loads, and leaves the compiled modules, which a read-only start cannot write.

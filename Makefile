@@ -43,11 +43,11 @@ demo: install
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): 1.7 GB on disk, or 5.5 GB where pip brings the CUDA build of PyTorch; some minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert]'
+	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS)]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),litert,$(MILVUS),dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),$(MILVUS),dev]'
 	@touch $@
 
 wheel: install
@@ -59,7 +59,7 @@ wheel: install
 constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet '.[cpu,litert,milvus-lite,dev]'
+	build/constraints/bin/python -m pip install --quiet '.[cpu,milvus-lite,dev]'
 	build/constraints/bin/python -m pip check
 	{ sed -n 1,2p constraints.txt; build/constraints/bin/python -m pip freeze --exclude echolens | \
 	  sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > build/constraints.txt

@@ -5,7 +5,7 @@
     with Client("http://127.0.0.1:8000") as client:
         client.wait_for(client.upload("clip.mp4", label="kettle"))
         for hit in client.retrieve("visual", file="whistle.wav").hits:
-            print(hit.file_name, hit.start_s, hit.distance)
+            print(hit.file_name, hit.start_s, hit.distance, hit.match)
 
 A file is given by its path, or as its bytes. Needs neither torch nor a library: it may run on another machine.
 """
@@ -52,7 +52,9 @@ class RetrieveOptions(TypedDict, total=False):
     video_id: str | None
     after_s: float | None
     before_s: float | None
+    concept: str | None
     max_distance: float | None
+    min_match: float | None
     group_by: Literal["segment", "video"] | None
     merge_adjacent: bool | None
 
@@ -93,10 +95,11 @@ class Client:
         *,
         file: Medium | None = None,
         segment_id: int | None = None,
+        text: str | None = None,
         **options: Unpack[RetrieveOptions],
     ) -> RetrieveAnswer:
-        """Find the seconds whose look or sound fits a file, or a second of the library, best."""
-        fields = _given({"target": target, "segment_id": segment_id, **options})
+        """Find the seconds whose look or sound fits a file, a second of the library, or words best."""
+        fields = _given({"target": target, "segment_id": segment_id, "text": text, **options})
         return self._post("/retrieve", RetrieveAnswer, fields, [("file", file)])
 
     def retrieve_batch(
@@ -206,7 +209,7 @@ class Client:
         return self._get("/latents/map", LatentMapAnswer, modality=modality, points=points, seed=seed)
 
     def mrr(self, seed: int | None = None) -> MeasurementAnswer:
-        """Measure retrieval and localization on the labelled videos."""
+        """Measure the answers by own video and, on labelled videos, by label."""
         return self._get("/metrics/mrr", MeasurementAnswer, seed=seed)
 
     # Jobs

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
+from sqlite3 import Connection
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import UInt8
 
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
-from index.records import Failure, LatentTable, SegmentRow, Stats, Video
+from index.records import Failure, LatentBatch, LatentTable, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
     STATS,
@@ -21,6 +22,7 @@ from index.rows import (
     holds_latents,
     holds_video,
     holds_videos,
+    load_concepts,
     load_latents,
     one_video,
     put_latents,
@@ -32,11 +34,8 @@ from index.rows import (
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
 from index.store import LARGEST_ID, Store
-from model.data.latents import Latents
 from model.errors import LibraryError, Mismatch, NotFound
 from model.modality import Modality
-
-LatentBatch = tuple[Int[np.ndarray, "n"], Latents]
 
 
 class Catalogue:
@@ -98,6 +97,11 @@ class Catalogue:
         with self._store.glance() as c:
             return not holds_videos(c)
 
+    def check_front_end(self, frontend: str) -> None:
+        """Raise Mismatch if there is footage of another front-end."""
+        with self._store.read() as c:
+            _check_front_end(c, frontend)
+
     def set_identity(self, frontend: str, fingerprint: str | None) -> None:
         """Set the front-end, and the fingerprint of the checkpoint that encodes.
 
@@ -105,11 +109,7 @@ class Catalogue:
         """
         with self._store.write() as c:
             before = meta_of(c, "frontend"), meta_of(c, "fingerprint")
-            if before[0] not in (None, frontend) and holds_videos(c):
-                raise Mismatch(
-                    f"front-end {frontend} given, {before[0]} expected, whose features this library holds: name "
-                    f"another library, or change this one first with: echolens library reencode --frontend {frontend}"
-                )
+            _check_front_end(c, frontend)
             if before[1] != fingerprint and holds_latents(c):
                 raise Mismatch(
                     f"checkpoint {fingerprint} given, {before[1]} expected, which encoded this library: "
@@ -131,7 +131,7 @@ class Catalogue:
     ) -> Video:
         """Add a video with its segments and latents, all or nothing; return the one that is there if known.
 
-        `segments` are (start_s, heard, seen), `audio` and `visual` (start_s, latents). Forgets a failure of that path.
+        `segments` are (start_s, heard, seen), `audio` and `visual` their items. Forgets a failure of that path.
         NotFound for latents of a second that the video does not have, Mismatch for dimensions other than those stored,
         ValueError for numbers that are not finite.
         """
@@ -146,9 +146,9 @@ class Catalogue:
                 [(video.video_id, int(start_s), bool(heard), bool(seen)) for start_s, heard, seen in segments],
             )
             if audio is not None:
-                put_latents(c, generation_of(c), video.video_id, "audio", *audio)
+                put_latents(c, generation_of(c), video.video_id, "audio", audio)
             if visual is not None:
-                put_latents(c, generation_of(c), video.video_id, "visual", *visual)
+                put_latents(c, generation_of(c), video.video_id, "visual", visual)
             count_change(c)
             return video
 
@@ -241,22 +241,22 @@ class Catalogue:
     def replace_latents(
         self,
         fingerprint: str | None,
-        batches: Iterable[tuple[str, Modality, Int[np.ndarray, "n"], Latents]],
+        batches: Iterable[tuple[str, Modality, LatentBatch]],
         frontend: str | None = None,
     ) -> None:
         """Replace all latents by those of a new checkpoint: readers see all old or all new ones, even after a crash.
 
         With `frontend` the front-end changes in the same step. A fingerprint of None leaves the library untrained.
-        `batches` yields (video_id, modality, start_s, latents) and may be slow: each batch is written beside the old
+        `batches` yields (video_id, modality, items) and may be slow: each batch is written beside the old
         latents, and one last transaction replaces the old by the new. Videos that are deleted meanwhile are skipped.
         Latents that are added meanwhile are lost, so hold `Library.writer()`. If it fails, the old latents stay.
         """
         following = self._forget_unused_latents()  # of an attempt that was cut off
         try:
-            for video_id, modality, start_s, latents in batches:
+            for video_id, modality, batch in batches:
                 with self._store.write() as c:
                     if holds_video(c, video_id):
-                        put_latents(c, following, video_id, modality, start_s, latents)
+                        put_latents(c, following, video_id, modality, batch)
             with self._store.write() as c:
                 c.execute("DELETE FROM latents WHERE generation < ?", (following,))
                 set_meta(c, "generation", str(following))
@@ -292,6 +292,11 @@ class Catalogue:
         with self._store.read() as c:
             return load_latents(c, modality, "AND segments.segment_id = ?", (segment_id,))
 
+    def concepts_of(self, video_id: str, modality: Modality) -> dict[int, UInt8[np.ndarray, "concepts"]]:
+        """Return the concepts of a video's seconds in a modality, of those that have any, by segment id."""
+        with self._store.read() as c:
+            return load_concepts(c, video_id, modality)
+
     def stats(self) -> Stats:
         """Count what there is."""
         with self._store.read() as c:
@@ -319,3 +324,12 @@ class Catalogue:
         """Return what could not be ingested, oldest first."""
         with self._store.read() as c:
             return [Failure(*row) for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")]
+
+
+def _check_front_end(c: Connection, frontend: str) -> None:
+    before = meta_of(c, "frontend")
+    if before not in (None, frontend) and holds_videos(c):
+        raise Mismatch(
+            f"front-end {frontend} given, {before} expected, whose features this library holds: name another library, "
+            f"or change this one first with: echolens library reencode --frontend {frontend}"
+        )

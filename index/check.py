@@ -128,15 +128,21 @@ def _broken_latents(c: sqlite3.Connection) -> list[str]:
     ).fetchone()
     if usual is None:
         return []
-    width, broken = tuple(usual), []
+    width, broken = tuple(usual), list[str]()
+    concepts = c.execute(
+        "SELECT length(concepts) FROM latents WHERE generation = ? AND concepts IS NOT NULL "
+        "GROUP BY 1 ORDER BY count(*) DESC LIMIT 1",
+        (generation(c),),
+    ).fetchone()
     query = (
-        "SELECT file_name, start_s, modality, mu, sigma, generated FROM latents JOIN segments USING (segment_id) "
-        "JOIN videos USING (video_id) WHERE generation = ?"
+        "SELECT file_name, start_s, modality, length(concepts) AS named, mu, sigma, generated "
+        "FROM latents JOIN segments USING (segment_id) JOIN videos USING (video_id) WHERE generation = ?"
     )
     for row in c.execute(query, (generation(c),)):
-        blobs = tuple(row)[3:]
+        blobs = tuple(row)[4:]
         lengths_here = tuple(len(blob) for blob in blobs)
         sound = lengths_here == width and lengths_here[0] == lengths_here[1] and not any(n % 4 for n in width)
+        sound = sound and (row["named"] is None or row["named"] == concepts[0])
         if not sound or not all(np.isfinite(np.frombuffer(blob, FLOAT32)).all() for blob in blobs):
             broken.append(f"{row['file_name']} at {row['start_s']} s, {row['modality']}")
     return broken

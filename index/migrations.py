@@ -25,6 +25,7 @@ STEPS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX keys_of_job ON idempotency_keys (job_id)",
         "CREATE INDEX keys_by_age ON idempotency_keys (at)",
     ),
+    5: ("ALTER TABLE latents ADD COLUMN concepts BLOB",),  # NULL: by a front-end without concepts, or an older release
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64, Shaped
+from jaxtyping import Bool, Int, Int64, Shaped, UInt8
 
 from index.job_state import JobState
 from model.data.latents import Latents
@@ -100,10 +100,20 @@ class IdempotencyToken:
 
 
 @dataclass(frozen=True, eq=False)
+class LatentBatch:
+    """Hold n items of one modality of one video; `concepts` as in a LatentTable, None where there are none."""
+
+    start_s: Int[np.ndarray, "n"]
+    latents: Latents
+    concepts: UInt8[np.ndarray, "n concepts"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class LatentTable:
     """Hold n items of one modality of one catalogue version, ids ascending; "" is no label.
 
-    `videos`: the videos of the items in that version, by id.
+    `videos`: the videos of the items in that version, by id. `concepts`: how strongly each item has each concept of
+    its front-end, 255 is sure; no columns where no item has any, zeros for an item that has none.
     """
 
     ids: Int64[np.ndarray, "n"]
@@ -116,6 +126,7 @@ class LatentTable:
     fingerprint: str | None
     catalogue_version: int
     videos: dict[str, Video]
+    concepts: UInt8[np.ndarray, "n concepts"]
 
 
 @dataclass(frozen=True)

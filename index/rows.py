@@ -8,9 +8,9 @@ from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import UInt8
 
-from index.records import Job, JobMessage, LatentTable, SegmentRow, Video
+from index.records import Job, JobMessage, LatentBatch, LatentTable, SegmentRow, Video
 from model.data.latents import Latents
 from model.errors import Mismatch, NotFound
 from model.modality import Modality
@@ -140,10 +140,10 @@ def put_latents(
     generation: int,
     video_id: str,
     modality: Modality,
-    start_s: Int[np.ndarray, "n"],
-    latents: Latents,
+    batch: LatentBatch,
 ) -> None:
     """Write the latents of a video's seconds; the inverse of `load_latents`, errors as `Catalogue.ingest`."""
+    start_s, latents = batch.start_s, batch.latents
     if len(start_s) != len(latents) or not latents.is_finite():
         raise ValueError(f"{len(start_s)} seconds, {len(latents)} latents: as many and finite ones expected")
     one_video(c, video_id)
@@ -155,9 +155,16 @@ def put_latents(
         raise NotFound(f"latents of seconds {sorted(missing)} given, seconds of video {video_id} expected")
     arrays = [a.astype(FLOAT32, copy=False) for a in (latents.mu, latents.sigma, latents.generated)]
     c.executemany(
-        "INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO latents (generation, modality, segment_id, mu, sigma, generated, concepts) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (generation, modality, segment_ids[second], *(a[i].tobytes() for a in arrays))
+            (
+                generation,
+                modality,
+                segment_ids[second],
+                *(a[i].tobytes() for a in arrays),
+                None if batch.concepts is None else batch.concepts[i].tobytes(),
+            )
             for i, second in enumerate(start_s.tolist())
         ),
     )
@@ -170,16 +177,19 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
         f"WHERE generation = ? AND modality = ? {condition}"
     )
     values = (str(generation(c)), modality, *values)
-    count = c.execute(f"SELECT count(*) {chosen}", values).fetchone()[0]
+    count, widest = c.execute(f"SELECT count(*), coalesce(max(length(concepts)), 0) {chosen}", values).fetchone()
     latent, pair = _width(c, generation(c)) or (0, 0)
     mu, sigma = np.empty((count, latent), np.float32), np.empty((count, latent), np.float32)
-    generated = np.empty((count, pair), np.float32)
+    generated, concepts = np.empty((count, pair), np.float32), np.zeros((count, widest), np.uint8)
     rows = []
-    query = f"SELECT segment_id, video_id, start_s, coalesce(label, ''), heard, seen, mu, sigma, generated {chosen}"
-    for i, row in enumerate(c.execute(f"{query} ORDER BY segment_id", values)):
-        rows.append(tuple(row)[:6])
-        for array, blob in zip((mu, sigma, generated), tuple(row)[6:], strict=True):
+    columns = "segment_id, video_id, start_s, coalesce(label, ''), heard, seen, concepts, mu, sigma, generated"
+    for i, row in enumerate(c.execute(f"SELECT {columns} {chosen} ORDER BY segment_id", values)):
+        *facts, named, mu_, sigma_, generated_ = row
+        rows.append(facts)
+        for array, blob in ((mu, mu_), (sigma, sigma_), (generated, generated_)):
             array[i] = np.frombuffer(blob, FLOAT32)
+        if named is not None:
+            concepts[i] = np.frombuffer(named, np.uint8)
     ids, video_ids, start_s, labels, heard, seen = zip(*rows, strict=True) if rows else ((),) * 6
     theirs = (
         f"SELECT {VIDEO} FROM videos WHERE video_id IN (SELECT segments.video_id FROM segments WHERE true {condition})"
@@ -195,7 +205,18 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
         fingerprint=meta(c, "fingerprint"),
         catalogue_version=version(c),
         videos={row["video_id"]: video_of(row) for row in c.execute(theirs, values[2:])},
+        concepts=concepts,
     )
+
+
+def load_concepts(c: sqlite3.Connection, video_id: str, modality: Modality) -> dict[int, UInt8[np.ndarray, "concepts"]]:
+    """Read the concepts of a video's seconds that have any, by segment id."""
+    query = (
+        "SELECT segment_id, concepts FROM latents JOIN segments USING (segment_id) "
+        "WHERE generation = ? AND modality = ? AND video_id = ? AND concepts IS NOT NULL"
+    )
+    rows = c.execute(query, (generation(c), modality, video_id))
+    return {row["segment_id"]: np.frombuffer(row["concepts"], np.uint8) for row in rows}
 
 
 def _width(c: sqlite3.Connection, generation: int) -> tuple[int, int] | None:

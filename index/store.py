@@ -17,7 +17,7 @@ LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 
 # The newest schema; `index/migrations.py` has the steps that lead older ones to it.
 # AUTOINCREMENT: the id of a deleted second is never used again. `generation`: the latents of a new model
-# are written beside those in use and become visible all at once.
+# are written beside those in use and become visible all at once. `concepts`: a byte each, 255 is sure.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -51,6 +51,7 @@ CREATE TABLE latents (
     mu BLOB NOT NULL,
     sigma BLOB NOT NULL,
     generated BLOB NOT NULL,
+    concepts BLOB,
     PRIMARY KEY (generation, modality, segment_id)
 );
 CREATE INDEX latents_of_segment ON latents (segment_id);

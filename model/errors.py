@@ -18,6 +18,7 @@ EcholensError
 │   └── NotFinite              samples that are NaN or infinite
 ├── QueryError                 the question cannot be answered as asked
 │   ├── NotAcceptable          the answer cannot be given in the form asked for
+│   ├── UnknownWord            a word of a text names nothing that a front-end knows
 │   ├── BadCursor              a cursor that was not given out, or for another list
 │   └── IdempotencyKeyReused   the key came before, with other content
 ├── NotAllowed                 no setting allows it
@@ -43,7 +44,8 @@ EcholensError
     │   ├── CursorExpired      the list changed before the cursor
     │   ├── MapBusy            too many wait for a map
     │   └── MeasureBusy        too many wait for a measurement
-    ├── NothingLabelled        a measurement that needs labels
+    ├── NothingToMeasure       fewer than two videos with sound and picture
+    │   └── NothingLabelled    a measurement that needs labels
     ├── JobEnded               the job has ended, or is not one to retry
     ├── NotRetryable           a failed job whose upload is gone
     ├── TrainingRuns           one training at a time
@@ -123,6 +125,10 @@ class NotFinite(MediaError):
 
 class QueryError(EcholensError):
     code = "query"
+
+
+class UnknownWord(QueryError):
+    code = "unknown_word"
 
 
 class BadCursor(QueryError):
@@ -250,7 +256,11 @@ class MeasureBusy(LibraryBusy):
     retry_after_s: ClassVar[float] = 10.0
 
 
-class NothingLabelled(LibraryError):
+class NothingToMeasure(LibraryError):
+    code = "nothing_to_measure"
+
+
+class NothingLabelled(NothingToMeasure):
     code = "nothing_labelled"
 
 

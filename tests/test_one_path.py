@@ -67,7 +67,6 @@ def test_raw_features_are_the_same_on_every_path(tmp_path: Path, echolens: Comma
 @pytest.mark.shared
 def test_pretrained_features_are_the_same_on_every_path(tmp_path: Path, shared: Path, echolens: Command) -> None:
     """`pretrained`, with the weights that `frontends pull --from` put in place."""
-    pytest.importorskip("ai_edge_litert")
     write_media(tmp_path / "media")
     library = tmp_path / "library"
     assert echolens("frontends", "pull", "--from", shared / "frontends", "--library", library).code == 0

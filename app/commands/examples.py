@@ -20,6 +20,7 @@ LINES = {
         "echolens retrieve knock.wav --target visual",
         "echolens retrieve beach.jpg --target audio --k 5",
         "echolens retrieve dog.mp4 --query-modality audio --at 3 --target visual",
+        'echolens retrieve --text "dog barking, not rain" --target visual',
     ),
     "localize": (
         "echolens localize dog.mp4 --direction a2v --start 2 --length 3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,8 @@ import typer
 
 from app.commands.examples import examples
 from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption
-from app.commands.terminal import err, out, print_json
+from app.commands.terminal import err, out, print_json, say
+from model.errors import FrontEndError
 
 app = typer.Typer(help="List the front-ends and fetch the weights that they need.", no_args_is_help=True)
 
@@ -19,13 +21,12 @@ def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption =
     """List the front-ends, and say which are ready for use with a library."""
     from model.frontends.names import NAMES
 
-    ready = {name: name == "raw" or _has_weights(library / "frontends") for name in NAMES}
+    lacks = {name: None if name == "raw" else _error_of_weights(library / "frontends") for name in NAMES}
     if as_json:
-        print_json([{"name": name, "ready": ready[name]} for name in NAMES])
+        print_json([{"name": name, "ready": lacks[name] is None} for name in NAMES])
         return
     for name in NAMES:
-        hint = "ready" if ready[name] else "weights missing: echolens frontends pull [--from DIR]"
-        out.print(f"{name:12s} {hint}")
+        say(f"{name:12s} {lacks[name] or 'ready'}")
 
 
 @app.command("pull", epilog=examples("frontends pull"))
@@ -42,18 +43,19 @@ def pull_command(
     from model.frontends.weights import pull
 
     with Library.open(library) as opened:
-        files = pull(opened.frontends, source, lambda origin: err.print(origin, markup=False, highlight=False))
+        files = pull(opened.frontends, source, partial(say, console=err))
     if as_json:
         print_json([{"file": str(path), "bytes": path.stat().st_size} for path in files])
     else:
-        out.print(f"{len(files)} files are in place")
+        out.print(f"In place: {', '.join(path.name for path in files)}")
 
 
-def _has_weights(directory: Path) -> bool:
-    from model.errors import FrontEndError
-    from model.frontends.weights import PRETRAINED, verified
+def _error_of_weights(directory: Path) -> FrontEndError | None:
+    from model.frontends.weights import EFFICIENTNET, YAMNET, installed, verified
 
     try:
-        return all(verified(directory, weights) for weights in PRETRAINED)
-    except FrontEndError:
-        return False
+        verified(directory, YAMNET)
+        installed(EFFICIENTNET)
+    except FrontEndError as error:
+        return error
+    return None

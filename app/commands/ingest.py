@@ -45,7 +45,7 @@ def ingest_command(
     if unused:
         err.print(f"The labels name {len(unused)} files that are not ingested now, such as {sorted(unused)[0]}.")
     sources = [Source(path, path.name, annotations.get(path)) for path in files]
-    with opened(library, device, frontend, create=True) as session:
+    with opened(library, device, frontend, create=True, fetch=True) as session:
         with progress(len(sources), "ingest") as step:
 
             def done(outcome: Outcome) -> None:

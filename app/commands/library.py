@@ -134,7 +134,7 @@ def reencode_command(
     """
     from app.library.model_swap import reencode
 
-    with opened(library, device) as session:
+    with opened(library, device, fetch=True) as session:
         videos = session.library.catalogue.stats().videos
         with progress(videos, "encode") as step:
             done = reencode(session, checkpoint, leave_out, step, frontend)

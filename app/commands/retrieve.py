@@ -9,7 +9,7 @@ import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
 from app.commands.question_options import takes_question
-from app.commands.terminal import opened, out, print_json, warn
+from app.commands.terminal import opened, out, print_json, say, warn
 from app.queries.question import Question
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def retrieve_command(
     question: Question,
     file: Annotated[Path | None, typer.Argument(help="a sound, picture or video")] = None,
     segment_id: Annotated[int | None, typer.Option(help="a second of the library in place of a file")] = None,
+    text: Annotated[str | None, typer.Option(help="words in place of a file; `not` before a word excludes it")] = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -34,7 +35,7 @@ def retrieve_command(
     from app.schemas.search import RetrieveAnswer
     from model.media.medium import Limits
 
-    query = Query(file, segment_id, question.query_modality, question.at_s)
+    query = Query(file, segment_id, question.query_modality, question.at_s, text=text)
     with opened(library, device) as session:
         hits = answer(session, Retrieval(question, query), Limits())
         shown = RetrieveAnswer.of(hits, session.library.locate)
@@ -49,10 +50,24 @@ def _show(answer: RetrieveAnswer) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("rank", "distance", "file", "second", "label", "path", box=None)
-    for hit in answer.hits:
-        second = f"{hit.start_s}-{hit.end_s}"
-        table.add_row(str(hit.rank), f"{hit.distance:.3f}", hit.file_name, second, hit.label or "", hit.file_path or "")
+    if answer.verdict == "nothing":
+        say("nothing here matches; the nearest are:" if answer.hits else "nothing here matches")
+    hits = answer.hits
+    columns = {
+        "rank": [str(hit.rank) for hit in hits],
+        "distance": [f"{hit.distance:.3f}" for hit in hits],
+        "match": ["" if hit.match is None else f"{hit.match:.0%}" for hit in hits],
+        "file": [hit.file_name for hit in hits],
+        "second": [f"{hit.start_s}-{hit.end_s}" for hit in hits],
+        "shares": [", ".join(reason.concept for reason in hit.reasons) for hit in hits],
+        "label": [hit.label or "" for hit in hits],
+        "path": [hit.file_path or "" for hit in hits],
+    }
+    for unknown in [name for name in ("match", "shares") if not any(columns[name])]:
+        del columns[unknown]
+    table = Table(*columns, box=None)
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     Console(width=MOST_COLUMNS).print(table)  # a path is of no use when it is cut
     search = answer.search
     proof = "exact" if search.certified else "not proved exact"

@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 
 DONE, FAULT, USAGE, MEDIUM, LIBRARY, PARTLY, OTHER, UNSOUND = range(8)
 
-# Messages come from code that the service shares: they name fields of a form, and routes. `k` only as in `k=0`.
+# Messages come from code that the service shares: they name fields of a form, and routes. The last only as in `k=0`.
 FIELDS = (
     *("query_modality", "segment_id", "video_id", "at_s", "after_s", "before_s", "max_distance", "group_by"),
+    *("min_match",),
     *("merge_adjacent", "query_start_s", "query_length_s"),
 )
-FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FIELDS)})(?![\w/]|[.-]\w)|(k)(?==))")
+FIELD = re.compile(rf"(?<![\w./-])(?:({'|'.join(FIELDS)})(?![\w/]|[.-]\w)|(k|concept|target)(?==))")
 COMMANDS = {
     "a query file": "--query",
     "a second file as query": "a second file with --query",
@@ -89,14 +91,19 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def opened(
-    library: Path, device: DeviceName = "auto", front_end: str | None = None, create: bool = False
+    library: Path,
+    device: DeviceName = "auto",
+    front_end: str | None = None,
+    create: bool = False,
+    fetch: bool = False,
 ) -> Iterator[Session]:
-    """Open a library for a command."""
+    """Open a library for a command; `create` makes it where there is none, `fetch` downloads the weights it lacks."""
     from app.library.session import Session
     from model.network.device import choose_device
 
     logging.getLogger("echolens").setLevel(logging.WARNING)
-    with Session.open(library, choose_device(device), front_end, create) as session:
+    announce = partial(say, console=err) if fetch else None
+    with Session.open(library, choose_device(device), front_end, create, announce=announce) as session:
         yield session
 
 

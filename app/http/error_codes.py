@@ -78,6 +78,12 @@ ROWS = (
         "Correct the field that the detail names; see `/openapi.json`.",
     ),
     Row("query", (422,), "The question cannot be answered as asked.", "Change it as the detail says."),
+    Row(
+        "unknown_word",
+        (422,),
+        "A word of the text, or the concept, is unknown.",
+        "Use one of the known words that the detail names.",
+    ),
     Row("not_found", (404,), "There is no such video, segment or job.", "List them: `/videos`, `/jobs`."),
     Row("range", (400, 416), "The `Range` is malformed (400) or outside the file (416).", "Send `bytes=FIRST-LAST`."),
     Row("cursor", (422,), "The cursor is unknown, or belongs to another list.", "Start without a cursor."),
@@ -124,10 +130,17 @@ ROWS = (
         "Ask again after `Retry-After`.",
     ),
     Row(
+        "nothing_to_measure",
+        (409,),
+        "Fewer than two videos have both sound and picture.",
+        "Add footage: `POST /videos`, `echolens ingest`.",
+    ),
+    Row(
         "nothing_labelled",
         (409,),
-        "The measurement needs labels; no video has one.",
+        "The measurement needs labels; fewer than two videos have one.",
         "Label videos: `PATCH /videos/{id}`.",
+        job_only=True,
     ),
     Row("library_busy", (409,), "Another process is writing to the library.", "Ask again later."),
     Row(

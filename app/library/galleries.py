@@ -13,6 +13,7 @@ import numpy as np
 from index.gallery import Gallery
 from index.records import LatentTable
 from model.errors import EcholensError
+from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
 from model.network.encoder import Encoder
 
@@ -23,11 +24,15 @@ CREDIT_S = 1.0  # pauses shorter than this are skipped: a single change is built
 
 @dataclass(frozen=True, eq=False)
 class ServedGallery:
-    """One modality's items, the gallery over them and the model that encoded them, of one catalogue version."""
+    """One modality's items, the gallery over them and the model that encoded them, of one catalogue version.
+
+    `prior`: what the front-end of that model knows, if anything.
+    """
 
     table: LatentTable
     gallery: Gallery
     encoder: Encoder
+    prior: Prior | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,11 @@ from app.library.features import keep_features
 from app.library.session import Session
 from app.media.decoding import Facts, decode_footage, inspect
 from app.media.previews import Previews
-from index.catalogue import LatentBatch
-from index.records import Failure, Video
+from index.records import Failure, LatentBatch, Video
 from model.data.corpus import Annotation
 from model.data.features import Features
 from model.errors import EmptyLibrary, LibraryError, MediaError, NotAMedium, UntrainedLibrary
+from model.frontends.prior import Prior
 from model.media.medium import Limits
 from model.modality import Modality
 from model.network.encoder import Encoder
@@ -200,7 +200,7 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
         return _known(session, source, decoded)
     features = decoded.features
     rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
-    batches = encoded(encoder, features) if encoder else {}
+    batches = encoded(encoder, features, session.front_end.prior) if encoder else {}
     cached = session.library.features_path(decoded.video.sha256, session.front_end.identity)
     try:
         keep_features(features, cached)
@@ -214,18 +214,23 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
     return Outcome(source.path, "added", kept.video_id, note=decoded.note)
 
 
-def encoded(encoder: Encoder, features: Features) -> dict[Modality, LatentBatch]:
-    """Return (start_s, latents) by modality, of the seconds that have it."""
+def encoded(encoder: Encoder, features: Features, prior: Prior | None) -> dict[Modality, LatentBatch]:
+    """Return the items by modality, of the seconds that have it, in context; with a prior each has its concepts."""
+    scene = encoder.scenes(features.start_s, features.visual, features.seen)
     batches: dict[Modality, LatentBatch] = {}
-    for modality, values, mask in (
+    modalities: tuple[tuple[Modality, np.ndarray, np.ndarray], ...] = (
         ("audio", features.audio, features.heard),
         ("visual", features.visual, features.seen),
-    ):
+    )
+    for modality, values, mask in modalities:
         if mask.any():
-            batches[modality] = (  # type: ignore[index]
-                features.start_s[mask],
-                encoder.latents(modality, np.ascontiguousarray(values[mask])),  # type: ignore[arg-type]
-            )
+            rows = np.ascontiguousarray(values[mask])
+            at = features.start_s[mask], scene[mask]
+            concepts = None
+            if prior is not None:
+                around = encoder.checkpoint.context.average(*at, rows)
+                concepts = np.rint(255 * prior.strengths(modality, around)).astype(np.uint8)
+            batches[modality] = LatentBatch(at[0], encoder.in_context(modality, rows, *at), concepts)
     return batches
 
 

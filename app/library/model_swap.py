@@ -11,18 +11,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int64
-
 from app.library.default_model import begin
 from app.library.features import features_of
 from app.library.ingest import MOST_THREADS, encoded
 from app.library.session import Session
 from app.processes.cores import usable_cores
 from index.disk import flush, writing
-from index.records import Video
+from index.records import LatentBatch, Video
 from model.data.features import Features
-from model.data.latents import Latents
 from model.errors import EmptyLibrary, MediaError, Mismatch, NotFound, OriginalsGone, UntrainedLibrary
 from model.frontends.frontend import FrontEnd
 from model.modality import Modality
@@ -111,7 +107,7 @@ def swap_in(
         """Say whether it was not deleted meanwhile."""
         return catalogue.find_by_sha256(video.sha256) is not None
 
-    def batches() -> Iterator[tuple[str, Modality, Int64[np.ndarray, "n"], Latents]]:
+    def batches() -> Iterator[tuple[str, Modality, LatentBatch]]:
         nonlocal videos
         for video, made in _features_ahead(session, front_end):
             try:
@@ -124,8 +120,8 @@ def swap_in(
                 continue
             if not holds(video):
                 continue
-            for modality, (start_s, latents) in (encoded(encoder, features) if encoder else {}).items():
-                yield video.video_id, modality, start_s, latents
+            for modality, batch in (encoded(encoder, features, front_end.prior) if encoder else {}).items():
+                yield video.video_id, modality, batch
             videos += 1
             step()
         if left_out and not (leave_out and videos):

@@ -19,7 +19,7 @@ from index.records import LatentTable
 from model.errors import CheckpointError, EmptyLibrary, LibraryChanged, Mismatch, UntrainedLibrary
 from model.frontends.frontend import FrontEnd
 from model.frontends.names import OF_DRAWN_CLIPS, OF_REAL_FOOTAGE
-from model.frontends.registry import make_front_end
+from model.frontends.registry import make_front_end, pull_absent_weights
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
@@ -41,11 +41,12 @@ class Session:
         decoders: Decoders | None = None,
         default: str = OF_REAL_FOOTAGE,
         make: Make | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
         """Arguments as of `open`; `make` makes a front-end of its name and the directory of its weights."""
         self.library, self.device = library, device
         self.index_settings = index_settings or IndexSettings()
-        self._decoders, self._default, self._make = decoders, default, make
+        self._decoders, self._default, self._make, self._announce = decoders, default, make, announce
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._front_ends: dict[str, FrontEnd] = {}
         self._encoder: Encoder | None = None
@@ -62,18 +63,20 @@ class Session:
         index_settings: IndexSettings | None = None,
         decoders: Decoders | None = None,
         default: str = OF_REAL_FOOTAGE,
+        announce: Callable[[str], None] | None = None,
     ) -> Iterator[Session]:
         """Open a library; with `create` make one where none is, and begin it with `front_end`, else with `default`.
 
         `decoders` makes, of a front-end's name and the directory of its weights, what decodes queries and footage;
-        without it this thread decodes.
+        without it this thread decodes. `announce` has absent weights downloaded, and is told before; without it they
+        are an error.
 
         Raises:
             LibraryError: no library there, or one that holds footage of another front-end than `front_end`.
-            FrontEndError: with `create`, the weights of a new library's front-end are absent.
+            FrontEndError: with `create`, the weights of a new library's front-end are absent, or cannot be downloaded.
         """
         with Library.open(directory, create=create) as library:
-            session = Session(library, device, index_settings, decoders, default)
+            session = Session(library, device, index_settings, decoders, default, announce=announce)
             try:
                 if create:
                     session.begin(front_end)
@@ -90,6 +93,7 @@ class Session:
         held = self.library.catalogue.frontend
         name = front_end or held or self._default
         if name != held:
+            self.library.catalogue.check_front_end(name)  # before its weights are fetched
             self.library.catalogue.set_identity(name, begin(self.library, self.front_end_of(name)))
 
     @property
@@ -106,6 +110,8 @@ class Session:
         """Return the front-end of a name, made once. Raises FrontEndError."""
         with self._making:
             if name not in self._front_ends:
+                if self._announce:
+                    pull_absent_weights(name, self.library.frontends, self._announce)
                 self._front_ends[name] = (self._make or make_front_end)(name, self.library.frontends)
             return self._front_ends[name]
 
@@ -177,7 +183,7 @@ class Session:
         encoder, table = self._encoded(modality)
         before = last.gallery if last is not None and last.encoder is encoder else None
         gallery = self.index_settings.gallery(self.library, modality, table, encoder.checkpoint.weights, before)
-        return ServedGallery(table, gallery, encoder)
+        return ServedGallery(table, gallery, encoder, self.front_end_of(encoder.checkpoint.front_end).prior)
 
     def _encoded(self, modality: Modality) -> tuple[Encoder, LatentTable]:
         """Return the serving model and the latents that it made."""

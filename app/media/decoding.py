@@ -5,7 +5,7 @@ Only features leave a worker: they are much smaller than the sound and pictures 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from app.media.previews import write_preview
 from app.media.timings import Timings
 from app.media.upload import SmallUpload, on_disk
 from model.data.features import Features
+from model.data.temporal_context import MOST_WIDTH_S
 from model.errors import (
     NoPicture,
     NoSoundTrack,
@@ -44,13 +45,15 @@ CHUNK_S = 4
 class Track:
     """Hold one modality of a recording: one row of features for each second [start_s, start_s + 1) that has it.
 
-    `front_end`: the identity of the one that made them.
+    `front_end`: the identity of the one that made them. `about_s`: the one second that is meant, the others being its
+    context; None where all are meant.
     """
 
     modality: Modality
     front_end: str
     start_s: Int64[np.ndarray, "n"]
     rows: Float32[np.ndarray, "n *shape"]
+    about_s: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,24 +84,30 @@ class Facts:
 def decode_query(
     front_end: FrontEnd, file: Path | SmallUpload, limits: Limits, at_s: float | None, asked: Modality | None
 ) -> Decoded:
-    """Return the features of second floor(at_s), or of the first ten, in the given modality or the only one.
+    """Return the features of second floor(at_s) and its context, or of the first ten, in the given or only modality.
 
     Raises:
         MediaError: the file cannot be used, is silent, or lacks what was asked for.
         QueryError: `at_s` lies outside the file.
     """
     timings = Timings()
-    first = 0 if at_s is None else int(at_s)
-    stop = first + (MOST_AVERAGED_S if at_s is None else 1)
+    about_s = None if at_s is None else int(at_s)
+    first, stop = (
+        (0, MOST_AVERAGED_S) if about_s is None else (max(0, about_s - MOST_WIDTH_S), about_s + MOST_WIDTH_S + 1)
+    )
     with on_disk(file) as path:
         with timings.stage("decode"):
             medium = open_medium(path, limits)
             modality = modality_of(medium, asked)
         length_s, (track,) = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
-    if length_s <= first:
+    if about_s is None:
+        _check_present(track, file.name, first, length_s)
+        return Decoded(track, None, length_s, timings.stages_ms)
+    if length_s <= about_s:
         raise QueryError(f"at_s={at_s} given, but {file.name} has no such second: give a time within it")
-    _check_present(track, file.name, first, length_s)
-    return Decoded(track, None, length_s, timings.stages_ms)
+    meant = track.start_s == about_s
+    _check_present(replace(track, start_s=track.start_s[meant]), file.name, about_s, about_s + 1)
+    return Decoded(replace(track, about_s=about_s), None, length_s, timings.stages_ms)
 
 
 def decode_clip(

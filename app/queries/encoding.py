@@ -11,55 +11,55 @@ from jaxtyping import Float32
 from app.media.decoding import Track
 from model.data.latents import Latents
 from model.errors import LibraryChanged
-from model.modality import Modality
 from model.network.encoder import Encoder
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """Ask for the latents of n >= 1 seconds; `averaged`: for one row that stands for all of them."""
+    """Ask for the latents of a track's seconds, without their context; with `as_one`, for one row.
+
+    That row is the second that the track is about, in its context, or the mean of all where it is about no single one.
+    Raises LibraryChanged where another front-end made the track's features.
+    """
 
     encoder: Encoder
-    modality: Modality
-    rows: Float32[np.ndarray, "n *shape"]
-    averaged: bool = False
+    track: Track
+    as_one: bool = False
 
-    @classmethod
-    def of(cls, encoder: Encoder, track: Track, averaged: bool = False) -> Encoding:
-        """Ask for a track's latents. LibraryChanged where another front-end made its features."""
-        checkpoint = encoder.checkpoint
-        if track.front_end != checkpoint.front_end_identity:
+    def __post_init__(self) -> None:
+        checkpoint = self.encoder.checkpoint
+        if self.track.front_end != checkpoint.front_end_identity:
             raise LibraryChanged(
-                f"features of {track.front_end} given, of {checkpoint.front_end_identity} expected: the library has "
-                "changed its front-end just now: ask again",
+                f"features of {self.track.front_end} given, of {checkpoint.front_end_identity} expected: the library "
+                "has changed its front-end just now: ask again",
                 checkpoint.front_end,
             )
-        return cls(encoder, track.modality, track.rows, averaged)
+
+    def of_heads(self, heads: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "m d"]:
+        """Return the rows of which posteriors are wanted, from what the encoder says of each second."""
+        if not self.as_one:
+            return heads
+        start_s, about_s = self.track.start_s, self.track.about_s
+        if about_s is None:
+            return np.asarray(heads.mean(0, keepdims=True))
+        whole = np.zeros(len(start_s), np.int64)  # nothing is known of cuts in what is asked
+        means = self.encoder.checkpoint.context.average(start_s, whole, heads)
+        return np.asarray(means[start_s == about_s])
 
 
 def encode_many(encodings: Sequence[Encoding]) -> list[Latents]:
     """Return the latents that each asks for; those of one model and one modality are encoded together."""
-    together: dict[tuple[int, Modality], list[int]] = {}
+    together: dict[tuple[int, str], list[int]] = {}
     for index, encoding in enumerate(encodings):
-        together.setdefault((id(encoding.encoder), encoding.modality), []).append(index)
+        together.setdefault((id(encoding.encoder), encoding.track.modality), []).append(index)
     latents: dict[int, Latents] = {}
-    for (_, modality), indexes in together.items():
-        rows = np.concatenate([encodings[index].rows for index in indexes])
-        every = encodings[indexes[0]].encoder.latents(modality, rows)
-        ends = np.cumsum([len(encodings[index].rows) for index in indexes])
-        for index, end in zip(indexes, ends.tolist(), strict=True):
-            latents[index] = every[end - len(encodings[index].rows) : end]
-    _average(encodings, latents)
-    return [latents[index] for index in range(len(encodings))]
-
-
-def _average(encodings: Sequence[Encoding], latents: dict[int, Latents]) -> None:
-    """Replace several rows by one where that is asked for; one decoding for all of one model."""
-    together: dict[int, list[int]] = {}
-    for index, encoding in enumerate(encodings):
-        if encoding.averaged and len(latents[index]) > 1:
-            together.setdefault(id(encoding.encoder), []).append(index)
     for indexes in together.values():
-        means = encodings[indexes[0]].encoder.averages([latents[index] for index in indexes])
-        for row, index in enumerate(indexes):
-            latents[index] = means[row : row + 1]
+        encoder, modality = encodings[indexes[0]].encoder, encodings[indexes[0]].track.modality
+        rows = [encodings[index].track.rows for index in indexes]
+        heads = np.split(encoder.heads(modality, np.concatenate(rows)), np.cumsum([len(r) for r in rows])[:-1])
+        wanted = [encodings[index].of_heads(said) for index, said in zip(indexes, heads, strict=True)]
+        every = encoder.posterior(np.concatenate(wanted))
+        ends = np.cumsum([len(rows) for rows in wanted])
+        for index, own, end in zip(indexes, wanted, ends.tolist(), strict=True):
+            latents[index] = every[end - len(own) : end]
+    return [latents[index] for index in range(len(encodings))]

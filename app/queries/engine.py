@@ -100,17 +100,17 @@ def _serving(session: Session, works: Sequence[AnyWork]) -> list[Serving | Echol
 
 def _encode(session: Session, works: Sequence[AnyWork], serving: Sequence[Serving | EcholensError]) -> list[Any]:
     wanted = [
-        by if isinstance(by, EcholensError) else _outcome(work.encodings, by.encoder)
+        by if isinstance(by, EcholensError) else _outcome(work.encodings, by)
         for work, by in zip(works, serving, strict=True)
     ]
-    latents = iter(encode_many([e for encodings in wanted if isinstance(encodings, list) for e in encodings]))
+    asked = [encodings for encodings in wanted if not isinstance(encodings, EcholensError)]
+    latents = iter(encode_many([encoding for encodings in asked for encoding in encodings]))
     encoded: list[Any] = []
     for work, by, encodings in zip(works, serving, wanted, strict=True):
-        if isinstance(by, EcholensError) or isinstance(encodings, EcholensError):
+        if isinstance(encodings, EcholensError):
             encoded.append(encodings)
         else:
-            own = [next(latents) for _ in encodings]
-            encoded.append(_outcome(work.encoded, session, by.encoder, own))
+            encoded.append(_outcome(work.encoded, session, by, [next(latents) for _ in encodings]))
     return encoded
 
 

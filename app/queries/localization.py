@@ -23,7 +23,6 @@ from model.data.latents import Latents
 from model.errors import QueryError
 from model.judging.windows import window_distances, window_probabilities
 from model.media.medium import Limits
-from model.network.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,13 @@ class Localization(Work[tuple[Latents, Latents], Located]):
         """Return the question with the features of clip and query; of the files their names alone."""
         return replace(self, video=Path(self.video.name), query=None, features=decoded)
 
-    def encodings(self, encoder: Encoder) -> list[Encoding]:
+    def encodings(self, serving: Serving) -> list[Encoding]:
         """Return the query's seconds, and the clip's."""
         decoded = self._features
         assert decoded.target is not None
-        return [Encoding.of(encoder, track) for track in (decoded.query, decoded.target)]
+        return [Encoding(serving.encoder, track) for track in (decoded.query, decoded.target)]
 
-    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> tuple[Latents, Latents]:
+    def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> tuple[Latents, Latents]:
         """Return the latents of the query's seconds, and of the clip's."""
         query, target = latents
         return query, target

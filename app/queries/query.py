@@ -10,26 +10,34 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from app.library.session import Session
 from app.media.decoding import Decoded, Track, decode_query
 from app.media.upload import SmallUpload
 from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
-from app.queries.work import Answered, Work
+from app.queries.reasons import strengths_of
+from app.queries.work import Answered, Serving, Work
 from model.data.latents import Latents
 from model.errors import LibraryChanged, QueryError
 from model.media.medium import Limits
 from model.modality import Modality
-from model.network.encoder import Encoder
+
+MOST_TEXT = 1000  # characters
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedQuery:
-    """Hold one row of latents to search by, and the modality that it was read from."""
+    """Hold one row of latents to search by, and the modality that it was read from.
+
+    `concepts`: how strong each is in it, 0..1; None without a prior. `having`: which items have the wanted concept.
+    """
 
     modality: Modality
     latents: Latents
+    concepts: Float[np.ndarray, "concepts"] | None = None
+    having: Bool[np.ndarray, "n"] | None = None
 
     @property
     def uncertainty(self) -> float:
@@ -39,13 +47,17 @@ class EncodedQuery:
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """Name a file or a second of the library, and by which modality and second of it to ask; `track`: its features."""
+    """Name a file or a second of the library, and by which modality and second of it to ask; or give words, `text`.
+
+    `track`: the features of the file.
+    """
 
     file: Path | SmallUpload | None = None
     segment_id: int | None = None
     modality: Modality | None = None
     at_s: float | None = None
     track: Track | None = None
+    text: str | None = None
 
 
 class QueryWork(Work[EncodedQuery, Answered]):
@@ -58,8 +70,15 @@ class QueryWork(Work[EncodedQuery, Answered]):
         query = self.query
         if query.at_s is not None and not 0 <= query.at_s < math.inf:
             raise QueryError(f"at_s={query.at_s} given, a finite number of at least 0 expected")
-        if (query.file is None) == (query.segment_id is None):
-            raise QueryError("give either a file or a segment_id as the query")
+        if sum(given is not None for given in (query.file, query.segment_id, query.text)) != 1:
+            raise QueryError(
+                "give either a file or a segment_id as the query, or a text to search by, and one of them only"
+            )
+        if query.text is not None and not 1 <= len(query.text.strip()) <= MOST_TEXT:
+            raise QueryError(
+                f"a text of {len(query.text)} characters given, 1 to {MOST_TEXT} expected: "
+                "write what is heard or seen, such as: dog barking, not rain"
+            )
 
     def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
         """Have the file decoded, if it is one. The future raises MediaError, QueryError."""
@@ -72,28 +91,31 @@ class QueryWork(Work[EncodedQuery, Answered]):
         """Return the question with the file's features in place of the file."""
         return replace(self, query=replace(self.query, file=None, track=decoded.query))  # type: ignore[type-var]
 
-    def encodings(self, encoder: Encoder) -> list[Encoding]:
+    def encodings(self, serving: Serving) -> list[Encoding]:
         """Return what is to be encoded: one row for all seconds of a file, nothing for a second of the library."""
         track = self.query.track
-        return [] if track is None else [Encoding.of(encoder, track, averaged=True)]
+        return [] if track is None else [Encoding(serving.encoder, track, as_one=True)]
 
-    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> EncodedQuery:
+    def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the latents of the file, or those that the library has.
 
         Raises NotFound, LibraryChanged, QueryError.
         """
-        if self.query.track is not None:
-            return EncodedQuery(self.query.track.modality, latents[0])
+        track, prior = self.query.track, serving.prior
+        if track is not None:
+            concepts = None if prior is None else prior.strengths(track.modality, track.rows).mean(0)
+            return EncodedQuery(track.modality, latents[0], concepts)
         segment_id, catalogue = self.query.segment_id, session.library.catalogue
         assert segment_id is not None, "checked before"
         segment = catalogue.segment(segment_id)
         modality: Modality = self.query.modality or ("audio" if segment.heard else "visual")
-        table = catalogue.latent_of(segment_id, modality)
-        if table.fingerprint != encoder.fingerprint:  # newer than what is searched, of which there may be a gallery
+        table, fingerprint = catalogue.latent_of(segment_id, modality), serving.encoder.fingerprint
+        if table.fingerprint != fingerprint:  # newer than what is searched, of which there may be a gallery
             table = session.gallery(modality).table
-        if table.fingerprint != encoder.fingerprint:
+        if table.fingerprint != fingerprint:
             raise LibraryChanged("the library was encoded anew just now: ask again")
-        kept = table.latents[np.flatnonzero(table.ids == segment_id)]
-        if not len(kept):
+        rows = np.flatnonzero(table.ids == segment_id)
+        if not len(rows):
             raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
-        return EncodedQuery(modality, kept)
+        concepts = None if prior is None else strengths_of(prior, table.concepts[rows])[0]
+        return EncodedQuery(modality, table.latents[rows], concepts)

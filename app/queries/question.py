@@ -24,9 +24,10 @@ class Filters:
     video_id: str | None = None
     after_s: float | None = None
     before_s: float | None = None
+    concept: str | None = None
 
-    def mask(self, table: LatentTable) -> Bool[np.ndarray, "n"] | None:
-        """Return which of a table's n seconds pass; None where all do."""
+    def mask(self, table: LatentTable, having: Bool[np.ndarray, "n"] | None = None) -> Bool[np.ndarray, "n"] | None:
+        """Return which of a table's n seconds pass; None where all do. `having`: which of them have the concept."""
         masks: list[Bool[np.ndarray, "n"]] = []
         if self.label is not None:
             masks.append(table.labels == self.label)
@@ -36,6 +37,9 @@ class Filters:
             masks.append(table.start_s >= self.after_s)
         if self.before_s is not None:
             masks.append(table.start_s + 1 <= self.before_s)
+        if self.concept is not None:
+            assert having is not None, "looked up before"
+            masks.append(having)
         return reduce(and_, masks) if masks else None
 
 
@@ -57,7 +61,13 @@ class Question(BaseModel):
     video_id: str | None = None
     after_s: float | None = Field(None, allow_inf_nan=False, description="hits that start at or after")
     before_s: float | None = Field(None, allow_inf_nan=False, description="hits that end at or before")
+    concept: str | None = Field(
+        None, max_length=100, description="seconds in which this concept is heard or seen", examples=["dog"]
+    )
     max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
+    min_match: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="hits that belong to the query with this probability"
+    )
     group_by: Literal["segment", "video"] = "segment"
     merge_adjacent: bool = Field(False, description="one hit for neighbouring seconds among the k nearest")
 

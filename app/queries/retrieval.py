@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
 
 from app.library.galleries import ServedGallery, rows_of
+from app.library.session import Session
+from app.media.decoding import Track
 from app.media.timings import Timings
+from app.queries.encoding import Encoding
 from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
-from app.queries.search import Search
+from app.queries.reasons import PRESENT, Reason, named, needed, number_of, strengths_of
+from app.queries.search import Search, only
 from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
-from index.records import Video
-from model.errors import QueryError
-from model.modality import Modality
+from index.records import LatentTable, Video
+from model.data.latents import Latents
+from model.errors import EmptyLibrary, LibraryChanged, QueryError
+from model.frontends.prior import Prior
+from model.modality import MODALITIES, Modality
+from model.network.match import Verdict
 
 
 @dataclass(frozen=True)
 class Hit:
     """A second of the library, in [start_s, end_s): itself, or a run of hits of which it is the nearest.
 
-    `distance` = `latent` + `generated`, small is close.
+    `distance` = `latent` + `generated`, small is close. `match`: the probability that it belongs to the query, None
+    where the model has no calibration. `reasons`: the concepts that it shares with the query.
     """
 
     rank: int
@@ -33,15 +46,19 @@ class Hit:
     distance: float
     latent: float
     generated: float
+    match: float | None
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Hits(Answer):
-    """Hold the hits and how they were found."""
+    """Hold the hits and how they were found, and what is known of the query: its modality or "text", its concepts."""
 
     hits: tuple[Hit, ...]
-    modality: Modality
+    verdict: Verdict | None
+    modality: Modality | Literal["text"]
     uncertainty: float
+    concepts: tuple[Reason, ...]
     search: SearchResult
     catalogue_version: int
 
@@ -67,21 +84,61 @@ class Retrieval(QueryWork[Hits]):
                 "give one of the two"
             )
 
+    def encodings(self, serving: Serving) -> list[Encoding]:
+        """Return the rows of a file, or the one that a text asks for. Raises UnknownWord, QueryError."""
+        if self.query.text is None:
+            return super().encodings(serving)
+        encoder, target = serving.encoder, self.target
+        prior = needed(serving.prior, encoder.checkpoint.front_end, "a text")
+        words = prior.concepts.understand(self.query.text)
+        classes = prior.concepts.classes(target)[[prior.concepts.names.index(name) for name in words.wanted]]
+        if not classes.any():
+            (other,) = (modality for modality in MODALITIES if modality != target)
+            raise QueryError(
+                f"a text that names {', '.join(words.wanted)} given, which has no {target} side: ask with "
+                f"target={other}"
+            )
+        row = prior.row(target, words.wanted, words.unwanted, encoder.usual(target))
+        return [Encoding(encoder, Track(target, encoder.checkpoint.front_end_identity, np.zeros(1, np.int64), row))]
+
+    def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
+        """Return the query, and which items have the concept that is asked for. Raises as `QueryWork.encoded`."""
+        checkpoint, asked = serving.encoder.checkpoint, self.question
+        if asked.min_match is not None and checkpoint.match is None:
+            raise QueryError(
+                f"min_match={asked.min_match} given, but the model {serving.encoder.fingerprint} was not calibrated: "
+                "leave it out, or use max_distance; a model that is trained anew is calibrated"
+            )
+        if self.query.text is None:
+            query = super().encoded(session, serving, latents)
+        else:
+            query = EncodedQuery(self.target, latents[0], self._wanted(serving))
+        if asked.concept is None:
+            return query
+        assert serving.gallery is not None, "a retrieval has a target"
+        return replace(query, having=_having(session, serving.gallery, self.target, asked.concept))
+
     def search(self, gallery: ServedGallery, encoded: EncodedQuery) -> Search:
         """Look for the query's neighbours."""
-        return Search(gallery, encoded.latents, self.question)
+        return Search(gallery, encoded.latents, self.question, encoded.having)
 
     def finish(self, serving: Serving, encoded: EncodedQuery, found: SearchResult | None, timings: Timings) -> Hits:
         """Describe what was found as the gallery's version has it: the catalogue may have gone on since."""
         assert serving.gallery is not None, "a retrieval has a target"
         assert found is not None, "it was searched for"
-        hits = _hits(serving.gallery, found)
+        matches = _matches(serving, encoded, self.target, found)
+        if matches is not None and self.question.min_match is not None:
+            kept = np.flatnonzero(matches >= self.question.min_match)
+            found, matches = only(found, kept), matches[kept]
+        hits = _hits(serving.gallery, found, matches, encoded.concepts)
         rerank_ms = 1000 * found.rerank_s
         timings.add("rerank", rerank_ms)
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            modality=encoded.modality,
+            verdict=_verdict(serving, encoded.modality, self.target, matches),
+            modality=encoded.modality if self.query.text is None else "text",
+            concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
             fingerprint=serving.encoder.fingerprint,
             search=found,
@@ -89,9 +146,82 @@ class Retrieval(QueryWork[Hits]):
             timings_ms=timings.report(),
         )
 
+    def _wanted(self, serving: Serving) -> Float[np.ndarray, "concepts"]:
+        """Return 1 for each concept that the text wants, else 0."""
+        assert serving.prior is not None, "checked before"
+        assert self.query.text is not None, "a question of words"
+        wanted = serving.prior.concepts.understand(self.query.text).wanted
+        return np.array([name in wanted for name in serving.prior.concepts.names], np.float32)
 
-def _hits(served: ServedGallery, found: SearchResult) -> tuple[Hit, ...]:
-    table = served.table
+
+def _having(session: Session, served: ServedGallery, target: Modality, concept: str) -> Bool[np.ndarray, "n"]:
+    """Return in which of a gallery's n seconds a concept is heard or seen.
+
+    Raises QueryError, UnknownWord, LibraryChanged.
+    """
+    prior = needed(served.prior, served.encoder.checkpoint.front_end, f"concept={concept}")
+    column = number_of(prior.concepts, concept)
+
+    def present(table: LatentTable) -> Bool[np.ndarray, "m"]:
+        if not table.concepts.shape[1]:
+            return np.zeros(len(table.ids), bool)
+        return np.asarray(table.concepts[:, column] >= 255 * PRESENT, bool)
+
+    (other,) = (modality for modality in MODALITIES if modality != target)
+    try:
+        beside = session.gallery(other)
+    except EmptyLibrary:
+        return present(served.table)
+    if beside.encoder.fingerprint != served.encoder.fingerprint:
+        raise LibraryChanged("the library was encoded anew just now: ask again")
+    return present(served.table) | np.isin(served.table.ids, beside.table.ids[present(beside.table)])
+
+
+def _matches(
+    serving: Serving, encoded: EncodedQuery, target: Modality, found: SearchResult
+) -> Float64[np.ndarray, "k"] | None:
+    """Return the probability that each hit belongs to the query; None without a calibration."""
+    match = serving.encoder.checkpoint.match
+    if match is None or serving.gallery is None:
+        return None
+    items = serving.gallery.table.latents
+    rows = rows_of(serving.gallery.table, found.ids)
+    hits = Latents(items.mu[rows], items.sigma[rows], items.generated[rows, :0])  # the pairs are large, and not asked
+    return match.probability(encoded.modality, target, encoded.latents, hits, found.distance)
+
+
+def _verdict(
+    serving: Serving, query: Modality, target: Modality, matches: Float64[np.ndarray, "k"] | None
+) -> Verdict | None:
+    """Judge an answer as a whole; None without a calibration."""
+    match = serving.encoder.checkpoint.match
+    if match is None or matches is None or serving.gallery is None:
+        return None
+    return match.verdict(query, target, float(matches.max(initial=0.0)), len(serving.gallery.table.videos))
+
+
+def _own_concepts(prior: Prior | None, concepts: Float[np.ndarray, "concepts"] | None) -> tuple[Reason, ...]:
+    return () if prior is None or concepts is None else named(prior.concepts, concepts[None])[0]
+
+
+def _reasons(
+    served: ServedGallery, rows: Int[np.ndarray, "k"], concepts: Float[np.ndarray, "concepts"] | None
+) -> list[tuple[Reason, ...]]:
+    """Return which concepts each hit shares with the query: as strong as they are in the weaker of both."""
+    prior = served.prior
+    if prior is None or concepts is None:
+        return [()] * len(rows)
+    return named(prior.concepts, np.minimum(concepts, strengths_of(prior, served.table.concepts[rows])))
+
+
+def _hits(
+    served: ServedGallery,
+    found: SearchResult,
+    matches: Float64[np.ndarray, "k"] | None,
+    concepts: Float[np.ndarray, "concepts"] | None,
+) -> tuple[Hit, ...]:
+    table, rows = served.table, rows_of(served.table, found.ids)
+    reasons = _reasons(served, rows, concepts)
     return tuple(
         Hit(
             rank=rank,
@@ -104,8 +234,10 @@ def _hits(served: ServedGallery, found: SearchResult) -> tuple[Hit, ...]:
             distance=float(found.distance[rank - 1]),
             latent=float(found.latent[rank - 1]),
             generated=float(found.generated[rank - 1]),
+            match=None if matches is None else float(matches[rank - 1]),
+            reasons=reasons[rank - 1],
         )
-        for rank, row in enumerate(rows_of(table, found.ids).tolist(), 1)
+        for rank, row in enumerate(rows.tolist(), 1)
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool
 
 from app.library.galleries import ServedGallery, rows_of
 from app.queries.question import Question
@@ -15,11 +16,17 @@ from model.data.latents import Latents
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Look for a question's hits in a gallery, by one row of latents."""
+    """Look for a question's hits in a gallery, by one row of latents; `having`: which items have its concept."""
 
     served: ServedGallery
     query: Latents
     question: Question
+    having: Bool[np.ndarray, "n"] | None = None
+
+    @property
+    def allowed(self) -> Bool[np.ndarray, "n"] | None:
+        """Return which items may be hits; None: all."""
+        return self.question.filters.mask(self.served.table, self.having)
 
 
 def search_many(searches: Sequence[Search]) -> list[SearchResult]:
@@ -35,7 +42,7 @@ def search_many(searches: Sequence[Search]) -> list[SearchResult]:
     for rows in together.values():
         served, question = searches[rows[0]].served, searches[rows[0]].question
         queries = Latents.concatenate(searches[row].query for row in rows)
-        allowed = question.filters.mask(served.table)
+        allowed = searches[rows[0]].allowed
         found |= zip(rows, served.gallery.search_batch(queries, question.k, allowed), strict=True)
     return [_near(found[row], search.question.max_distance) for row, search in enumerate(searches)]
 
@@ -43,21 +50,22 @@ def search_many(searches: Sequence[Search]) -> list[SearchResult]:
 def _best_of_videos(search: Search) -> SearchResult:
     """Return the best second of each of the k best videos: search on until there are k, or no more."""
     served, k = search.served, search.question.k
-    allowed, wanted = search.question.filters.mask(served.table), k
+    allowed, wanted = search.allowed, k
     while True:
         found = served.gallery.search(search.query, wanted, allowed)
         videos = served.table.video_ids[rows_of(served.table, found.ids)]
         _, first = np.unique(videos, return_index=True)
         if len(first) >= k or len(found.ids) < wanted:
-            return _only(found, np.sort(first)[:k])
+            return only(found, np.sort(first)[:k])
         wanted *= 4
 
 
 def _near(found: SearchResult, max_distance: float | None) -> SearchResult:
-    return found if max_distance is None else _only(found, np.flatnonzero(found.distance <= max_distance))
+    return found if max_distance is None else only(found, np.flatnonzero(found.distance <= max_distance))
 
 
-def _only(found: SearchResult, rows: np.ndarray) -> SearchResult:
+def only(found: SearchResult, rows: np.ndarray) -> SearchResult:
+    """Return the hits at some rows alone."""
     return replace(
         found,
         ids=found.ids[rows],

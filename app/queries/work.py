@@ -18,6 +18,7 @@ from app.queries.search import Search
 from index.gallery import SearchResult
 from model.data.latents import Latents
 from model.frontends.frontend import FrontEnd
+from model.frontends.prior import Prior
 from model.media.medium import Limits
 from model.modality import Modality
 from model.network.encoder import Encoder
@@ -59,6 +60,11 @@ class Serving:
     gallery: ServedGallery | None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def prior(self) -> Prior | None:
+        """Return what the front-end of the searched items knows, if anything is searched."""
+        return None if self.gallery is None else self.gallery.prior
+
 
 class Work(ABC, Generic[Encoded, Answered]):
     """One question, from its files to its answer. It is pickled between the steps: to a decoder, to the engine."""
@@ -81,11 +87,11 @@ class Work(ABC, Generic[Encoded, Answered]):
         """Return the question with its features in place of its files."""
 
     @abstractmethod
-    def encodings(self, encoder: Encoder) -> list[Encoding]:
-        """Return what is to be encoded. LibraryChanged where the features are of another front-end."""
+    def encodings(self, serving: Serving) -> list[Encoding]:
+        """Return what is to be encoded. Raises EcholensError; LibraryChanged where another front-end made features."""
 
     @abstractmethod
-    def encoded(self, session: Session, encoder: Encoder, latents: Sequence[Latents]) -> Encoded:
+    def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> Encoded:
         """Return what the latents of `encodings` mean for this question. Raises EcholensError."""
 
     def search(self, gallery: ServedGallery, encoded: Encoded) -> Search | None:

@@ -16,5 +16,8 @@ router = APIRouter(tags=["measurement"])
 @router.get("/metrics/mrr", response_model=MeasurementAnswer)
 @needs("read")
 def get_mrr(service: Current, seed: Annotated[int, Query(ge=0)] = 0) -> MeasurementAnswer:
-    """Measure retrieval and localization on the library's labelled videos; 409 where nothing is labelled."""
+    """Measure retrieval by own video and, on labelled videos, retrieval and localization by label.
+
+    409 where fewer than two videos have both sound and picture.
+    """
     return MeasurementAnswer.of(service.measure.current(seed))

@@ -27,16 +27,21 @@ class QueryForm(Question):
             raise QueryError(f"k={self.k} given, at most {settings.most_hits} expected")
         return Question.model_construct(**{name: getattr(self, name) for name in Question.model_fields})
 
-    def query(self, file: Path | SmallUpload | None = None, segment_id: int | None = None) -> Query:
+    def query(
+        self, file: Path | SmallUpload | None = None, segment_id: int | None = None, text: str | None = None
+    ) -> Query:
         """Return a query of the question."""
-        return Query(file, segment_id, self.query_modality, self.at_s)
+        return Query(file, segment_id, self.query_modality, self.at_s, text=text)
 
 
 class AskedByOne(QueryForm):
-    """Either a file or a second of the library is the query."""
+    """A file, a second of the library or a text is the query."""
 
     file: UploadFile | None = Field(None, description="a sound, picture or video as the query")
     segment_id: int | None = Field(None, description="a second of the library as the query")
+    text: str | None = Field(
+        None, description="words as the query; `not` before a word excludes it", examples=["dog barking, not rain"]
+    )
 
 
 class AskedByMany(QueryForm):

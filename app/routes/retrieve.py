@@ -14,12 +14,23 @@ from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.queries.retrieval import Hits, Retrieval
 from app.routes.query_form import MULTIPART, AskedByOne
-from app.schemas.search import Locate, RetrieveAnswer
+from app.schemas.search import HitAnswer, Locate, RetrieveAnswer
 from app.service import Current
 
 router = APIRouter(tags=["search"])
 MANY = 100  # hits: to write down a thousand takes 37 ms, which is done beside the event loop
-CSV_COLUMNS = ("rank", "segment_id", "video_id", "file_name", "start_s", "end_s", "distance", "label", "file_path")
+CSV_COLUMNS = (
+    "rank",
+    "segment_id",
+    "video_id",
+    "file_name",
+    "start_s",
+    "end_s",
+    "distance",
+    "label",
+    "file_path",
+    "match",
+)
 
 
 @router.post(
@@ -37,7 +48,7 @@ async def post_retrieve(
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
     question = asked.question(service.settings)  # refused before its file is kept
     async with query_file(asked.file, service.scratch) as file:
-        work = Retrieval(question, asked.query(file, asked.segment_id))
+        work = Retrieval(question, asked.query(file, asked.segment_id, asked.text))
         hits = await service.answer(request, service.pipeline.retrieve(work))
     as_csv = "text/csv" in request.headers.get("accept", "")
     locate = service.shown_paths(request)
@@ -54,9 +65,13 @@ def _written(hits: Hits, locate: Locate | None, as_csv: bool) -> Response:
     return Response(_csv(shown), media_type="text/csv", headers=headers if shown.warnings else None)
 
 
+def _in_words(hit: HitAnswer) -> str:
+    return "; ".join(f"{reason.concept} {reason.strength:.2f}" for reason in hit.reasons)
+
+
 def _csv(answer: RetrieveAnswer) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows([getattr(hit, column) for column in CSV_COLUMNS] for hit in answer.hits)
+    writer.writerow((*CSV_COLUMNS, "reasons"))
+    writer.writerows((*(getattr(hit, column) for column in CSV_COLUMNS), _in_words(hit)) for hit in answer.hits)
     return out.getvalue()

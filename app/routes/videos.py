@@ -20,12 +20,14 @@ from app.library import videos
 from app.library.labels import checked_annotation
 from app.media.decoding import Facts, inspect
 from app.media.previews import original_of
+from app.queries.reasons import concepts_of
 from app.schemas.job import JobAnswer
 from app.schemas.videos import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.service import Current, Service
 from index.paging import Choice
 from model.errors import MediaError, PastDeadline
 from model.media.medium import Limits
+from model.modality import MODALITIES
 
 router = APIRouter(prefix="/videos", tags=["library"])
 ORIGINAL_ANSWERS = binary("*/*", statuses=(200, 206)) | UNCHANGED
@@ -94,7 +96,8 @@ def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Resp
 def get_video(service: Current, video_id: str) -> Response:
     """Describe a video and its seconds."""
     catalogue = service.session.library.catalogue
-    return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id)))
+    concepts = {modality: concepts_of(service.session, video_id, modality) for modality in MODALITIES}
+    return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id), concepts))
 
 
 @router.patch("/{video_id}", response_model=VideoAnswer)

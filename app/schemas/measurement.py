@@ -11,15 +11,21 @@ from app.schemas.answering import Answering
 if TYPE_CHECKING:
     from app.library.measurement import Measurement
     from model.judging.evaluation import Interval, Report
+    from model.judging.own_video import OwnVideo, OwnVideoMRR
 
 
 class IntervalAnswer(Answering):
-    """A mean over videos and its 95 % bootstrap interval; null where nothing could be measured."""
+    """A mean over videos and its 95 % interval; null where nothing could be measured."""
 
     mean: float | None
-    low: float | None
+    low: float | None = Field(description="null, too, where one video alone decides the figure")
     high: float | None
     n: int
+
+    @staticmethod
+    def of(interval: Interval) -> IntervalAnswer:
+        """Write an interval out."""
+        return IntervalAnswer(**vars(interval))
 
 
 class ReportAnswer(Answering):
@@ -32,31 +38,67 @@ class ReportAnswer(Answering):
     @staticmethod
     def of(report: Report) -> ReportAnswer:
         """Write a report out."""
-
-        def written(interval: Interval) -> IntervalAnswer:
-            return IntervalAnswer(**vars(interval))
-
         return ReportAnswer(
             retrieval={
-                direction: {name: written(i) for name, i in figures.items()}
+                direction: {name: IntervalAnswer.of(i) for name, i in figures.items()}
                 for direction, figures in report.retrieval.items()
             },
             localization={
-                view: {c: {n: written(i) for n, i in figures.items()} for c, figures in crossings.items()}
+                view: {c: {n: IntervalAnswer.of(i) for n, i in figures.items()} for c, figures in crossings.items()}
                 for view, crossings in report.localization.items()
             },
             excluded_queries=report.excluded_queries,
         )
 
 
+class OwnVideoMRRAnswer(Answering):
+    """MRR of the own video: the sound of a second asks for pictures (AV), its picture for sounds (VA)."""
+
+    mrr: dict[str, IntervalAnswer]
+    chance: float = Field(description="the MRR of a random order")
+    gallery: int = Field(description="videos in a gallery, one second of each")
+
+    @staticmethod
+    def of(measured: OwnVideoMRR) -> OwnVideoMRRAnswer:
+        """Write the figures out."""
+        mrr = {direction: IntervalAnswer.of(interval) for direction, interval in measured.mrr.items()}
+        return OwnVideoMRRAnswer(mrr=mrr, chance=measured.chance, gallery=measured.gallery)
+
+
+class OwnVideoAnswer(Answering):
+    """Retrieval without labels: does a second find its own video?"""
+
+    all: OwnVideoMRRAnswer = Field(description="among all videos measured, at most 400")
+    nine: OwnVideoMRRAnswer | None = Field(
+        description="among the own and eight other videos at random, comparable between libraries; null under nine"
+    )
+    trained_on: int = Field(description="of the videos measured, those that the model was trained on")
+
+    @staticmethod
+    def of(measured: OwnVideo, trained_on: int) -> OwnVideoAnswer:
+        """Write the figures out."""
+        nine = measured.nine and OwnVideoMRRAnswer.of(measured.nine)
+        return OwnVideoAnswer(all=OwnVideoMRRAnswer.of(measured.all), nine=nine, trained_on=trained_on)
+
+
+class MeasuredModelAnswer(Answering):
+    """What the model was trained on."""
+
+    recipe: str | None = Field(description="null where the checkpoint does not say")
+    trained_videos: int
+
+
 class MeasurementAnswer(Answering):
     """The answer of GET /metrics/mrr."""
 
-    echolens: ReportAnswer
-    chance: ReportAnswer
+    own_video: OwnVideoAnswer
+    echolens: ReportAnswer | None = Field(description="by label; null where fewer than two videos are labelled")
+    chance: ReportAnswer | None = Field(description="by label, in random order")
     videos: int = Field(description="labelled videos measured")
     labelled: int = Field(description="labelled videos in the library")
-    trained_on: int = Field(description="of the videos measured, those that the model was trained on, unlabelled")
+    trained_on: int = Field(description="of the labelled videos measured, those that the model was trained on")
+    model: MeasuredModelAnswer
+    notes: list[str] = Field(description="what the figures do not say")
     galleries: int
     seed: int
     protocol: str = "corrected"
@@ -66,5 +108,12 @@ class MeasurementAnswer(Answering):
     @staticmethod
     def of(measurement: Measurement) -> MeasurementAnswer:
         """Write a measurement out."""
-        reports = {n: ReportAnswer.of(getattr(measurement, n)) for n in ("echolens", "chance")}
-        return MeasurementAnswer(**(vars(measurement) | reports))
+        same = ("videos", "labelled", "trained_on", "galleries", "seed", "fingerprint", "catalogue_version")
+        return MeasurementAnswer(
+            **{name: getattr(measurement, name) for name in same},
+            own_video=OwnVideoAnswer.of(measurement.own_video, measurement.own_trained_on),
+            echolens=measurement.echolens and ReportAnswer.of(measurement.echolens),
+            chance=measurement.chance and ReportAnswer.of(measurement.chance),
+            model=MeasuredModelAnswer(**vars(measurement.model)),
+            notes=list(measurement.notes),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.queries.localization import Located
     from app.queries.retrieval import Hit, Hits
 
+Verdict = Literal["strong", "fair", "weak", "nothing"]
 Locate = Callable[[str], Path]  # from the path that the catalogue holds to the file's own
 
 
@@ -23,6 +24,13 @@ class Parts(Answering):
 
     latent: float
     generated: float
+
+
+class Reason(Answering):
+    """A concept, and how strong it is, 0..1."""
+
+    concept: str
+    strength: float
 
 
 class HitLinks(Answering):
@@ -48,6 +56,12 @@ class HitAnswer(Answering):
     distance: float
     parts: Parts
     label: str | None
+    match: float | None = Field(
+        description="the probability that it belongs to the query; null where the model has no calibration"
+    )
+    reasons: list[Reason] = Field(
+        description="the concepts that query and hit share, strongest first; none where the front-end has no prior"
+    )
     links: HitLinks
 
 
@@ -71,12 +85,24 @@ class QueryAnswer(Answering):
     fingerprint: str
 
 
+class RetrieveQueryAnswer(Answering):
+    """What was asked, in words too, and its strongest concepts."""
+
+    modality: Modality | Literal["text"]
+    concepts: list[Reason]
+    uncertainty: float
+    fingerprint: str
+
+
 class RetrieveAnswer(Answering):
     """The answer of POST /retrieve."""
 
     hits: list[HitAnswer]
+    verdict: Verdict | None = Field(
+        description="how well the best hit matches; null where the model has no calibration"
+    )
     search: SearchAnswer
-    query: QueryAnswer
+    query: RetrieveQueryAnswer
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
@@ -89,6 +115,7 @@ class RetrieveAnswer(Answering):
         return RetrieveAnswer.model_validate(  # all of it in one call: a model for each part takes twice as long
             {
                 "hits": [_hit(hit, locate) for hit in answer.hits],
+                "verdict": answer.verdict,
                 "search": {
                     "certified": found.certified,
                     "examined": found.examined,
@@ -100,6 +127,7 @@ class RetrieveAnswer(Answering):
                 },
                 "query": {
                     "modality": answer.modality,
+                    "concepts": list(map(vars, answer.concepts)),
                     "uncertainty": answer.uncertainty,
                     "fingerprint": answer.fingerprint,
                 },
@@ -157,6 +185,8 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "distance": hit.distance,
         "parts": {"latent": hit.latent, "generated": hit.generated},
         "label": hit.video.label,
+        "match": hit.match,
+        "reasons": list(map(vars, hit.reasons)),
         "links": {
             "frame": f"{links}/frame.jpg" if hit.seen else None,
             "sound": f"{links}/sound.wav" if hit.heard else None,

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from app.schemas.answering import Answering
+from app.schemas.search import Reason
+from model.modality import Modality
 
 if TYPE_CHECKING:
+    from app.queries import reasons
     from index.paging import Page
     from index.records import SegmentRow, Video
 
+    SecondsConcepts = Mapping[Modality, Mapping[int, Sequence[reasons.Reason]]]
+
+
+class SegmentConcepts(Answering):
+    """The strongest concepts of a second's sound and of its look; none where the front-end has no prior."""
+
+    audio: list[Reason]
+    visual: list[Reason]
+
 
 class SegmentAnswer(Answering):
-    """One second of a video, and whether it is heard and seen."""
+    """One second of a video, whether it is heard and seen, and its concepts."""
 
     segment_id: int
     start_s: int
     heard: bool
     seen: bool
+    concepts: SegmentConcepts
 
 
 class VideoAnswer(Answering):
@@ -57,10 +71,19 @@ class VideoDetailAnswer(VideoAnswer):
     segments: list[SegmentAnswer]
 
     @staticmethod
-    def of_segments(video: Video, rows: list[SegmentRow]) -> VideoDetailAnswer:
-        """Write a video and its seconds out."""
-        segments = [SegmentAnswer(segment_id=r.segment_id, start_s=r.start_s, heard=r.heard, seen=r.seen) for r in rows]
-        return VideoDetailAnswer(**VideoAnswer.of(video).model_dump(), segments=segments)
+    def of_segments(video: Video, rows: list[SegmentRow], concepts: SecondsConcepts) -> VideoDetailAnswer:
+        """Write a video and its seconds out; `concepts` by modality and segment id."""
+        segments = [
+            {
+                "segment_id": r.segment_id,
+                "start_s": r.start_s,
+                "heard": r.heard,
+                "seen": r.seen,
+                "concepts": {m: list(map(vars, concepts[m].get(r.segment_id, ()))) for m in concepts},
+            }
+            for r in rows
+        ]
+        return VideoDetailAnswer.model_validate(VideoAnswer.of(video).model_dump() | {"segments": segments})
 
 
 class VideosQuery(Answering):

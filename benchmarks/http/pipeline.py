@@ -54,5 +54,5 @@ class Pipeline:
         """Search one modality by files of another."""
         front_end, served = self._session.front_end, self._session.gallery(target)
         tracks = [decode_query(front_end, file, Limits(), None, modality).query for file in files]
-        latents = encode_many([Encoding(served.encoder, modality, track.rows, averaged=True) for track in tracks])
+        latents = encode_many([Encoding(served.encoder, track, as_one=True) for track in tracks])
         served.gallery.search_batch(Latents.concatenate(latents), HITS)

@@ -10,7 +10,8 @@ fits at once, in processes of one thread each.
 
 Figures: MRR and mAP of retrieval; exact match of localization over all circular windows, by the sum of distances;
 active units (of which the mean varies) and KL to the prior in nats, over paired seconds of `val`. Intervals: 95 %,
-bootstrap over videos of each video's mean over seeds; differences are taken by video, over the seeds that both have.
+bootstrap over videos, as queries alone, of each video's mean over seeds; differences are taken by video, over the seeds
+that both have.
 
 OUT.json is written anew after each fit, and holds the figures by video (`fits`): run again, the command goes on where
 it was, and makes anew only what another recipe makes.

@@ -108,7 +108,7 @@ def make_queries(session: Session, files: list[Path]) -> list[Query]:
     for file in files:
         if file.suffix != ".mp4":
             track = decode_query(session.front_end, file, Limits(), None, None).query
-            (latents,) = encode_many([Encoding(session.encoder, track.modality, track.rows, averaged=True)])
+            (latents,) = encode_many([Encoding(session.encoder, track, as_one=True)])
             queries.append(Query({"file": file}, latents))
     for modality in MODALITIES:
         table = session.library.catalogue.latents(modality)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from model.data.features import Features
+from model.frontends.prior import Prior
 from model.media.segments import Segment
 
 
@@ -23,6 +24,7 @@ class FrontEnd(ABC):
     identity: str  # name and version, or the hash of the weights: equal identity, equal features
     audio_shape: tuple[int, ...]
     visual_shape: tuple[int, ...]
+    prior: Prior | None = None  # what it knows across modalities before any footage; None: nothing
 
     @abstractmethod
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "..."]:

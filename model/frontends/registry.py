@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from model.errors import FrontEndError
@@ -9,6 +10,7 @@ from model.frontends.frontend import FrontEnd
 from model.frontends.names import NAMES
 from model.frontends.pretrained import PretrainedFrontEnd
 from model.frontends.raw import RawFrontEnd
+from model.frontends.weights import pull_absent
 
 
 def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
@@ -29,3 +31,13 @@ def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
                 f"front-end {name!r} given, one of {', '.join(NAMES)} expected; "
                 "features of an archive have no front-end, so no recording can be encoded with them"
             )
+
+
+def pull_absent_weights(name: str, directory: Path, report: Callable[[str], None]) -> None:
+    """Download the weights that a front-end needs and the directory lacks, if any; `report` is told before each.
+
+    Raises:
+        FrontEndError: they cannot be fetched, or are not the pinned ones.
+    """
+    if name == PretrainedFrontEnd.name:
+        pull_absent(directory, report)

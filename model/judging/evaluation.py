@@ -4,12 +4,15 @@ Retrieval: a gallery has one second of the event of each labelled video, the sam
 query's class are relevant. The query's own pair stays in the cross-modal gallery; the query itself is masked in A-A and
 V-V. Localization: only videos whose event is shorter than the clip. `plain` takes the windows inside the clip, `rolled`
 all circular windows, where position tells nothing.
+
+Intervals of retrieval draw videos as queries and as items of the gallery (model/judging/spread.py); those of
+localization are percentile bootstraps over videos.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from model.errors import NothingLabelled
 from model.judging.localizers import Localizer, ScoreLocalizer
 from model.judging.ranking import rank
 from model.judging.scorers import Scorer
+from model.judging.spread import ends, spread_of
 from model.modality import Modality
 
 DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
@@ -30,6 +34,7 @@ DIRECTIONS: dict[str, tuple[Modality, Modality]] = {
     "VV": ("visual", "visual"),
 }
 CROSSINGS: dict[str, tuple[Modality, Modality]] = {"A2V": ("audio", "visual"), "V2A": ("visual", "audio")}
+METRICS = ("mrr", "map")
 BOOTSTRAPS = 10_000
 AT_ONCE = 500  # resamplings in memory
 
@@ -38,7 +43,10 @@ Values = Float64[np.ndarray, "_"]  # one per video
 
 @dataclass(frozen=True)
 class Interval:
-    """Hold a mean over videos and its 95 % bootstrap interval; None where nothing could be measured."""
+    """Hold a mean over videos and its 95 % interval; None where nothing could be measured.
+
+    `low` and `high` are None, too, where one video alone decides the figure. `n`: the number of queries or clips.
+    """
 
     mean: float | None
     low: float | None
@@ -51,17 +59,27 @@ class Figures:
     """Hold a system's figures per video, NaN where a video has none; all systems have the same videos.
 
     `retrieval[direction][mrr|map]` (labelled videos,), `localization[plain|rolled][crossing][exact|tiou]` (clips,).
+    `influence` and `pairs`, in the shape of `retrieval`: see `spread_of`; without them intervals draw queries alone.
+    `bounds`: what no mean, and so no interval, exceeds.
     """
 
     retrieval: dict[str, dict[str, Values]]
     localization: dict[str, dict[str, dict[str, Values]]]
+    influence: dict[str, dict[str, Values]] | None = None
+    pairs: dict[str, dict[str, Values]] | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def combined(self, others: Sequence[Figures], combine: Callable[..., Values]) -> Figures:
         """Return figures whose every array is `combine` of this one's and the others'."""
-        everyone = [self, *others]
+        everyone = [vars(figures) for figures in (self, *others)]
+        parts = ("retrieval", "localization", "influence", "pairs")
         return Figures(
-            of_each(combine, *(figures.retrieval for figures in everyone)),
-            of_each(combine, *(figures.localization for figures in everyone)),
+            **{
+                part: of_each(combine, *(one[part] for one in everyone))
+                for part in parts
+                if all(one[part] is not None for one in everyone)
+            },
+            bounds=self.bounds,
         )
 
     @staticmethod
@@ -71,7 +89,7 @@ class Figures:
 
     def __sub__(self, other: Figures) -> Figures:
         """Return the differences per video, for paired intervals."""
-        return self.combined([other], lambda ours, theirs: ours - theirs)
+        return replace(self.combined([other], lambda ours, theirs: ours - theirs), bounds=(-1.0, 1.0))
 
     def report_means(self) -> dict[tuple[str, ...], float | None]:
         """Return the means over videos alone, by (direction, metric) and (view, crossing, metric)."""
@@ -86,12 +104,23 @@ class Figures:
 
     def report(self, seed: int = 0) -> Report:
         """Return means and intervals; queries without a relevant item are counted as excluded."""
-        aa = self.retrieval["AA"]["mrr"]
-        excluded = 0 if np.isnan(aa).all() else int(np.isnan(aa).sum())
-        retrieval, localization = (
-            of_each(lambda values: interval(values, seed), figures) for figures in (self.retrieval, self.localization)
-        )
-        return Report(retrieval, localization, excluded)
+        missing = np.isnan(self.retrieval["AA"]["mrr"]) if "AA" in self.retrieval else np.zeros(0, bool)
+        excluded = 0 if missing.all() else int(missing.sum())
+
+        if self.influence is None:
+            retrieval = of_each(lambda values: interval(values, seed), self.retrieval)
+        else:
+            retrieval = of_each(self._interval, self.retrieval, self.influence, self.pairs)
+        return Report(retrieval, of_each(lambda values: interval(values, seed), self.localization), excluded)
+
+    def _interval(self, values: Values, influence: Values, pairs: Values) -> Interval:
+        known = values[~np.isnan(values)]
+        if not len(known):
+            return Interval(None, None, None, 0)
+        mean = float(known.mean())
+        found = ends(mean, influence, pairs)
+        low, high = (None, None) if found is None else np.clip(found, *self.bounds).tolist()
+        return Interval(mean, low, high, len(known))
 
 
 @dataclass(frozen=True)
@@ -127,11 +156,15 @@ def measure(
     Raises:
         NothingLabelled: fewer than two labelled videos have a second with both modalities in their event.
     """
-    return Figures(_retrieval(timeline, scorer, galleries, seed), localization(timeline, localizer, clips_of(timeline)))
+    figures = _retrieval(timeline, scorer, galleries, seed)
+    return replace(figures, localization=localization(timeline, localizer, clips_of(timeline)))
 
 
 def interval(values: Values, seed: int = 0) -> Interval:
-    """Return the mean over videos and the percentile bootstrap over videos; NaN values are left out."""
+    """Return the mean over videos and the percentile bootstrap over videos; NaN values are left out.
+
+    Right for figures of videos alone. One that is found in a gallery of the same videos varies with these, too.
+    """
     known = values[~np.isnan(values)]
     if not len(known):
         return Interval(None, None, None, 0)
@@ -164,27 +197,38 @@ def eligible_seconds(timeline: Timeline) -> Int64[np.ndarray, "n"]:
     return seconds
 
 
-def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int) -> dict[str, dict[str, Values]]:
+def _retrieval(timeline: Timeline, scorer: Scorer | None, galleries: int, seed: int) -> Figures:
     rng = np.random.default_rng(seed)
     seconds = eligible_seconds(timeline)
     draws = draw_seconds(timeline.video[seconds], galleries, rng)
     label = timeline.label[np.unique(timeline.video[seconds])]
     if scorer is None:
         nothing = np.full(len(label), np.nan)
-        return {name: {"mrr": nothing, "map": nothing} for name in DIRECTIONS}
+        return Figures({name: dict.fromkeys(METRICS, nothing) for name in DIRECTIONS}, {})
     relevant = label[:, None] == label
     own = np.eye(len(label), dtype=bool)
-    figures = {}
+    found = {}
     for name, (query, target) in DIRECTIONS.items():
         masked = own if query == target else None
-        rankings = [
-            rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked) for rows in draws
-        ]
-        figures[name] = {
-            "mrr": np.asarray(np.mean([r.reciprocal_rank for r in rankings], axis=0)),
-            "map": np.asarray(np.mean([r.average_precision for r in rankings], axis=0)),
-        }
-    return figures
+        figures = {metric: np.zeros(len(label)) for metric in METRICS}
+        without = {metric: np.zeros(own.shape) for metric in METRICS}
+        for rows in draws:
+            ranking = rank(scorer.score(query, seconds[rows], target, seconds[rows]), relevant, rng, masked)
+            each = (ranking.reciprocal_rank, ranking.average_precision)
+            for metric, values, others in zip(METRICS, each, ranking.without_each(), strict=True):
+                figures[metric] += values
+                without[metric] += others
+        found[name] = {metric: (figures[metric] / galleries, without[metric] / galleries) for metric in METRICS}
+    return figures_of(found)
+
+
+def figures_of(found: dict[str, dict[str, tuple[Values, Float64[np.ndarray, "n n"]]]]) -> Figures:
+    """Return figures of retrieval; `found` has them by direction and metric, each with those without item i."""
+    spread = of_each(lambda one: spread_of(*one), found)
+    figures, influence, pairs = (
+        of_each(lambda one, part=part: one[part], of) for of, part in ((found, 0), (spread, 0), (spread, 1))
+    )
+    return Figures(figures, {}, influence, pairs)
 
 
 def localization(

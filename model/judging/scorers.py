@@ -47,9 +47,9 @@ class LatentScorer(Scorer):
 
     @staticmethod
     def of_checkpoint(checkpoint: Checkpoint, corpus: Corpus, device: torch.device) -> LatentScorer:
-        """Encode a corpus."""
+        """Encode a corpus, each second in the checkpoint's context."""
         encoder = Encoder(checkpoint, device)
-        return LatentScorer({m: encoder.latents(m, getattr(corpus, m)) for m in MODALITIES}, checkpoint.weights)
+        return LatentScorer({m: encoder.of_corpus(m, corpus) for m in MODALITIES}, checkpoint.weights)
 
     def score(self, query: Modality, queries: Queries, target: Modality, items: Items) -> Matrix:
         """Return D, the weighted sum of both parts."""

@@ -18,11 +18,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from model.data.distance import ScoreWeights
+from model.data.temporal_context import TemporalContext
 from model.errors import CheckpointError
+from model.network.match import Match
 from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
 
 FORMAT = 1
+MATCH_PARTS = ("coefficients", "unrelated")
 PAPER_WIDTHS = "published"  # what this format calls `Architecture.paper_widths`
 
 
@@ -30,8 +33,9 @@ PAPER_WIDTHS = "published"  # what this format calls `Architecture.paper_widths`
 class Checkpoint:
     """Hold what serving needs.
 
-    `temperature` scales window distances into probabilities. `training` is the report of the run that made
-    it: command, seed, recipe, figures on validation.
+    `temperature` scales window distances into probabilities. `context` is that in which seconds are indexed and asked.
+    `match` turns distances into probabilities; None where it was not fitted. `training` is the report of the run that
+    made it: command, seed, recipe, figures on validation.
     """
 
     model: MSVAE
@@ -41,6 +45,8 @@ class Checkpoint:
     weights: ScoreWeights = field(default_factory=ScoreWeights)
     temperature: float = 1.0
     training: dict[str, Any] = field(default_factory=dict)
+    context: TemporalContext = field(default_factory=TemporalContext)
+    match: Match | None = None
     stored: str | None = None  # the fingerprint of the files that it was read from
 
     @property
@@ -100,6 +106,10 @@ class Checkpoint:
             "temperature": self.temperature,
             "training": self.training,
         }
+        if self.context.width_s:  # what older checkpoints lack is written only where it says something
+            config["context"] = asdict(self.context)
+        if self.match is not None:
+            config["match"] = asdict(self.match)
         tensors = {k: v.detach().cpu().contiguous() for k, v in state.items()}
         return save_tensors(tensors), json.dumps(config, indent=1, sort_keys=True).encode()
 
@@ -131,5 +141,15 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
         ScoreWeights(**config["weights"]),
         config["temperature"],
         config["training"],
+        _context_of(config.get("context")),
+        _match_of(config["match"]) if "match" in config else None,
         _fingerprint(tensor_bytes, config_bytes),
     )
+
+
+def _context_of(stored: dict[str, Any] | None) -> TemporalContext:
+    return TemporalContext() if stored is None else TemporalContext(tuple(stored["weights"]), stored["cut"])
+
+
+def _match_of(stored: dict[str, Any]) -> Match:
+    return Match(*({direction: tuple(numbers) for direction, numbers in stored[what].items()} for what in MATCH_PARTS))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
 
+from model.data.corpus import Corpus
 from model.data.latents import Latents
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 
 BATCH = 256
+VIDEO_APART_S = 2**32  # longer than any video
 
 
 class Encoder:
@@ -29,15 +31,64 @@ class Encoder:
     @torch.inference_mode()
     def latents(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Latents:
         """Return the posterior and the pair generated from its mean (z = mu) for each row."""
-        batches = [features[i : i + BATCH] for i in range(0, len(features), BATCH)] or [features]
-        return Latents.concatenate(self._batch(modality, batch) for batch in batches)
+        return self.posterior(self.heads(modality, features))
+
+    def usual(self, modality: Modality) -> Float32[np.ndarray, "..."]:
+        """Return the features of which nothing is known: their mean, by which they are normalized."""
+        mean: Float32[np.ndarray, "..."] = self._normalization.get_buffer(f"{modality}_mean").cpu().numpy()
+        return mean
 
     @torch.inference_mode()
-    def averages(self, queries: Sequence[Latents]) -> Latents:
-        """Return one row for each query of several seconds: mean mu, mean sigma, and the pair of that mean."""
-        mu = np.stack([query.mu.mean(0) for query in queries])
-        generated = self._model.decode(torch.from_numpy(mu).to(self.device))
-        return Latents(mu, np.stack([query.sigma.mean(0) for query in queries]), generated.cpu().numpy())
+    def heads(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Float32[np.ndarray, "n d"]:
+        """Return what the encoder says of each row; a mean of such rows has a posterior like any of them."""
+        batches = [features[i : i + BATCH] for i in range(0, len(features), BATCH)] or [features]
+        return np.concatenate(
+            [self._model.heads(modality, self._standard(modality, batch)).cpu().numpy() for batch in batches]
+        )
+
+    @torch.inference_mode()
+    def posterior(self, heads: Float32[np.ndarray, "n d"]) -> Latents:
+        """Return the posterior of each row that `heads` gave, or of means of them, and the pair generated from it."""
+        batches = [heads[i : i + BATCH] for i in range(0, len(heads), BATCH)] or [heads]
+        return Latents.concatenate(self._posterior(batch) for batch in batches)
+
+    def in_context(
+        self,
+        modality: Modality,
+        features: Float32[np.ndarray, "n *shape"],
+        start_s: Int64[np.ndarray, "n"],
+        scene: Int64[np.ndarray, "n"],
+    ) -> Latents:
+        """Return the latents of one recording's seconds, each in its context: means of what is said of neighbours."""
+        heads = self.heads(modality, features)
+        context = self.checkpoint.context
+        return self.posterior(context.average(start_s, scene, heads) if context.width_s else heads)
+
+    def of_corpus(self, modality: Modality, corpus: Corpus, rows: Int64[np.ndarray, "n"] | None = None) -> Latents:
+        """Return the latents of some seconds of a corpus, or of all, in context; zeros where they lack the modality."""
+        rows = np.arange(len(corpus.video)) if rows is None else rows
+        at_s = corpus.video * VIDEO_APART_S + corpus.start_s  # one clock for all videos, with gaps between them
+        width_s = self.checkpoint.context.width_s
+        near = np.flatnonzero(np.isin(at_s, at_s[rows] + np.arange(-width_s, width_s + 1)[:, None]))
+        scene = self.scenes(at_s[near], corpus.visual[near], corpus.seen[near])
+        has = (corpus.heard if modality == "audio" else corpus.seen)[near]
+        found = self.in_context(modality, getattr(corpus, modality)[near[has]], at_s[near[has]], scene[has])
+        place = np.full(len(at_s), -1)
+        place[near[has]] = np.arange(len(found))
+        known = place[rows] >= 0
+
+        def aligned(part: Float32[np.ndarray, "m d"]) -> Float32[np.ndarray, "n d"]:
+            whole = np.zeros((len(rows), part.shape[1]), np.float32)
+            whole[known] = part[place[rows][known]]
+            return whole
+
+        return Latents(aligned(found.mu), aligned(found.sigma), aligned(found.generated))
+
+    def scenes(
+        self, start_s: Int64[np.ndarray, "n"], visual: Float32[np.ndarray, "n *shape"], seen: Bool[np.ndarray, "n"]
+    ) -> Int64[np.ndarray, "n"]:
+        """Number the scenes of one recording by the features of its pictures."""
+        return self.checkpoint.context.scenes(start_s, self._standard("visual", visual).cpu().numpy(), seen)
 
     @torch.inference_mode()
     def pair(self, latents: Latents) -> dict[Modality, Float32[np.ndarray, "n ..."]]:
@@ -52,8 +103,11 @@ class Encoder:
     def _native(self, modality: Modality, standard: Float32[np.ndarray, "n *shape"]) -> np.ndarray:
         return self._normalization.inverse(modality, torch.from_numpy(standard).to(self.device)).cpu().numpy()
 
-    def _batch(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Latents:
-        standard = self._normalization(modality, torch.from_numpy(features).to(self.device))
-        posterior = self._model.encode(modality, standard)
+    def _standard(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Tensor:
+        standard: Tensor = self._normalization(modality, torch.from_numpy(features).to(self.device))
+        return standard
+
+    def _posterior(self, heads: Float32[np.ndarray, "n d"]) -> Latents:
+        posterior = self._model.posterior(torch.from_numpy(heads).to(self.device))
         generated = self._model.decode(posterior.mu)
         return Latents(*(t.cpu().numpy() for t in (posterior.mu, posterior.sigma, generated)))

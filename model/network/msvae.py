@@ -75,7 +75,16 @@ class MSVAE(nn.Module):
 
     def encode(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Posterior:
         """Return the posterior of normalized features of one modality."""
-        mu, log_variance = self.encoders[modality](features).chunk(2, dim=1)
+        return self.posterior(self.heads(modality, features))
+
+    def heads(self, modality: Modality, features: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch twice_latent"]:
+        """Return what an encoder says of normalized features: the mean before it is put on the sphere, log-variance."""
+        said: Tensor = self.encoders[modality](features)
+        return said
+
+    def posterior(self, heads: Float[Tensor, "batch twice_latent"]) -> Posterior:
+        """Return the posterior of an encoder's output, or of a mean of several of its outputs."""
+        mu, log_variance = heads.chunk(2, dim=1)
         if self.architecture.spherical:
             mu = math.sqrt(self.architecture.latent) * nn.functional.normalize(mu, dim=1)
         return Posterior(mu, log_variance.clamp(*LOG_VARIANCE_RANGE))

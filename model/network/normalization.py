@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from model.data.corpus import Corpus
@@ -33,6 +33,11 @@ class Normalization(nn.Module):
         """Return the features in the front-end's units."""
         native: Tensor = features * self.get_buffer(f"{modality}_scale") + self.get_buffer(f"{modality}_mean")
         return native
+
+    def statistics(self, modality: Modality) -> tuple[Float64[np.ndarray, "*shape"], float]:
+        """Return the mean and the scale."""
+        mean: np.ndarray = self.get_buffer(f"{modality}_mean").double().cpu().numpy()
+        return mean, float(self.get_buffer(f"{modality}_scale"))
 
     @staticmethod
     def fit(corpus: Corpus) -> Normalization:

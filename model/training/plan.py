@@ -11,18 +11,30 @@ import numpy as np
 import torch
 
 from model.data.corpus import Corpus, fold
+from model.data.distance import ScoreWeights
 from model.data.latents import Latents
+from model.data.temporal_context import SHARP, TemporalContext
+from model.frontends.prior import Prior
+from model.modality import Modality
 from model.network.checkpoint import Checkpoint
+from model.network.encoder import Encoder
+from model.network.match import Match
+from model.training.match_fit import fit_match
 from model.training.recipe import Recipe
 from model.training.run import Epoch, Run
+from model.training.start import Start
 from model.training.validation import (
     SHARES,
     PairedLatents,
     Validation,
+    best_share,
     choose_temperature,
+    encode_pairs,
     encode_videos,
     gallery_of,
     mean_validation,
+    mean_weights,
+    validate,
     validate_shares,
     weights_of,
 )
@@ -30,6 +42,7 @@ from model.training.validation import (
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if its mean varies more than this over the data
 FEWEST_ACTIVE_SHARE = 0.1
 FOLDS = 5
+CPU = torch.device("cpu")
 ENOUGH_VIDEOS = 200  # from here on one fold is reliable enough, and a second training would cost too much
 
 
@@ -53,8 +66,9 @@ def train(
     validation: Corpus | None = None,
     state_path: Path | None = None,
     progress: Callable[[Epoch], None] = lambda _: None,
+    prior: Prior | None = None,
 ) -> Trained:
-    """Train a model for a front-end, given by its name and identity.
+    """Train a model for a front-end, given by its name and identity, and its prior, if it has one.
 
     `validation` is held out; without it, a fifth of the videos. With fewer than 200 videos each fifth is held out in
     turn, and a last run trains on all videos, with the epoch and the score weights that were best on average.
@@ -70,39 +84,118 @@ def train(
         usable = len(np.unique(corpus.video[corpus.paired]))
         splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
     count = 1 if len(splits) == 1 else len(splits) + 1
-    runs = [Run(rest, part, recipe, front_end, seed, device, (i, count)) for i, (rest, part) in enumerate(splits)]
+    starts, chosen = _starts(splits, recipe, prior, seed)
+    runs = [
+        Run(
+            rest,
+            part,
+            recipe,
+            front_end,
+            seed,
+            device,
+            (i, count),
+            (start, chosen.share) if start else None,
+            chosen.context,
+        )
+        for i, ((rest, part), start) in enumerate(zip(splits, starts, strict=True))
+    ]
     for i, run in enumerate(runs):
         path = state_path and state_path.with_name(f"{state_path.name}.{i}")
         run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, path, progress)
     if len(runs) == 1:
-        return _finish_single(runs[0])
-    return _finish_folds(runs, corpus, progress)
+        return _finish_single(runs[0], chosen)
+    return _finish_folds(runs, corpus, prior, chosen, progress)
 
 
-def _finish_single(run: Run) -> Trained:
+@dataclass(frozen=True)
+class Chosen:
+    """Hold what is chosen before the first epoch: the footage's share in the start, and the temporal context."""
+
+    share: float = 0.0
+    context: TemporalContext = SHARP
+
+
+def _starts(
+    splits: list[tuple[Corpus, Corpus]], recipe: Recipe, prior: Prior | None, seed: int
+) -> tuple[list[Start | None], Chosen]:
+    """Return where the run of each split starts, and the share and context that find held-out videos best from there.
+
+    Without a prior, or a warm start, there is none.
+    """
+    if prior is None or not recipe.warm_start:
+        return [None] * len(splits), Chosen()
+    starts = [Start.of(prior, _shapes(rest), rest) for rest, _ in splits]
+    contexts = [TemporalContext((1.0,) * (1 + width_s)) for width_s in recipe.widths_s]
+    choices = [Chosen(share, context) for share in recipe.footage_shares for context in contexts]
+    figures = []
+    for (rest, part), start in zip(splits, starts, strict=True):
+        for share in recipe.footage_shares:
+            encoder = Encoder(start.checkpoint(rest, share, seed), CPU)
+            for context in contexts:
+                judged = Encoder(replace(encoder.checkpoint, context=context), CPU)
+                figures.append(validate(encode_pairs(judged, part), ScoreWeights(1.0, 0.0)).mrr)
+    means = np.mean(np.reshape(figures, (len(splits), len(choices))), axis=0)
+    return list(starts), choices[int(np.argmax(means))]
+
+
+def _shapes(corpus: Corpus) -> dict[Modality, int]:
+    return {"audio": corpus.audio.shape[1], "visual": corpus.visual.shape[1]}
+
+
+def _finish_single(run: Run, chosen: Chosen) -> Trained:
+    number = run.best_epoch
     run.take_best()
+    if run.before and max(run.before) >= run.epochs[number].best_mrr:  # a teacher keeps its last epoch, good or not
+        number = -1
+        run.take_untrained()
     assert run.held_out is not None, "a single run has held-out videos"
     pairs = run.encoded(run.held_out)
     found = validate_shares(pairs)
-    share = int(np.argmax([v.mrr for v in found]))
-    whole = encode_videos(run.encoder(), run.held_out)
-    return _trained(run, pairs, whole, SHARES[share], found[share], (run.held_out,), run.epochs, run.best_epoch)
+    share = best_share([v.mrr for v in found])
+    whole = encode_videos(run.sharp(), run.held_out)
+    weights = weights_of(pairs, SHARES[share])
+    match = fit_match([(pairs, weights)], run.context.width_s)
+    return _trained(run, pairs, whole, weights, share, found[share], (run.held_out,), run.epochs, number, chosen, match)
 
 
-def _finish_folds(runs: list[Run], corpus: Corpus, progress: Callable[[Epoch], None]) -> Trained:
+def _finish_folds(
+    runs: list[Run], corpus: Corpus, prior: Prior | None, chosen: Chosen, progress: Callable[[Epoch], None]
+) -> Trained:
     """Train once more on all videos, for the epochs and with the share that are best over the folds."""
     first = runs[0]
-    figures = np.mean([[e.mrr for e in run.epochs] for run in runs], axis=0)
-    number, share = (int(i) for i in np.unravel_index(np.argmax(figures), figures.shape))
+    figures = np.mean([[*([run.before] if run.before else []), *(e.mrr for e in run.epochs)] for run in runs], axis=0)
+    shares = [best_share(list(row)) for row in figures]
+    row = int(np.argmax([mrr[share] for mrr, share in zip(figures, shares, strict=True)]))
+    number, share = row - (1 if first.before else 0), shares[row]
     parts = [part for run in runs if (part := run.held_out)]
     sizes = [Validation(0.0, *gallery_of(part)) for part in parts]
-    found = replace(mean_validation(sizes), mrr=float(figures[number, share]))
-    last = (len(runs), len(runs) + 1)
-    final = Run(corpus, None, first.recipe, first.front_end, first.seed, first.device, last)
+    found = replace(mean_validation(sizes), mrr=float(figures[row, share]))
+    start = Start.of(prior, _shapes(corpus), corpus) if prior is not None and first.before else None
+    final = Run(
+        corpus,
+        None,
+        first.recipe,
+        first.front_end,
+        first.seed,
+        first.device,
+        (len(runs), len(runs) + 1),
+        (start, chosen.share) if start else None,
+        chosen.context,
+    )
     final.train(number + 1, None, None, progress)
-    first.take_best()
-    whole = encode_videos(first.encoder(), parts[0])
-    return _trained(final, final.encoded(corpus), whole, SHARES[share], found, tuple(parts), _mean_epochs(runs), number)
+    for run in runs:
+        run.take_untrained() if number < 0 else run.take_best()
+    held_out = [run.encoded(part) for run, part in zip(runs, parts, strict=True)]
+    if start is None:
+        weights, match = weights_of(final.encoded(corpus), SHARES[share]), None
+    else:
+        weights = mean_weights([weights_of(pairs, SHARES[share]) for pairs in held_out])
+        match = fit_match([(pairs, weights) for pairs in held_out], final.context.width_s)
+    whole = encode_videos(first.sharp(), parts[0])
+    epochs = _mean_epochs(runs)
+    return _trained(
+        final, final.encoded(corpus), whole, weights, share, found, tuple(parts), epochs, number, chosen, match
+    )
 
 
 def _mean_epochs(runs: list[Run]) -> list[Epoch]:
@@ -121,14 +214,16 @@ def _trained(
     run: Run,
     pairs: PairedLatents,
     whole: PairedLatents,
-    share: float,
+    weights: ScoreWeights,
+    share: int,
     validation: Validation,
     parts: tuple[Corpus, ...],
     epochs: list[Epoch],
     kept: int,
+    chosen: Chosen,
+    match: Match | None,
 ) -> Trained:
-    """Build the result; `pairs` set the scale of the score weights, the held-out videos `whole` the temperature."""
-    weights = weights_of(pairs, share)
+    """Build the result; the held-out videos `whole` set the temperature, `share` is one of `SHARES`."""
     posterior, warnings = _posterior(run, pairs)
     report: dict[str, Any] = {
         "seed": run.seed,
@@ -138,7 +233,8 @@ def _trained(
         "epochs": len(run.epochs),
         "history": [_history(epoch) for epoch in epochs],
         "kept_epoch": kept,
-        "generated_share": share,
+        "generated_share": SHARES[share],
+        "footage_share": chosen.share,
         "validation": asdict(validation),
         "posterior": posterior,
         "trained_on": list(run.corpus.video_ids),
@@ -150,6 +246,7 @@ def _trained(
         weights=weights,
         temperature=choose_temperature(whole, weights),
         training=report,
+        match=match,
     )
     return Trained(checkpoint, validation, parts, tuple(epochs), warnings)
 
@@ -181,9 +278,9 @@ def _posterior(run: Run, pairs: PairedLatents) -> tuple[dict[str, Any], tuple[st
     for modality, latents in (("audio", pairs.audio), ("visual", pairs.visual)):
         facts[modality] = found = posterior_facts(latents)
         active, kl = found["active_units"], found["kl_nats"]
-        if active < FEWEST_ACTIVE_SHARE * run.recipe.latent:
+        if active < FEWEST_ACTIVE_SHARE * found["of"]:
             warnings.append(
-                f"posterior collapse: {active} of {run.recipe.latent} latent units of the {modality} encoder "
+                f"posterior collapse: {active} of {found['of']} latent units of the {modality} encoder "
                 f"are active (KL {kl:.3f} nats); lower the KL weight"
             )
     return facts, tuple(warnings)

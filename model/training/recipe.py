@@ -12,6 +12,9 @@ from model.training.objective import Objective
 class Recipe:
     """Set a training run.
 
+    With a front-end's prior a warm start is at the prior (model/training/start.py, which then sets latent and hidden):
+    `footage_shares` says how much the CCA of the footage may count beside it, `widths_s` how wide the temporal context
+    may be; of both the best on held-out videos is taken.
     `paper_widths`: see `Architecture`. `warm_start`: encoders of vectors start from linear CCA and keep its means for
     the first `held_epochs`.
     `groups`: how many groups of videos the teacher makes, a number per granularity; at `regroup_epochs` it makes them
@@ -29,6 +32,8 @@ class Recipe:
     dropout: float = 0.2
     spherical: bool = True
     paper_widths: bool = False
+    footage_shares: tuple[float, ...] = (0.0, 0.35, 0.5, 0.65, 1.0)
+    widths_s: tuple[int, ...] = (0, 1, 2, 3)
     warm_start: bool = True
     held_epochs: int = 10
     groups: tuple[int, ...] = (16, 32, 64, 128)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model.data.corpus import Corpus
+from model.data.temporal_context import SHARP, TemporalContext
 from model.errors import TrainingError
 from model.modality import MODALITIES
 from model.network.checkpoint import Checkpoint
@@ -23,6 +24,7 @@ from model.network.normalization import Normalization
 from model.training.augmentation import mirror_and_shift
 from model.training.objective import Terms
 from model.training.recipe import Recipe
+from model.training.start import HIDDEN, LATENT, Start
 from model.training.state import TrainingState
 from model.training.teacher import Teacher
 from model.training.validation import PairedLatents, encode_pairs, validate_shares
@@ -59,7 +61,8 @@ class Epoch:
 class Run:
     """Train on the seconds of a corpus that have both modalities, and validate on held-out videos.
 
-    `number`: (run, runs) as its epochs report them.
+    `number`: (run, runs) as its epochs report them. `start`: where the encoders begin, and the footage's share in it;
+    without it a warm start is at CCA. `context`: that in which held-out seconds are judged; pairs are learnt without.
     """
 
     def __init__(
@@ -71,6 +74,8 @@ class Run:
         seed: int,
         device: torch.device,
         number: tuple[int, int] = (0, 1),
+        start: tuple[Start, float] | None = None,
+        context: TemporalContext = SHARP,
     ) -> None:
         self.corpus, self.held_out, self.number = corpus, held_out, number
         self.recipe, self.front_end, self.seed, self.device = recipe, front_end, seed, device
@@ -79,21 +84,31 @@ class Run:
             raise TrainingError("no second with both sound and picture given; from such seconds it is learnt")
         if held_out is not None and not held_out.paired.any():
             raise TrainingError("held-out videos without a second of both sound and picture given: nothing to judge by")
+        self.context, self.anchored = context, start is not None
         torch.manual_seed(seed)
         self.normalization = Normalization.fit(corpus).to(device)
-        self.model = MSVAE(architecture_of(corpus, recipe)).to(device)
+        architecture = architecture_of(corpus, recipe)
+        if start is not None:
+            architecture = replace(architecture, latent=LATENT, hidden=HIDDEN)
+        self.model = MSVAE(architecture).to(device)
         self.vector_encoders = [e for e in self.model.encoders.values() if isinstance(e, VectorEncoder)]
         self.teacher: Teacher | None = None
         if recipe.warm_start and len(self.vector_encoders) == len(MODALITIES):
-            self._warm_start()
-            teacher = Teacher(recipe.latent, recipe.groups, len(corpus)).to(device)
+            if start is None:
+                self._warm_start()
+            else:
+                start[0].apply(self.model, self.normalization, start[1], corpus)
+            teacher = Teacher(architecture.latent, recipe.groups, len(corpus)).to(device)
             self.teacher = teacher if len(teacher) else None
         taught = self.teacher.parameters() if self.teacher else ()
         self.optimizer = torch.optim.AdamW(
             [*self.model.parameters(), *taught], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
         )
-        self.best = copy.deepcopy(self.model.state_dict())
+        self.best = self.untrained = copy.deepcopy(self.model.state_dict())
         self.epochs: list[Epoch] = []
+        self.before: tuple[float, ...] = ()  # the figures of the start, which may be the best there is
+        if start is not None and held_out is not None:
+            self.before = tuple(v.mrr for v in validate_shares(self.encoded(held_out)))
 
     def train(
         self,
@@ -124,26 +139,35 @@ class Run:
 
     @property
     def best_epoch(self) -> int:
-        """Return the number of the epoch with the best held-out figure.
+        """Return the number of the epoch with the best held-out figure; -1 where a start at a prior is better than any.
 
         It is the last epoch without held-out videos, and with a teacher: the model goes on learning groups of videos
         after the held-out figure has stopped rising.
         """
         if self.held_out is None or self.teacher:
             return len(self.epochs) - 1
-        return max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
+        best = max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
+        return -1 if self.before and max(self.before) >= self.epochs[best].best_mrr else best
 
     def checkpoint(self) -> Checkpoint:
         """Return the network as it is now."""
-        return Checkpoint(self.model, self.normalization, *self.front_end)
+        return Checkpoint(self.model, self.normalization, *self.front_end, context=self.context)
 
     def take_best(self) -> None:
         """Go back to the weights of the best epoch."""
         self.model.load_state_dict(self.best)
 
+    def take_untrained(self) -> None:
+        """Go back to the weights before the first epoch."""
+        self.model.load_state_dict(self.untrained)
+
     def encoder(self) -> Encoder:
         """Return an encoder with the network as it is now."""
         return Encoder(self.checkpoint(), self.device)
+
+    def sharp(self) -> Encoder:
+        """Return an encoder that takes each second alone, as localization does."""
+        return Encoder(replace(self.checkpoint(), context=SHARP), self.device)
 
     def encoded(self, corpus: Corpus) -> PairedLatents:
         """Encode the paired seconds of a corpus, or a random part of them, with the network as it is now."""
@@ -153,7 +177,7 @@ class Run:
         torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run gives the same weights
         self._set_learning_rate(number)
         for encoder in self.vector_encoders:
-            encoder.hold_mean(number < self.recipe.held_epochs and self.teacher is None)
+            encoder.hold_mean((self.anchored or number < self.recipe.held_epochs) and self.teacher is None)
         if self.teacher and number in self.recipe.regroup_epochs:
             self._regroup(self.teacher)
         objective = replace(self.recipe.objective, kl=self.recipe.kl_of(number))
@@ -174,7 +198,7 @@ class Run:
     def _regroup(self, teacher: Teacher) -> None:
         """Group the training videos by the means that the network now gives their seconds."""
         encoder = self.encoder()
-        total = np.zeros((len(self.corpus), self.recipe.latent))
+        total = np.zeros((len(self.corpus), self.model.architecture.latent))
         having = {"audio": self.corpus.heard, "visual": self.corpus.seen}
         for modality in MODALITIES:
             rows = np.flatnonzero(having[modality])

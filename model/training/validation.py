@@ -6,6 +6,7 @@ held out from training.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ GALLERIES = 20
 MOST_SECONDS = 400
 MOST_VIDEOS = 60
 WINDOW_S = 3
+LEAST_SHARE, DEAR = 0.1, 0.01  # the generated part has at least this share, unless it costs more than this MRR
 SHARES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)  # of the generated part in the distance
 
 
@@ -62,8 +64,8 @@ def encode_videos(encoder: Encoder, corpus: Corpus) -> PairedLatents:
 
 
 def _encode(encoder: Encoder, corpus: Corpus, seconds: Int64[np.ndarray, "n"]) -> PairedLatents:
-    audio = encoder.latents("audio", corpus.audio[seconds])
-    visual = encoder.latents("visual", corpus.visual[seconds])
+    audio = encoder.of_corpus("audio", corpus, seconds)
+    visual = encoder.of_corpus("visual", corpus, seconds)
     if not (audio.is_finite() and visual.is_finite()):
         raise TrainingError("training diverged: the network gives NaN or infinite numbers; lower the learning rate")
     return PairedLatents(audio, visual, corpus.video[seconds], corpus.start_s[seconds])
@@ -95,9 +97,24 @@ def validate_shares(pairs: PairedLatents) -> list[Validation]:
     return [Validation(*_mrr(total, pairs.video)) for total in totals]
 
 
+def best_share(mrr: Sequence[float]) -> int:
+    """Return which of `SHARES` to take by held-out MRR: both parts count for a tenth, unless that costs over .01."""
+    best = int(np.argmax(mrr))
+    if SHARES[best] >= LEAST_SHARE:
+        return best
+    least = SHARES.index(LEAST_SHARE)
+    fair = least + int(np.argmax(mrr[least:]))
+    return best if mrr[best] - mrr[fair] > DEAR else fair
+
+
 def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
     """Return w and g such that the weighted parts' medians over these pairs are as (1 - share) to share."""
     return _weights(distances(pairs.audio, pairs.visual, ScoreWeights()), share)
+
+
+def mean_weights(weights: Sequence[ScoreWeights]) -> ScoreWeights:
+    """Return the mean of several weights."""
+    return ScoreWeights(float(np.mean([w.latent for w in weights])), float(np.mean([w.generated for w in weights])))
 
 
 def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:

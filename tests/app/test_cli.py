@@ -20,7 +20,9 @@ from catalogue_samples import ingest
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, Ran, film
 
+from app.schemas.measurement import MeasurementAnswer
 from index.library import Library
+from model.frontends import weights
 from model.network.checkpoint import Checkpoint
 from model.training.recipe import DEFAULT
 
@@ -108,7 +110,7 @@ def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, 
     """The clip's own second is first; filters and grouping work; a table without --json."""
     arguments = ("retrieve", footage[2], "--query-modality", "visual", "--at", 3, "--library", library)
     body = parsed(echolens(*arguments, "--target", "visual", "--k", 4, "--json"))
-    assert set(body) == {"hits", "search", "query", "warnings", "timings_ms"}
+    assert set(body) == {"hits", "verdict", "search", "query", "warnings", "timings_ms"}
     assert len(body["hits"]) == 4
     assert (body["hits"][0]["file_name"], body["hits"][0]["start_s"]) == (footage[2].name, 3)
     grouped = parsed(echolens(*arguments, "--target", "audio", "--group-by", "video", "--json"))["hits"]
@@ -138,6 +140,7 @@ def test_localize_answers_as_the_service_does(echolens: Command, library: Path, 
     assert (bars.code, "%" in bars.out) == (0, True)
 
 
+@pytest.mark.usefixtures("no_network")
 def test_an_error_has_its_exit_code_and_says_its_code(
     echolens: Command, library: Path, footage: list[Path], tmp_path: Path
 ) -> None:
@@ -185,7 +188,7 @@ def test_an_error_has_its_exit_code_and_says_its_code(
 def test_a_library_is_not_ingested_with_another_front_end(
     echolens: Command, own_library: Path, shared_weights: Path, footage: list[Path]
 ) -> None:
-    """4: a library has one front-end for good."""
+    """4: only `library reencode` changes a library's front-end."""
     shutil.copytree(shared_weights, own_library / "frontends", dirs_exist_ok=True)
     ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", own_library)
     assert ran.code == LIBRARY
@@ -196,7 +199,6 @@ def test_a_library_is_not_ingested_with_another_front_end(
 def shared_weights(shared: Path) -> Path:
     if not (shared / "frontends").is_dir():
         pytest.skip("the shared media are not beside this checkout")
-    pytest.importorskip("ai_edge_litert")
     return shared / "frontends"
 
 
@@ -210,7 +212,7 @@ def test_frontends_are_listed_with_what_they_lack(echolens: Command, tmp_path: P
 def test_pulled_weights_make_a_front_end_ready(echolens: Command, shared_weights: Path, tmp_path: Path) -> None:
     """`pull --from` copies the pinned files; a changed byte is refused and leaves nothing."""
     files = parsed(echolens("frontends", "pull", "--from", shared_weights, "--library", tmp_path / "lib", "--json"))
-    assert len(files) == 2
+    assert [Path(f["file"]).name for f in files] == ["yamnet.tflite"]
     assert all(Path(f["file"]).stat().st_size == f["bytes"] for f in files)
     assert all(f["ready"] for f in parsed(echolens("frontends", "list", "--library", tmp_path / "lib", "--json")))
     broken = tmp_path / "broken"
@@ -220,6 +222,40 @@ def test_pulled_weights_make_a_front_end_ready(echolens: Command, shared_weights
     ran = echolens("frontends", "pull", "--from", broken, "--library", tmp_path / "other")
     assert ran.code == OTHER
     assert list((tmp_path / "other" / "frontends").iterdir()) == []
+
+
+def test_ingest_fetches_the_weights_that_a_library_lacks(
+    echolens: Command, shared_weights: Path, footage: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so first, on standard error; once they are there it says and fetches nothing."""
+    url = (shared_weights / "yamnet.tflite").as_uri()
+    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
+    arguments = ("ingest", footage[0], "--frontend", "pretrained", "--library", tmp_path / "lib", "--json")
+    first, second = echolens(*arguments), echolens(*arguments)
+    assert (parsed(first)["added"], first.err) == (1, f"Fetching yamnet.tflite (4.1 MB) from {url}\n")
+    assert (parsed(second)["known"], second.err) == (1, "")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_ingest_without_weights_or_network_says_what_to_do(
+    echolens: Command, footage: list[Path], tmp_path: Path
+) -> None:
+    """6: the file, its size, and both ways to get it; nothing is ingested, and the library is still no one's."""
+    ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", tmp_path / "lib")
+    assert (ran.code, ran.out) == (OTHER, "")
+    for words in ("yamnet.tflite (4.1 MB) cannot be fetched", "another machine", "frontends pull --from DIR"):
+        assert words in ran.err
+    with Library.open(tmp_path / "lib", create=False) as library:
+        assert (library.catalogue.frontend, list(library.catalogue.every_video())) == (None, [])
+
+
+@pytest.mark.usefixtures("no_network")
+def test_nothing_is_fetched_for_a_library_of_another_front_end(
+    echolens: Command, own_library: Path, footage: list[Path]
+) -> None:
+    """A library that stays `raw` needs no weights: it is told first that its footage is of another front-end."""
+    ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", own_library)
+    assert (ran.code, "checkpoint_mismatch" in ran.err, "Fetching" in ran.err) == (LIBRARY, True, False), ran.err
 
 
 def test_the_demonstration_is_made_once(echolens: Command, tmp_path: Path) -> None:
@@ -301,14 +337,18 @@ def test_too_little_footage_cannot_be_learnt_from(echolens: Command, tmp_path: P
 def test_evaluate_prints_chance_beside(echolens: Command, library: Path) -> None:
     """Every system in every direction, random ranking, untrained network and blind rules among them."""
     body = parsed(echolens("evaluate", "--library", library, "--galleries", 5, "--json"))
-    assert {"random_ranking", "random_init", "echolens"} <= set(body["systems"])
+    assert set(body) == {*MeasurementAnswer.model_fields, "systems", "rules"}  # those of GET /metrics/mrr, and others
+    assert set(body["systems"]) == {"random_init"}
     assert {"uniform", "always_first", "always_last"} <= set(body["rules"])
-    assert (body["videos"], body["galleries"], body["seed"]) == (6, 5, 0)
-    for system in body["systems"].values():
-        assert set(system["retrieval"]) == {"AA", "AV", "VA", "VV"}
+    assert (body["videos"], body["labelled"], body["galleries"], body["seed"]) == (6, 6, 5, 0)
+    for report in (body["echolens"], body["chance"], body["systems"]["random_init"]["by_label"]):
+        assert set(report["retrieval"]) == {"AA", "AV", "VA", "VV"}
+    for own in (body["own_video"], body["systems"]["random_init"]["own_video"]):
+        assert set(own["all"]["mrr"]) == {"AV", "VA"}
+    MeasurementAnswer.model_validate({name: body[name] for name in MeasurementAnswer.model_fields})
     table = echolens("evaluate", "--library", library, "--galleries", 5)
     assert table.code == 0
-    assert all(name in table.out for name in ("random_ranking", "echolens", "uniform"))
+    assert all(name in table.out for name in ("own video", "random_ranking", "echolens", "uniform"))
 
 
 def test_evaluate_says_that_it_measures_training_videos(
@@ -321,11 +361,19 @@ def test_evaluate_says_that_it_measures_training_videos(
     assert "trained on 2 of these 6 videos" in " ".join(echolens(*asked).out.split())
 
 
-def test_evaluate_needs_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
-    """4, and the detail says how to label."""
-    assert echolens("ingest", *footage[:2], "--frontend", "raw", "--library", tmp_path / "lib").code == 0
-    ran = echolens("evaluate", "--library", tmp_path / "lib")
-    assert (ran.code, "nothing_labelled: " in ran.err) == (LIBRARY, True)
+def test_evaluate_needs_no_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
+    """By own video it answers, and says how to label for the rest; of one video there is nothing to measure: 4."""
+    at = ("--library", tmp_path / "lib")
+    assert echolens("ingest", footage[0], "--frontend", "raw", *at).code == 0
+    ran = echolens("evaluate", *at)
+    assert (ran.code, "nothing_to_measure: " in ran.err) == (LIBRARY, True)
+    assert echolens("ingest", footage[2], *at).code == 0
+    ran = echolens("evaluate", *at)
+    assert ran.code == 0
+    assert "own video" in ran.out
+    assert "--labels CSV" in ran.out
+    body = parsed(echolens("evaluate", *at, "--json"))
+    assert (body["own_video"]["all"]["gallery"], body["echolens"], body["videos"]) == (2, None, 0)
 
 
 def test_serve_refuses_to_be_open_to_others_without_a_key(echolens: Command, tmp_path: Path) -> None:

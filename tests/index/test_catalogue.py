@@ -21,7 +21,7 @@ from latent_samples import clustered_latents
 import index.job_queue
 from index.catalogue import Catalogue
 from index.job_state import JobState
-from index.records import Failure, LatentTable
+from index.records import Failure, LatentBatch, LatentTable
 from index.store import Store
 from model.data.latents import Latents
 from model.errors import LibraryBusy, LibraryError, Mismatch, NotFound
@@ -41,7 +41,7 @@ def test_what_was_ingested_comes_back_unchanged_after_reopening(tmp_path: Path) 
     special = clustered_latents(2, seed=5)
     special.mu[0, :3] = [1e-45, -0.0, 3.4e38]
     with Catalogue(tmp_path / "c.sqlite") as catalogue:
-        catalogue.ingest(video(1, "dog"), SECONDS, (np.array([2, 0]), special), None)
+        catalogue.ingest(video(1, "dog"), SECONDS, LatentBatch(np.array([2, 0]), special), None)
     with Catalogue(tmp_path / "c.sqlite") as catalogue:
         assert catalogue.video(video(1).video_id) == video(1, "dog")
         assert [(s.start_s, s.heard, s.seen) for s in catalogue.segments_of(video(1).video_id)] == SECONDS
@@ -52,6 +52,28 @@ def test_what_was_ingested_comes_back_unchanged_after_reopening(tmp_path: Path) 
         assert table.video_ids.tolist() == [video(1).video_id] * 2
         assert catalogue.segment(int(table.ids[1])).start_s == 2
         assert len(catalogue.latents("visual").latents) == 0
+
+
+def test_concepts_come_back_and_an_item_without_any_has_zeros(catalogue: Catalogue) -> None:
+    """A matrix of bytes goes in and comes out by second; without one there are no columns, beside one there are zeros.
+
+    They are part of what a model's change exchanges.
+    """
+    ingest(catalogue, 1)
+    assert catalogue.latents("audio").concepts.shape == (2, 0)
+    given = np.array([[0, 128, 255], [7, 0, 1]], np.uint8)
+    catalogue.ingest(video(2), SECONDS, LatentBatch(np.array([2, 0]), clustered_latents(2), given))
+    table = catalogue.latents("audio")
+    assert table.concepts.tolist() == [[0, 0, 0], [0, 0, 0], [7, 0, 1], [0, 128, 255]]
+    assert catalogue.latent_of(int(table.ids[3]), "audio").concepts.tolist() == [[0, 128, 255]]
+    found = catalogue.concepts_of(video(2).video_id, "audio")
+    assert {second: found[second].tolist() for second in found} == dict(
+        zip(table.ids[2:].tolist(), given[::-1].tolist(), strict=True)
+    )
+    assert catalogue.concepts_of(video(1).video_id, "audio") == {}
+    other = LatentBatch(np.array([0]), clustered_latents(1), np.array([[9, 9]], np.uint8))
+    catalogue.replace_latents("new", [(video(2).video_id, "audio", other)])
+    assert catalogue.latents("audio").concepts.tolist() == [[9, 9]]
 
 
 def test_latents_are_ordered_by_segment_over_videos(catalogue: Catalogue) -> None:
@@ -122,8 +144,9 @@ def test_an_ingest_that_fails_leaves_nothing(catalogue: Catalogue) -> None:
         (Mismatch, 0, clustered_latents(1, pair=25)),
     ]
     for error, second, latents in wrong:
+        audio, visual = LatentBatch(np.array([0]), clustered_latents(1)), LatentBatch(np.array([second]), latents)
         with pytest.raises(error, match=r"given|expected"):
-            catalogue.ingest(video(2), SECONDS, (np.array([0]), clustered_latents(1)), (np.array([second]), latents))
+            catalogue.ingest(video(2), SECONDS, audio, visual)
     assert catalogue.stats() == before
     assert catalogue.find_by_sha256(video(2).sha256) is None
 
@@ -204,13 +227,13 @@ def test_new_latents_are_swapped_in_at_once(catalogue: Catalogue) -> None:
     old = [ingest(catalogue, n)[0] for n in range(2)]
     new = [clustered_latents(2, latent=4, pair=6, seed=n) for n in range(2)]
 
-    def batches() -> Iterator[tuple[str, Modality, np.ndarray, Latents]]:
+    def batches() -> Iterator[tuple[str, Modality, LatentBatch]]:
         for n in range(2):
             assert same(catalogue.latents("audio").latents, Latents.concatenate(old))
             assert catalogue.fingerprint == "old"
             assert catalogue.stats().audio_latents == 4
             catalogue.queue.accept(job(n), 100)
-            yield video(n).video_id, "audio", np.array([0, 2]), new[n]
+            yield video(n).video_id, "audio", LatentBatch(np.array([0, 2]), new[n])
 
     catalogue.replace_latents("new", batches())
     table = catalogue.latents("audio")
@@ -256,8 +279,8 @@ def test_a_swap_that_fails_keeps_the_old(catalogue: Catalogue) -> None:
     audio, _ = ingest(catalogue, 1)
     version = catalogue.catalogue_version
 
-    def dying() -> Iterator[tuple[str, Modality, np.ndarray, Latents]]:
-        yield video(1).video_id, "audio", np.array([0, 2]), clustered_latents(2, latent=4, pair=6)
+    def dying() -> Iterator[tuple[str, Modality, LatentBatch]]:
+        yield video(1).video_id, "audio", LatentBatch(np.array([0, 2]), clustered_latents(2, latent=4, pair=6))
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError):
@@ -265,7 +288,7 @@ def test_a_swap_that_fails_keeps_the_old(catalogue: Catalogue) -> None:
     assert same(catalogue.latents("audio").latents, audio)
     assert (catalogue.fingerprint, catalogue.catalogue_version) == ("old", version)
     third = clustered_latents(1, latent=3, pair=5)
-    catalogue.replace_latents("third", [(video(1).video_id, "audio", np.array([0]), third)])
+    catalogue.replace_latents("third", [(video(1).video_id, "audio", LatentBatch(np.array([0]), third))])
     assert same(catalogue.latents("audio").latents, third)
 
 
@@ -274,10 +297,10 @@ def test_a_video_that_is_deleted_during_a_swap_is_passed_over(catalogue: Catalog
     for number in range(2):
         ingest(catalogue, number)
 
-    def batches() -> Iterator[tuple[str, Modality, np.ndarray, Latents]]:
+    def batches() -> Iterator[tuple[str, Modality, LatentBatch]]:
         catalogue.delete_video(video(0).video_id)
         for number in range(2):
-            yield video(number).video_id, "audio", np.array([0, 2]), clustered_latents(2, latent=4, pair=6)
+            yield video(number).video_id, "audio", LatentBatch(np.array([0, 2]), clustered_latents(2, latent=4, pair=6))
 
     catalogue.replace_latents("new", batches())
     table = catalogue.latents("audio")

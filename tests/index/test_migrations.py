@@ -45,6 +45,7 @@ def test_a_library_of_the_first_release_is_upgraded_with_all_it_holds(tmp_path: 
         assert (video.label, video.event_end_s, video.file_name, video.size_bytes) == ("dog", 1.0, "a.wav", None)
         table = catalogue.latents("audio")
         assert (table.ids.tolist(), table.latents.mu.tobytes()) == ([7], mu.tobytes())
+        assert table.concepts.shape == (1, 0)
         assert (catalogue.fingerprint, catalogue.catalogue_version) == ("abc", 3)
         catalogue.delete_video(VIDEO_ID)
         assert catalogue.stats().audio_latents == 0

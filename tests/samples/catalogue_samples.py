@@ -6,7 +6,7 @@ import numpy as np
 from latent_samples import clustered_latents
 
 from index.catalogue import Catalogue
-from index.records import Job, Video
+from index.records import Job, LatentBatch, Video
 from model.data.latents import Latents
 
 SECONDS = [(0, True, True), (1, False, True), (2, True, False)]
@@ -52,5 +52,5 @@ def same(a: Latents, b: Latents) -> bool:
 def ingest(catalogue: Catalogue, number: int, label: str | None = None) -> tuple[Latents, Latents]:
     audio, visual = clustered_latents(2, seed=number), clustered_latents(2, seed=number + 1000)
     seconds = np.array([0, 2]), np.array([0, 1])
-    catalogue.ingest(video(number, label), SECONDS, (seconds[0], audio), (seconds[1], visual))
+    catalogue.ingest(video(number, label), SECONDS, LatentBatch(seconds[0], audio), LatentBatch(seconds[1], visual))
     return audio, visual

@@ -14,7 +14,9 @@ from latent_samples import clustered_latents
 from app.library.default_model import DEFAULT_MODEL
 from index.library import Library
 from index.snapshot import take
+from model.modality import MODALITIES
 from model.network.checkpoint import Checkpoint
+from model.network.match import Match
 
 VIDEO_ID = "0123456789abcdef"
 # The catalogue as release 0.1.0 wrote it.
@@ -82,6 +84,15 @@ def other_checkpoint(directory: Path) -> Path:
             parameter.mul_(1.01)
     path = directory / "other.v2"
     replace(checkpoint, stored=None, training={}).save(path)
+    return path
+
+
+def calibrated_checkpoint(directory: Path, certain_within: float) -> Path:
+    """Save the shipped checkpoint with a match of 1 / (1 + exp(distance - certain_within)); no suffix."""
+    every = [f"{query}-{target}" for query in MODALITIES for target in MODALITIES]
+    match = Match(dict.fromkeys(every, (certain_within, -1.0, 0.0, 0.0)), dict.fromkeys(every, (-1.0, 0.3)))
+    path = directory / "calibrated"
+    replace(Checkpoint.load(DEFAULT_MODEL), stored=None, match=match).save(path)
     return path
 
 

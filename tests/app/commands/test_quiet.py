@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.shared
 def test_ingest_with_pretrained_prints_nothing_to_standard_error(shared: Path, tmp_path: Path) -> None:
     """LiteRT's greeting is not shown, and nothing else is."""
-    pytest.importorskip("ai_edge_litert")
     shutil.copytree(shared / "frontends", tmp_path / "lib" / "frontends")
     clip = write_video(tmp_path / "clip.mp4", 2.0)
     command = [

@@ -102,6 +102,11 @@ FAULTS: list[tuple[str, Harm, str]] = [
     ("damaged", noise_in_the_middle, "snapshot"),
     ("broken_references", sql("DELETE FROM segments WHERE segment_id = 4"), "latents -> segments"),
     ("broken_latents", sql("UPDATE latents SET sigma = x'00' WHERE segment_id = 4"), "at 3 s"),
+    (
+        "broken_latents",
+        sql("UPDATE latents SET concepts = x'0000'", "UPDATE latents SET concepts = x'00' WHERE segment_id = 4"),
+        "at 3 s",
+    ),
     ("broken_latents", sql("UPDATE latents SET generated = nan(length(generated)) WHERE segment_id = 4"), "reencode"),
     ("not_encoded", sql("DELETE FROM latents WHERE segment_id IN (4, 5)"), "2 seconds"),
     ("checkpoint", remove_checkpoint, "cannot be loaded"),
@@ -113,7 +118,7 @@ FAULTS: list[tuple[str, Harm, str]] = [
 REMARKS: list[tuple[str, Harm, str]] = [
     (
         "unused_latents",
-        sql("INSERT INTO latents SELECT 1, modality, segment_id, mu, sigma, generated FROM latents"),
+        sql("INSERT INTO latents SELECT 1, modality, segment_id, mu, sigma, generated, concepts FROM latents"),
         "60",
     ),
     ("unreadable_features", cut_features, "made again"),

@@ -57,6 +57,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
         return made if name == "pretrained" else make_front_end(name, place)
 
     monkeypatch.setattr("app.library.session.make_front_end", make)
+    monkeypatch.setattr("app.library.session.pull_absent_weights", lambda *_: None)
     return made
 
 
@@ -191,6 +192,7 @@ def test_a_session_follows_what_another_did(own_library: Path, fake: Fake) -> No
         assert reader.decoder.front_end.name == "raw"  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("no_network")
 def test_without_weights_nothing_is_begun(echolens: Command, own_library: Path) -> None:
     """6 with what fetches them, and the library serves as before."""
     before = state(own_library)
@@ -235,6 +237,7 @@ def test_a_new_library_of_footage_is_pretrained(
     assert (front_end, fingerprint) == ("raw", Checkpoint.load(DEFAULT_MODEL).fingerprint)
 
 
+@pytest.mark.usefixtures("no_network")
 def test_without_weights_a_new_library_says_what_to_do(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
     """6: fetch them; afterwards, or with another front-end, the same directory is used."""
     ran = echolens("ingest", footage[0], "--library", tmp_path / "mine")

@@ -41,7 +41,8 @@ class Library:
             raise EmptyLibrary("nothing")
         ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
         latents = clustered_latents(3)
-        table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {})
+        none = np.zeros((3, 0), np.uint8)
+        table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {}, none)
         self.last = ServedGallery(table, BruteForceGallery(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
         return self.last
 

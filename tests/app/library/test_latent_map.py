@@ -31,7 +31,18 @@ def table(groups: int, each: int, seed: int = 0, version: int = 1) -> LatentTabl
     n = len(group)
     names = np.array([f"v{g}" for g in group])
     return LatentTable(
-        np.arange(1, n + 1), names, np.arange(n), group.astype(str), *np.ones((2, n), bool), latents, "f", version, {}
+        *(
+            np.arange(1, n + 1),
+            names,
+            np.arange(n),
+            group.astype(str),
+            *np.ones((2, n), bool),
+            latents,
+            "f",
+            version,
+            {},
+        ),
+        concepts=np.zeros((n, 0), np.uint8),
     )
 
 

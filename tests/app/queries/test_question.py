@@ -15,7 +15,8 @@ from app.routes.query_form import AskedByMany, AskedByOne
 from echolens.client import RetrieveOptions
 from index.records import LatentTable
 
-EACH = {"label": "dog", "video_id": "v1", "after_s": 3.0, "before_s": 2.0}
+EACH = {"label": "dog", "video_id": "v1", "after_s": 3.0, "before_s": 2.0, "concept": "dog"}
+HAVING = np.array([False, True, False, False, True, False])
 
 
 def table() -> LatentTable:
@@ -31,13 +32,14 @@ def table() -> LatentTable:
         fingerprint=None,
         catalogue_version=1,
         videos={},
+        concepts=np.zeros((6, 0), np.uint8),
     )
 
 
 def test_the_same_fields_everywhere() -> None:
     """Both forms, the command's options and the client's have every field of a question, and none beside the query."""
     asked = set(Question.model_fields)
-    assert set(AskedByOne.model_fields) - asked == {"file", "segment_id"}
+    assert set(AskedByOne.model_fields) - asked == {"file", "segment_id", "text"}
     assert set(AskedByMany.model_fields) - asked == {"files", "segment_ids"}
     assert asked <= set(inspect.signature(retrieve_command).parameters)
     assert set(RetrieveOptions.__annotations__) | {"target"} == asked
@@ -45,12 +47,13 @@ def test_the_same_fields_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rows"), [("label", [0, 1, 5]), ("video_id", [0, 1, 2]), ("after_s", [4, 5]), ("before_s", [0, 1])]
+    ("name", "rows"),
+    [("label", [0, 1, 5]), ("video_id", [0, 1, 2]), ("after_s", [4, 5]), ("before_s", [0, 1]), ("concept", [1, 4])],
 )
 def test_each_filter_lets_pass_what_it_names(name: str, rows: list[int]) -> None:
     """By hand, for each filter alone; every filter there is has its row here."""
     assert {field.name for field in fields(Filters)} == set(EACH)
-    mask = replace(Filters(), **{name: EACH[name]}).mask(table())
+    mask = replace(Filters(), **{name: EACH[name]}).mask(table(), HAVING)
     assert mask is not None
     assert np.flatnonzero(mask).tolist() == rows
 

@@ -28,6 +28,8 @@ HIT = {
     "parts",
     "label",
     "links",
+    "match",
+    "reasons",
 }
 MODALITIES = ("audio", "visual")
 

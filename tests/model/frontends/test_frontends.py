@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+import scipy.special
 import soundfile
 import soxr
 import torch
@@ -16,10 +18,11 @@ from media_samples import gradient, tone
 
 from model.data.features import Features
 from model.errors import FrontEndError
+from model.frontends.efficientnet_lite import EfficientNetLite2
 from model.frontends.frontend import FrontEnd
 from model.frontends.raw import RawFrontEnd
 from model.frontends.registry import NAMES, make_front_end
-from model.frontends.weights import PRETRAINED
+from model.frontends.weights import EFFICIENTNET, YAMNET, installed
 from model.media.segments import Segment
 
 ARRAYS = ("start_s", "audio", "visual", "heard", "seen")
@@ -166,13 +169,32 @@ def test_pretrained_features_have_the_same_bits_in_any_grouping_and_thread(pretr
 
 
 @pytest.mark.shared
-def test_pretrained_embeddings_have_1024_finite_numbers(pretrained: FrontEnd) -> None:
-    """Both are float32, not negative (they follow a ReLU and a mean), and not all alike."""
-    for found in (pretrained.audio(tone(1.0)), pretrained.visual(gradient())):
-        assert (found.shape, found.dtype) == ((1024,), np.float32)
+def test_pretrained_features_do_not_depend_on_the_number_of_threads(pretrained: FrontEnd) -> None:
+    """A machine with more cores gives the same bytes."""
+    before = torch.get_num_threads()
+    one = joined([pretrained.features(segments())])
+    try:
+        torch.set_num_threads(4)
+        assert joined([pretrained.features(segments())]) == one
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.shared
+def test_pretrained_features_are_an_embedding_and_the_log_evidence_of_concepts(pretrained: FrontEnd) -> None:
+    """1024 or 1280 numbers, 0 or more (they follow a ReLU and a mean) and not all alike, then one for each concept."""
+    concepts = len(pretrained.prior.concepts.names)
+    assert (pretrained.audio_shape, pretrained.visual_shape) == ((1024 + concepts,), (1280 + concepts,))
+    for found, shape in (
+        (pretrained.audio(tone(1.0)), pretrained.audio_shape),
+        (pretrained.visual(gradient()), pretrained.visual_shape),
+    ):
+        assert (found.shape, found.dtype) == (shape, np.float32)
         assert np.isfinite(found).all()
-        assert found.min() >= 0
-        assert found.std() > 0
+        assert found[:-concepts].min() >= 0
+        assert found[:-concepts].std() > 0
+        assert found[-concepts:].min() >= np.log(np.float32(0.003))
+        assert found[-concepts:].std() > 0
 
 
 @pytest.mark.shared
@@ -189,24 +211,62 @@ def test_yamnet_hears_the_first_15600_samples(pretrained: FrontEnd) -> None:
 @pytest.mark.shared
 def test_the_yamnet_tensor_is_the_one_that_tells_sounds_apart(pretrained: FrontEnd, shared: Path) -> None:
     """The nearest of 40 ESC-10 recordings by cosine is of the same class most of the time (chance 1/13)."""
-    embeddings, labels = [], []
-    for directory in sorted(p for p in (shared / "esc10").iterdir() if p.is_dir()):
-        for path in sorted(directory.glob("*.ogg"))[:4]:
-            sound, rate_hz = soundfile.read(path, dtype="float32")
-            resampled = soxr.resample(sound, rate_hz, 16_000).astype(np.float32)
-            seconds = resampled[: len(resampled) // 16_000 * 16_000].reshape(-1, 16_000)
-            loudest = seconds[np.square(seconds).mean(1).argmax()]
-            embedding = pretrained.audio(loudest)
-            embeddings.append(embedding / np.linalg.norm(embedding))
-            labels.append(directory.name)
-    similarity = np.array(embeddings) @ np.array(embeddings).T - 2 * np.eye(len(labels))
+    labels, features = heard_seconds(pretrained, shared)
+    embeddings = features[:, :1024] / np.linalg.norm(features[:, :1024], axis=1, keepdims=True)
+    similarity = embeddings @ embeddings.T - 2 * np.eye(len(labels))
     right = np.array(labels)[similarity.argmax(1)] == labels
     assert len(labels) == 40
     assert right.mean() > 0.6
 
 
+def heard_seconds(front_end: FrontEnd, shared: Path) -> tuple[list[str], np.ndarray]:
+    """Return the class and the features of the loudest second of four recordings of each class of ESC-10."""
+    features, labels = [], []
+    for directory in sorted(p for p in (shared / "esc10").iterdir() if p.is_dir()):
+        for path in sorted(directory.glob("*.ogg"))[:4]:
+            sound, rate_hz = soundfile.read(path, dtype="float32")
+            resampled = soxr.resample(sound, rate_hz, 16_000).astype(np.float32)
+            seconds = resampled[: len(resampled) // 16_000 * 16_000].reshape(-1, 16_000)
+            features.append(front_end.audio(seconds[np.square(seconds).mean(1).argmax()]))
+            labels.append(directory.name)
+    return labels, np.array(features)
+
+
 @pytest.mark.shared
-def test_mobilenet_sees_likeness(pretrained: FrontEnd) -> None:
+def test_the_concepts_of_a_sound_are_those_that_are_heard(pretrained: FrontEnd, shared: Path) -> None:
+    """Of ten concepts, each is most evident, on the mean, in the ESC-10 recordings of its own class."""
+    heard = {
+        "baby-cry": "baby",
+        "chainsaw": "chainsaw",
+        "clock-tick": "clock",
+        "dog-bark": "dog",
+        "fire-crackling": "fire",
+        "helicopter": "helicopter",
+        "person-sneeze": "cough",
+        "rain": "rain",
+        "rooster": "chicken",
+        "sea-waves": "sea",
+    }
+    labels, features = heard_seconds(pretrained, shared)
+    evidence = pretrained.prior.evidence("audio", features)
+    for label, concept in heard.items():
+        column = evidence[:, pretrained.prior.concepts.names.index(concept)]
+        of_class = {other: column[np.array(labels) == other].mean() for other in heard}
+        assert max(of_class, key=of_class.__getitem__) == label, (concept, of_class)
+
+
+@pytest.mark.shared
+def test_the_evidence_of_a_picture_is_of_a_softmax_at_temperature_two(pretrained: FrontEnd) -> None:
+    """log(sum of the classes' likelihoods / root of their number + 0.003), computed here one by one in float64."""
+    logits = EfficientNetLite2(torch.load(io.BytesIO(installed(EFFICIENTNET)), weights_only=True))(gradient())[1]
+    likely = scipy.special.softmax(logits.astype(np.float64) / 2)
+    members = pretrained.prior.concepts.classes("visual")
+    expected = [np.log(likely[row].sum() / max(row.sum(), 1) ** 0.5 + 0.003) for row in members]
+    np.testing.assert_allclose(pretrained.visual(gradient())[1280:], expected, atol=1e-5)
+
+
+@pytest.mark.shared
+def test_efficientnet_sees_likeness(pretrained: FrontEnd) -> None:
     """A picture lies nearer to itself at half the size than to another picture."""
     picture = gradient(128, 128)
     other = np.random.default_rng(0).integers(0, 256, picture.shape).astype(np.uint8)
@@ -216,23 +276,24 @@ def test_mobilenet_sees_likeness(pretrained: FrontEnd) -> None:
 
 @pytest.mark.shared
 def test_a_flipped_byte_in_the_weights_is_refused(tmp_path: Path, shared: Path) -> None:
-    """Either file, with one bit changed, is named in the refusal."""
-    files = [shared / "frontends" / weights.file_name for weights in PRETRAINED]
-    for spoilt in files:
-        for file in files:
-            content = bytearray(file.read_bytes())
-            content[len(content) // 2] ^= file == spoilt
-            (tmp_path / file.name).write_bytes(content)
-        with pytest.raises(FrontEndError, match=rf"{spoilt.name} has the SHA-256 .*, expected"):
-            make_front_end("pretrained", tmp_path)
+    """The file with one bit changed is named in the refusal."""
+    content = bytearray((shared / "frontends" / YAMNET.file_name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / YAMNET.file_name).write_bytes(content)
+    with pytest.raises(FrontEndError, match=rf"{YAMNET.file_name} has the SHA-256 .*, expected"):
+        make_front_end("pretrained", tmp_path)
 
 
 @pytest.mark.shared
-def test_the_identity_is_the_hash_of_the_weights(pretrained: FrontEnd, shared: Path) -> None:
-    """Another instance from the same bytes has the same identity; the raw one's differs."""
+def test_the_identity_is_the_hash_of_weights_and_concepts(
+    pretrained: FrontEnd, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another instance from the same bytes has the same identity; another temperature, and the raw one, another."""
     assert make_front_end("pretrained", shared / "frontends").identity == pretrained.identity
-    assert pretrained.identity.startswith("pretrained-1-")
+    assert pretrained.identity.startswith("pretrained-2-")
     assert pretrained.identity != RawFrontEnd().identity
+    monkeypatch.setattr("model.frontends.pretrained.TEMPERATURE", 3.0)
+    assert make_front_end("pretrained", shared / "frontends").identity != pretrained.identity
 
 
 NOISE = (0.1 * np.random.default_rng(0).standard_normal(16_000)).astype(np.float32)

@@ -14,7 +14,7 @@ from model.errors import FrontEndError
 from model.frontends import weights
 from model.frontends.weights import WeightsFile, pull, verified
 
-CONTENTS = {"one.tflite": b"one" * 1000, "two.tflite": b"two" * 1000}
+CONTENTS = {"one.tflite": b"one" * 100_000, "two.tflite": b"two" * 100_000}
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in CONTENTS.items():
         (directory / name).write_bytes(content)
         url = (directory / name).as_uri()
-        pinned.append(WeightsFile(name, url, hashlib.sha256(content).hexdigest()))
-    monkeypatch.setattr(weights, "PRETRAINED", tuple(pinned))
+        pinned.append(WeightsFile(name, url, hashlib.sha256(content).hexdigest(), len(content)))
+    monkeypatch.setattr(weights, "PULLED", tuple(pinned))
     return directory
 
 
@@ -37,17 +37,17 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("from_directory", [True, False], ids=["from a directory", "from their URLs"])
 def test_a_pull_fills_the_directory(home: Path, tmp_path: Path, from_directory: bool) -> None:
-    """All files arrive, nothing else does, and each origin is reported before it is fetched."""
+    """All files arrive, nothing else does, and each origin is reported, with the size, before it is fetched."""
     reported: list[str] = []
     paths = pull(tmp_path / "new" / "into", home if from_directory else None, reported.append)
     assert contents(tmp_path / "new" / "into") == CONTENTS
     assert [p.name for p in paths] == list(CONTENTS)
     origins = [str(home / n) if from_directory else (home / n).as_uri() for n in CONTENTS]
-    assert reported == origins
+    assert reported == [f"Fetching {n} (0.3 MB) from {origin}" for n, origin in zip(CONTENTS, origins, strict=True)]
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt(), OSError("disk full")], ids=type)
-def test_an_interrupted_pull_leaves_nothing(
+def test_an_interrupted_copy_leaves_nothing(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interruption: BaseException
 ) -> None:
     """Half a file is neither kept nor taken for weights."""
@@ -98,7 +98,7 @@ def test_a_wrong_file_never_replaces_a_right_one(home: Path, tmp_path: Path) -> 
 def test_a_source_without_the_file_says_so(home: Path, tmp_path: Path) -> None:
     """The message names the file that is missing."""
     (home / "two.tflite").unlink()
-    with pytest.raises(FrontEndError, match=r"two\.tflite cannot be fetched"):
+    with pytest.raises(FrontEndError, match=r"two\.tflite \(0\.3 MB\) cannot be fetched"):
         pull(tmp_path / "into", home)
 
 
@@ -111,7 +111,7 @@ def test_a_target_that_is_a_file_is_refused(home: Path, tmp_path: Path) -> None:
 
 def test_verified_bytes_are_the_files(home: Path) -> None:
     """What is right is returned whole; one bit more or less is refused."""
-    pinned = weights.PRETRAINED[0]
+    pinned = weights.PULLED[0]
     assert verified(home, pinned) == CONTENTS["one.tflite"]
     (home / "one.tflite").write_bytes(CONTENTS["one.tflite"][:-1] + b"f")
     with pytest.raises(FrontEndError, match="SHA-256"):
@@ -121,4 +121,4 @@ def test_verified_bytes_are_the_files(home: Path) -> None:
 @pytest.mark.shared
 def test_the_pins_are_those_of_the_shared_weights(shared: Path, tmp_path: Path) -> None:
     """The pinned checksums are right: a pull of the real files goes through."""
-    assert len(pull(tmp_path / "into", shared / "frontends")) == 2
+    assert len(pull(tmp_path / "into", shared / "frontends")) == 1

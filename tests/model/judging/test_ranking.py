@@ -95,3 +95,18 @@ def test_the_same_seed_breaks_ties_the_same_way() -> None:
     distances, relevant = np.zeros((50, 8)), np.random.default_rng(0).random((50, 8)) < 0.2
     one, other = (rank(distances, relevant, np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(one.reciprocal_rank, other.reciprocal_rank)
+
+
+@given(st.integers(0, 10_000))
+def test_a_ranking_without_an_item_is_that_of_the_items_left(seed: int) -> None:
+    """Both figures of each query without item i equal those of ranking the others alone, with and without masks."""
+    random = np.random.default_rng(seed)
+    shape = tuple(random.integers(2, 8, size=2))
+    distances = random.permutation(shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    relevant, masked = random.random(shape) < 0.4, random.random(shape) < 0.3
+    found = rank(distances, relevant, random, masked).without_each()
+    for item in range(shape[1]):
+        others = np.arange(shape[1]) != item
+        left = rank(distances[:, others], relevant[:, others], random, masked[:, others])
+        np.testing.assert_allclose(found[0][:, item], left.reciprocal_rank)
+        np.testing.assert_allclose(found[1][:, item], left.average_precision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from corpus_samples import planted_corpus
 
 from model.data.latents import Latents
+from model.data.temporal_context import TemporalContext
 from model.errors import QueryError
 from model.network.checkpoint import Checkpoint
 from model.network.device import choose_device
@@ -80,21 +82,33 @@ def test_no_rows_give_no_latents(encoder: Encoder) -> None:
     assert (found.mu.shape, found.sigma.shape, found.generated.shape) == ((0, 8), (0, 8), (0, 28))
 
 
-def test_the_average_is_of_mean_and_deviation(encoder: Encoder) -> None:
-    """Several seconds become one row: mean mu, mean sigma, and the pair generated from that mean."""
-    latents = encoder.latents("audio", planted_corpus(seed=4).audio[:5])
-    average = encoder.averages([latents])
-    np.testing.assert_allclose(average.mu[0], latents.mu.mean(0), atol=1e-6)
-    np.testing.assert_allclose(average.sigma[0], latents.sigma.mean(0), atol=1e-6)
+def test_what_is_said_of_several_seconds_has_a_posterior(encoder: Encoder) -> None:
+    """The mean of several heads is put on the sphere and decoded like any second."""
+    heads = encoder.heads("audio", planted_corpus(seed=4).audio[:5])
+    mean = heads.mean(0, keepdims=True)
+    found = encoder.posterior(mean)
+    model = encoder.checkpoint.model
     with torch.no_grad():
-        generated = encoder.checkpoint.model.decode(torch.from_numpy(latents.mu.mean(0)[None]))
-    np.testing.assert_allclose(average.generated, generated, atol=1e-6)
+        expected = model.posterior(torch.from_numpy(mean))
+        generated = model.decode(expected.mu)
+    np.testing.assert_allclose(found.mu, expected.mu, atol=1e-6)
+    np.testing.assert_allclose(found.sigma, expected.sigma, atol=1e-6)
+    np.testing.assert_allclose(found.generated, generated, atol=1e-6)
 
 
-def test_the_average_of_one_second_is_that_second(encoder: Encoder) -> None:
-    """A query of a single second is not changed by averaging."""
-    latents = encoder.latents("visual", planted_corpus(seed=5).visual[:1])
-    assert_close(encoder.averages([latents]), latents)
+def test_heads_and_posterior_make_the_latents(encoder: Encoder) -> None:
+    """Without context a second's latents are the posterior of what is said of it."""
+    rows = planted_corpus(seed=5).visual[:3]
+    assert_close(encoder.posterior(encoder.heads("visual", rows)), encoder.latents("visual", rows))
+
+
+def test_in_context_neighbours_of_the_scene_count(encoder: Encoder) -> None:
+    """With a width of one, a second is the mean of itself and its neighbours, up to a cut."""
+    rows, start_s, scene = planted_corpus(seed=5).visual[:4], np.arange(4), np.array([0, 0, 0, 1])
+    wide = Encoder(replace(encoder.checkpoint, context=TemporalContext((1.0, 1.0))), CPU)
+    heads = wide.heads("visual", rows)
+    means = np.stack([heads[[0, 1]].mean(0), heads[:3].mean(0), heads[[1, 2]].mean(0), heads[3]])
+    assert_close(wide.in_context("visual", rows, start_s, scene), wide.posterior(means))
 
 
 def test_the_encoder_carries_the_fingerprint(encoder: Encoder) -> None:

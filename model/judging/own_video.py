@@ -1,0 +1,113 @@
+"""Measure retrieval without labels: does the sound of a second find a picture of its own video, and the reverse?
+
+A gallery has one second of each video, the same for both modalities. The figure is the mean reciprocal rank of the own
+video. It falls as the gallery grows, so a second one has galleries of nine: the own video and eight others, the mean
+over every such choice. That one can be compared between libraries. A copy of the own video counts as another video.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+from scipy.stats import hypergeom
+
+from model.data.draws import draw_seconds
+from model.errors import NothingToMeasure
+from model.judging.evaluation import CROSSINGS, Figures, Interval, Values, figures_of
+from model.judging.scorers import Scorer
+
+NINE = 9
+DIRECTIONS = {"AV": CROSSINGS["A2V"], "VA": CROSSINGS["V2A"]}
+
+
+@dataclass(frozen=True)
+class OwnVideoMRR:
+    """Hold the MRR by direction, its chance, and how many videos a gallery has."""
+
+    mrr: dict[str, Interval]
+    chance: float
+    gallery: int
+
+
+@dataclass(frozen=True)
+class OwnVideo:
+    """Hold the figures among one second of every video and, of nine videos or more, those among nine."""
+
+    all: OwnVideoMRR
+    nine: OwnVideoMRR | None
+
+
+def own_video(
+    scorer: Scorer, seconds: Int64[np.ndarray, "n"], video: Int64[np.ndarray, "n"], galleries: int = 20, seed: int = 0
+) -> OwnVideo:
+    """Measure a scorer as `own_video_figures` does; return means with chance and intervals."""
+    report = own_video_figures(scorer, seconds, video, galleries, seed).report(seed).retrieval
+    sizes = {"all": len(np.unique(video)), "nine": NINE}
+    measured = {
+        name: OwnVideoMRR({d: found[name] for d, found in report.items()}, chance_of(sizes[name]), sizes[name])
+        for name in report["AV"]
+    }
+    return OwnVideo(measured["all"], measured.get("nine"))
+
+
+def own_video_figures(
+    scorer: Scorer, seconds: Int64[np.ndarray, "n"], video: Int64[np.ndarray, "n"], galleries: int = 20, seed: int = 0
+) -> Figures:
+    """Measure on `seconds`, rows of the scorer's corpus that have both modalities; `video` (n,) is theirs, ascending.
+
+    Returns `retrieval[AV|VA][all|nine]` per video; `nine` where there are nine videos.
+
+    Raises:
+        NothingToMeasure: fewer than two videos.
+    """
+    videos = len(np.unique(video))
+    if videos < 2:
+        raise NothingToMeasure(
+            f"{videos} videos with both sound and picture given, at least 2 expected: a measurement looks for the own "
+            "video among others; add footage with: echolens ingest PATH --library DIR"
+        )
+    rng = np.random.default_rng(seed)
+    draws = seconds[draw_seconds(video, galleries, rng)]
+    sizes = {"all": videos} | ({"nine": NINE} if videos >= NINE else {})
+    found = {}
+    for name, (query, target) in DIRECTIONS.items():
+        closer = [_closer(scorer.score(query, rows, target, rows), rng) for rows in draws]
+        found[name] = {size: _found(closer, gallery) for size, gallery in sizes.items()}
+    return figures_of(found)
+
+
+def chance_of(gallery: int) -> float:
+    """Return the mean reciprocal rank of one item among so many in random order."""
+    return float(np.mean(1 / np.arange(1, gallery + 1)))
+
+
+def _closer(distances: Float64[np.ndarray, "n n"], rng: np.random.Generator) -> Bool[np.ndarray, "n n"]:
+    """Return which items come before the query's own, ties in random order."""
+    tie = rng.random(distances.shape)
+    own, own_tie = np.diagonal(distances)[:, None], np.diagonal(tie)[:, None]
+    return np.asarray((distances < own) | ((distances == own) & (tie < own_tie)))
+
+
+def _found(closer: list[Bool[np.ndarray, "n n"]], gallery: int) -> tuple[Values, Float64[np.ndarray, "n n"]]:
+    """Return each query's reciprocal rank, and that without item i, for each i, means over the galleries."""
+    videos = len(closer[0])
+    whole, fewer = (_reciprocal_ranks(others, gallery) for others in (videos - 1, videos - 2))
+    figures, without = np.zeros(videos), np.zeros((videos, videos))
+    for others in closer:
+        before = others.sum(1)
+        figures += whole[before]
+        without += fewer[np.minimum(before[:, None] - others, videos - 2)]
+    return figures / len(closer), without / len(closer)
+
+
+def _reciprocal_ranks(others: int, gallery: int) -> Float64[np.ndarray, "others_and_none"]:
+    """Return the expected reciprocal rank where 0, 1, ... of the others come before the own video.
+
+    A gallery draws its others, without replacement.
+    """
+    drawn = min(gallery - 1, others)
+    before = np.arange(drawn + 1)
+    chance = hypergeom.pmf(before, others, np.arange(others + 1)[:, None], drawn)
+    return np.asarray((chance / (1 + before)).sum(1))

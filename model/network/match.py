@@ -1,0 +1,50 @@
+"""How probable it is that a query and a hit belong together, and whether a library has an answer at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from model.data.latents import Latents
+from model.modality import Modality
+
+Verdict = Literal["strong", "fair", "weak", "nothing"]
+# By the chance that a library without an answer has as good a match: strong below the first, and so on.
+VERDICTS: tuple[tuple[Verdict, float], ...] = (("strong", 0.1), ("fair", 0.5), ("weak", 0.9))
+SURE = 1e-9  # matches are kept this far from 0 and 1, where the logit ends
+
+
+@dataclass(frozen=True)
+class Match:
+    """Turn distances into probabilities by logistic regressions on held-out pairs and as many non-pairs.
+
+    Both are by query's and target's modality, as "audio-visual". `coefficients`: the intercept, and the weights of the
+    distance, of the query's and of the hit's log uncertainty (mean sigma). `unrelated`: mean and standard deviation of
+    the logit of the best match that a query has in a video that it does not belong to.
+    """
+
+    coefficients: dict[str, tuple[float, float, float, float]]
+    unrelated: dict[str, tuple[float, float]]
+
+    def probability(
+        self, query: Modality, target: Modality, asked: Latents, found: Latents, distance: Float64[np.ndarray, "k"]
+    ) -> Float64[np.ndarray, "k"]:
+        """Return the match, 0..1, of k hits `found` to the one query `asked`."""
+        intercept, *weights = self.coefficients[f"{query}-{target}"]
+        facts = [distance, np.log(asked.sigma.mean(1, dtype=np.float64)), np.log(found.sigma.mean(1, dtype=np.float64))]
+        return np.asarray(expit(intercept + sum(w * f for w, f in zip(weights, facts, strict=True))), np.float64)
+
+    def verdict(self, query: Modality, target: Modality, best: float, videos: int) -> Verdict:
+        """Judge an answer by its best match, 0 where there is no hit, in a library of so many videos.
+
+        The more videos, the better the best of those that have nothing to do with the query.
+        """
+        mean, deviation = self.unrelated[f"{query}-{target}"]
+        worse = norm.logcdf((logit(np.clip(best, SURE, 1 - SURE)) - mean) / deviation)  # in one video
+        chance = -np.expm1(videos * worse)
+        return next((name for name, most in VERDICTS if chance < most), "nothing")

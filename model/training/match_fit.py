@@ -1,0 +1,84 @@
+"""Fit the calibration of matches on held-out videos, without labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from model.data.distance import ScoreWeights, distances
+from model.data.latents import Latents
+from model.modality import MODALITIES, Modality
+from model.network.match import Match
+from model.training.validation import PairedLatents
+
+LEAST_DEVIATION = 0.1  # of logits
+RIDGE = 1.0  # of the regression on standardized facts
+
+
+def fit_match(folds: list[tuple[PairedLatents, ScoreWeights]], width_s: int) -> Match | None:
+    """Fit the match of each direction on the pairs and non-pairs of several held-out parts, each with its weights.
+
+    Two seconds belong together if they are of one video; within a modality their contexts of `width_s` do not overlap.
+    Pairs and non-pairs count the same in all, so that a match of one half is even odds. None where a direction has no
+    pair or no non-pair.
+    """
+    coefficients, unrelated = {}, {}
+    for query in MODALITIES:
+        for target in MODALITIES:
+            facts, same = zip(*(_examples(*fold, query, target, width_s) for fold in folds), strict=True)
+            together = np.concatenate(same)
+            if together.all() or not together.any():
+                return None
+            direction = f"{query}-{target}"
+            coefficients[direction] = found = _logistic(np.concatenate(facts), together)
+            best = np.concatenate([_best_elsewhere(*fold, query, target, found) for fold in folds])
+            unrelated[direction] = float(best.mean()), max(float(best.std()), LEAST_DEVIATION)
+    return Match(coefficients, unrelated)
+
+
+def _examples(
+    pairs: PairedLatents, weights: ScoreWeights, query: Modality, target: Modality, width_s: int
+) -> tuple[Float64[np.ndarray, "n 3"], Bool[np.ndarray, "n"]]:
+    """Return the facts that `Match` weighs of all (query, hit), and which belong together."""
+    facts = _facts(pairs, weights, query, target)
+    same = pairs.video[:, None] == pairs.video
+    usable = np.ones_like(same)
+    if query == target:
+        usable = ~same | (np.abs(pairs.start_s[:, None] - pairs.start_s) > 2 * width_s)
+    return facts[usable], same[usable]
+
+
+def _facts(
+    pairs: PairedLatents, weights: ScoreWeights, query: Modality, target: Modality
+) -> Float64[np.ndarray, "n n 3"]:
+    """Return distance and both log uncertainties of every (query, hit)."""
+    asked: Latents = getattr(pairs, query)
+    found: Latents = getattr(pairs, target)
+    uncertain = [np.log(latents.sigma.mean(1, dtype=np.float64)) for latents in (asked, found)]
+    total = distances(asked, found, weights).total
+    return np.stack([total, *np.broadcast_arrays(uncertain[0][:, None], uncertain[1][None, :])], axis=2)
+
+
+def _best_elsewhere(
+    pairs: PairedLatents,
+    weights: ScoreWeights,
+    query: Modality,
+    target: Modality,
+    coefficients: tuple[float, float, float, float],
+) -> Float64[np.ndarray, "m"]:
+    """Return the logit of each query's best match in each video but its own."""
+    intercept, *slopes = coefficients
+    logits = intercept + _facts(pairs, weights, query, target) @ np.array(slopes)
+    first = np.flatnonzero(np.diff(pairs.video, prepend=-1))  # the seconds of a video are neighbours
+    best = np.maximum.reduceat(logits, first, axis=1)
+    return np.asarray(best[pairs.video[:, None] != pairs.video[first]])
+
+
+def _logistic(facts: Float64[np.ndarray, "n 3"], together: Bool[np.ndarray, "n"]) -> tuple[float, float, float, float]:
+    """Return intercept and weights of a logistic regression that counts both classes the same."""
+    from sklearn.linear_model import LogisticRegression  # here: slow to load, and needed for training alone
+
+    mean, scale = facts.mean(0), facts.std(0) + 1e-9
+    found = LogisticRegression(C=1 / RIDGE, class_weight="balanced").fit((facts - mean) / scale, together)
+    weights = found.coef_[0] / scale
+    return float(found.intercept_[0] - weights @ mean), *(float(w) for w in weights)  # type: ignore[return-value]

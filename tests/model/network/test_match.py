@@ -1,0 +1,36 @@
+"""From distances to probabilities, and to a verdict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from latent_samples import clustered_latents
+
+from model.network.match import Match
+
+EVERY = ("audio-audio", "audio-visual", "visual-audio", "visual-visual")
+MATCH = Match(dict.fromkeys(EVERY, (3.0, -2.0, 0.5, -0.25)), dict.fromkeys(EVERY, (-1.0, 0.5)))
+
+
+def test_a_match_is_a_logistic_function_of_distance_and_uncertainty() -> None:
+    """Written out for each hit."""
+    asked, found, distance = clustered_latents(1, seed=1), clustered_latents(4, seed=2), np.array([0.1, 1.0, 2.0, 9.0])
+    logits = 3 - 2 * distance + 0.5 * np.log(asked.sigma.mean(1)) - 0.25 * np.log(found.sigma.mean(1))
+    np.testing.assert_allclose(
+        MATCH.probability("audio", "visual", asked, found, distance), 1 / (1 + np.exp(-logits)), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("best", "videos", "verdict"),
+    [(0.999, 10, "strong"), (0.5, 10, "fair"), (0.4, 10, "weak"), (0.25, 10, "nothing"), (0.0, 10, "nothing")],
+)
+def test_a_verdict_names_how_good_the_best_match_is(best: float, videos: int, verdict: str) -> None:
+    """From strong to nothing, which also stands for no hit."""
+    assert MATCH.verdict("audio", "visual", best, videos) == verdict
+
+
+def test_a_larger_library_needs_a_better_match() -> None:
+    """Among more videos that do not belong, the best comes nearer by chance."""
+    found = [MATCH.verdict("audio", "visual", 0.55, videos) for videos in (1, 100, 10_000)]
+    assert found == ["strong", "weak", "nothing"]
