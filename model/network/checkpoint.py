@@ -25,7 +25,6 @@ from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
 
 FORMAT = 1
-MATCH_PARTS = ("coefficients", "unrelated")
 PAPER_WIDTHS = "published"  # what this format calls `Architecture.paper_widths`
 
 
@@ -142,14 +141,10 @@ def _parse(config_bytes: bytes, tensor_bytes: bytes) -> Checkpoint:
         config["temperature"],
         config["training"],
         _context_of(config.get("context")),
-        _match_of(config["match"]) if "match" in config else None,
+        Match.parse(config["match"]) if "match" in config else None,
         _fingerprint(tensor_bytes, config_bytes),
     )
 
 
 def _context_of(stored: dict[str, Any] | None) -> TemporalContext:
     return TemporalContext() if stored is None else TemporalContext(tuple(stored["weights"]), stored["cut"])
-
-
-def _match_of(stored: dict[str, Any]) -> Match:
-    return Match(*({direction: tuple(numbers) for direction, numbers in stored[what].items()} for what in MATCH_PARTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -30,6 +30,12 @@ class Match:
 
     coefficients: dict[str, tuple[float, float, float, float]]
     unrelated: dict[str, tuple[float, float]]
+
+    @staticmethod
+    def parse(stored: dict[str, Any]) -> Match:
+        """Return a match of what `asdict` made of it, read from JSON."""
+        parts = ({k: tuple(v) for k, v in stored[part].items()} for part in ("coefficients", "unrelated"))
+        return Match(*parts)
 
     def probability(
         self, query: Modality, target: Modality, asked: Latents, found: Latents, distance: Float64[np.ndarray, "k"]

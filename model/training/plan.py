@@ -32,6 +32,7 @@ from model.training.validation import (
     encode_pairs,
     encode_videos,
     gallery_of,
+    is_better,
     mean_validation,
     mean_weights,
     validate,
@@ -145,7 +146,7 @@ def _shapes(corpus: Corpus) -> dict[Modality, int]:
 def _finish_single(run: Run, chosen: Chosen) -> Trained:
     number = run.best_epoch
     run.take_best()
-    if run.before and max(run.before) >= run.epochs[number].best_mrr:  # a teacher keeps its last epoch, good or not
+    if run.before and not is_better(run.epochs[number].best_mrr, max(run.before)):  # a teacher keeps its last epoch
         number = -1
         run.take_untrained()
     assert run.held_out is not None, "a single run has held-out videos"
@@ -165,7 +166,10 @@ def _finish_folds(
     first = runs[0]
     figures = np.mean([[*([run.before] if run.before else []), *(e.mrr for e in run.epochs)] for run in runs], axis=0)
     shares = [best_share(list(row)) for row in figures]
-    row = int(np.argmax([mrr[share] for mrr, share in zip(figures, shares, strict=True)]))
+    best = [float(mrr[share]) for mrr, share in zip(figures, shares, strict=True)]
+    row = int(np.argmax(best))
+    if first.before and not is_better(best[row], best[0]):
+        row = 0
     number, share = row - (1 if first.before else 0), shares[row]
     parts = [part for run in runs if (part := run.held_out)]
     sizes = [Validation(0.0, *gallery_of(part)) for part in parts]

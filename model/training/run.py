@@ -27,7 +27,7 @@ from model.training.recipe import Recipe
 from model.training.start import HIDDEN, LATENT, Start
 from model.training.state import TrainingState
 from model.training.teacher import Teacher
-from model.training.validation import PairedLatents, encode_pairs, validate_shares
+from model.training.validation import PairedLatents, encode_pairs, is_better, validate_shares
 
 TEACHER = "teacher."  # prefix of its tensors in a saved state
 
@@ -139,15 +139,16 @@ class Run:
 
     @property
     def best_epoch(self) -> int:
-        """Return the number of the epoch with the best held-out figure; -1 where a start at a prior is better than any.
+        """Return the number of the epoch with the best held-out figure, or -1: the start at a prior.
 
+        An epoch must be clearly better than such a start.
         It is the last epoch without held-out videos, and with a teacher: the model goes on learning groups of videos
         after the held-out figure has stopped rising.
         """
         if self.held_out is None or self.teacher:
             return len(self.epochs) - 1
         best = max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
-        return -1 if self.before and max(self.before) >= self.epochs[best].best_mrr else best
+        return -1 if self.before and not is_better(self.epochs[best].best_mrr, max(self.before)) else best
 
     def checkpoint(self) -> Checkpoint:
         """Return the network as it is now."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from model.data.temporal_context import TemporalContext
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
 from model.network.checkpoint import Checkpoint
+from model.network.match import Match
 from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
 from model.training.start import HIDDEN, LATENT, PRIOR_AXES, Start
@@ -19,12 +22,15 @@ from model.training.start import HIDDEN, LATENT, PRIOR_AXES, Start
 CONTEXT = TemporalContext((1.0, 1.0, 1.0, 1.0))  # three seconds on either side
 GENERATED_SHARE = 0.25
 DRAWS = 2000
+STARTING_MATCH = Path(__file__).with_name("starting_match.json")  # python -m benchmarks.learning.generic_footage
 
 
-def starting_model(front_end: tuple[str, str], prior: Prior, shapes: dict[Modality, int]) -> Checkpoint:
+def starting_model(
+    front_end: tuple[str, str], prior: Prior, shapes: dict[Modality, int], match: Match | None = None
+) -> Checkpoint:
     """Return the starting model of a front-end, given by its name and identity; the same bytes each time.
 
-    `shapes`: how many numbers the features of each modality have.
+    `shapes`: how many numbers the features of each modality have. `match`: its calibration, else the one that ships.
     """
     torch.manual_seed(0)
     model = MSVAE(Architecture((shapes["audio"],), (shapes["visual"],), LATENT, HIDDEN)).eval()
@@ -41,10 +47,15 @@ def starting_model(front_end: tuple[str, str], prior: Prior, shapes: dict[Modali
         "trained_on": [],
         "generated_share": GENERATED_SHARE,
     }
-    checkpoint = Checkpoint(
-        model, normalization, *front_end, _weights(model), training=report, context=CONTEXT, match=None
+    return Checkpoint(
+        model,
+        normalization,
+        *front_end,
+        _weights(model),
+        training=report,
+        context=CONTEXT,
+        match=match or Match.parse(json.loads(STARTING_MATCH.read_text(encoding="utf-8"))),
     )
-    return checkpoint
 
 
 def _weights(model: MSVAE) -> ScoreWeights:

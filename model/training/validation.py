@@ -25,7 +25,8 @@ GALLERIES = 20
 MOST_SECONDS = 400
 MOST_VIDEOS = 60
 WINDOW_S = 3
-LEAST_SHARE, DEAR = 0.1, 0.01  # the generated part has at least this share, unless it costs more than this MRR
+LEAST_SHARE = 0.1  # of the generated part, unless that costs more than DEAR
+DEAR = 0.01  # of held-out MRR: less is noise
 SHARES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)  # of the generated part in the distance
 
 
@@ -95,6 +96,11 @@ def validate_shares(pairs: PairedLatents) -> list[Validation]:
     weights = [_weights(parts, share) for share in SHARES]
     totals = [w.latent * parts.latent + w.generated * parts.generated for w in weights]
     return [Validation(*_mrr(total, pairs.video)) for total in totals]
+
+
+def is_better(mrr: float, start: float) -> bool:
+    """Say whether a held-out MRR is clearly above that of a start: training must earn what it changes."""
+    return mrr - start > DEAR
 
 
 def best_share(mrr: Sequence[float]) -> int:
