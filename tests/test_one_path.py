@@ -28,8 +28,9 @@ def write_media(directory: Path) -> None:
 
 
 def query_features(session: Session, path: Path, at_s: float, modality: Modality) -> np.ndarray:
-    """Return what a query for one second hands to the encoder."""
-    (row,) = session.decoder.submit(decode_query, path, Limits(), at_s, modality).result().query.rows
+    """Return what a query for one second hands to the encoder, of that second."""
+    track = session.decoder.submit(decode_query, path, Limits(), at_s, modality).result().query
+    (row,) = track.rows[track.start_s == track.about_s]
     return cast(np.ndarray, row)
 
 

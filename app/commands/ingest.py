@@ -58,6 +58,7 @@ def ingest_command(
             outcomes = ingest(session, sources, FOOTAGE, done)
         untrained = session.library.catalogue.fingerprint is None
         warnings = () if untrained else session.warnings()
+        begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0
     counts = Counter(o.state for o in outcomes)
     if as_json:
         failed = [asdict(o) for o in outcomes if o.state == "failed"]
@@ -68,6 +69,10 @@ def ingest_command(
         say(f"Files added: {counts['added']}, already in the library: {counts['known']}, failed: {counts['failed']}.")
         if untrained:
             say(f"No model has been trained on this footage yet. Next: echolens train --library {library}")
+        if begins and counts["added"] + counts["known"]:
+            say(
+                f"You can search it now. Training on it may make the answers better: echolens train --library {library}"
+            )
         warn(warnings)
     if counts["failed"]:
         raise typer.Exit(MEDIUM if counts["failed"] == len(outcomes) else PARTLY)

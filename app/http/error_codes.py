@@ -122,7 +122,12 @@ ROWS = (
     Row("not_finite", (422,), "Some samples are NaN or infinite.", "Export the file again."),
     # The library
     Row("empty_library", (409,), "There is nothing to search.", "Add footage: `POST /videos`, `echolens ingest`."),
-    Row("untrained_library", (409,), "No model has encoded the library.", "Train one: `echolens train --library DIR`."),
+    Row(
+        "untrained_library",
+        (409,),
+        "No model has encoded the library.",
+        "Train one: `echolens train`, or take the front-end's first: `echolens library reencode --frontend NAME`.",
+    ),
     Row(
         "library_changed",
         (503,),

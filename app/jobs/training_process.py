@@ -171,7 +171,8 @@ def _learn(
     of, state = (front_end.name, front_end.identity), order.directory / "state"
 
     def learn() -> Trained:
-        return train(corpus, _recipe(order), of, order.seed, session.device, None, state, each_epoch)
+        recipe, prior = _recipe(order), front_end.prior
+        return train(corpus, recipe, of, order.seed, session.device, None, state, each_epoch, prior)
 
     try:
         with writing(order.directory):

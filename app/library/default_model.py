@@ -10,6 +10,7 @@ from index.disk import writing
 from index.library import Library
 from model.frontends.frontend import FrontEnd
 from model.frontends.names import OF_DRAWN_CLIPS
+from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "default" / "generated"
@@ -18,11 +19,20 @@ DEFAULT_MODEL = Path(__file__).parent.parent / "default" / "generated"
 def begin(library: Library, front_end: FrontEnd) -> str | None:
     """Put the first model of a front-end into a library; return its fingerprint, None where there is no such model.
 
-    `raw` has the shipped one, which knows drawn clips alone.
+    `raw` has the shipped one, which knows drawn clips alone. A front-end with a prior has its starting model.
     """
     if front_end.name == OF_DRAWN_CLIPS:
         return _copy_default_model(library.checkpoints)
-    return None
+    if front_end.prior is None:
+        return None
+    from model.training.starting_model import starting_model  # a question needs nothing of training
+
+    shapes: dict[Modality, int] = {"audio": front_end.audio_shape[0], "visual": front_end.visual_shape[0]}
+    first = starting_model((front_end.name, front_end.identity), front_end.prior, shapes)
+    fingerprint = first.fingerprint
+    with writing(library.checkpoints):
+        first.save(library.checkpoints / fingerprint)
+    return fingerprint
 
 
 def _copy_default_model(into: Path) -> str:

@@ -204,8 +204,8 @@ class Session:
         if self.library.catalogue.is_empty:
             return EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")
         return UntrainedLibrary(
-            f"no model has encoded this library yet; footage for the front-end {self.front_end_name} is learnt from "
-            "with: echolens train --library DIR"
+            f"no model has encoded this library yet: learn one with: echolens train --library DIR, or take the first "
+            f"model of the front-end, if it has one, with: echolens library reencode --frontend {self.front_end_name}"
         )
 
     def _load(self, fingerprint: str, front_end: str) -> Checkpoint:
