@@ -248,9 +248,9 @@ def test_a_front_end_is_exchanged_with_the_latents(catalogue: Catalogue) -> None
     ingest(catalogue, 1)
     new = clustered_latents(2, latent=4, pair=6)
 
-    def batches() -> Iterator[tuple[str, Modality, np.ndarray, Latents]]:
+    def batches() -> Iterator[tuple[str, Modality, LatentBatch]]:
         assert catalogue.identity == ("raw", "old")
-        yield video(1).video_id, "audio", np.array([0, 2]), new
+        yield video(1).video_id, "audio", LatentBatch(np.array([0, 2]), new)
 
     before = catalogue.catalogue_version
     catalogue.replace_latents("new", batches(), "pretrained")

@@ -76,8 +76,8 @@ def make_library(directory: Path, files: list[Path]) -> Path:
 
 
 def ingest_into(directory: Path, sources: list[Source]) -> list[Outcome]:
-    """Ingest in this process."""
-    with Session.open(directory, torch.device("cpu"), "raw") as session:
+    """Ingest in this process, into a new library as `raw`."""
+    with Session.open(directory, torch.device("cpu"), default="raw") as session:
         return ingest(session, sources, Limits())
 
 
