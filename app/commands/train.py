@@ -111,7 +111,7 @@ def _train_library(
             corpus = corpus_of(session, lambda _: step(), front_end=front_end)
         with _epochs() as show:  # small libraries are trained by folds: how many epochs there will be is not known
             of = (front_end.name, front_end.identity)
-            trained = train(corpus, recipe, of, seed, session.device, None, resume, show, front_end.prior)
+            trained = train(corpus, recipe, of, seed, session.device, None, resume, show, prior=front_end.prior)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:

@@ -172,7 +172,7 @@ def _learn(
 
     def learn() -> Trained:
         recipe, prior = _recipe(order), front_end.prior
-        return train(corpus, recipe, of, order.seed, session.device, None, state, each_epoch, prior)
+        return train(corpus, recipe, of, order.seed, session.device, None, state, each_epoch, prior=prior)
 
     try:
         with writing(order.directory):

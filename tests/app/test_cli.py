@@ -234,6 +234,36 @@ def test_ingest_fetches_the_weights_that_a_library_lacks(
     first, second = echolens(*arguments), echolens(*arguments)
     assert (parsed(first)["added"], first.err) == (1, f"Fetching yamnet.tflite (4.1 MB) from {url}\n")
     assert (parsed(second)["known"], second.err) == (1, "")
+    assert not parsed(first)["untrained"]
+
+
+def test_a_new_library_answers_without_training(
+    echolens: Command, shared_weights: Path, footage: list[Path], tmp_path: Path
+) -> None:
+    """`ingest` without a flag says so, and that training may help; then a sound and words find pictures."""
+    library = ("--library", tmp_path / "lib")
+    assert echolens("frontends", "pull", "--from", shared_weights, *library).code == 0
+    ran = echolens("ingest", *footage[:2], *library)
+    assert (ran.code, "You can search it now" in ran.out, "echolens train" in ran.out) == (0, True, True), ran.out
+    for query in ((footage[0], "--query-modality", "audio"), ("--text", "dog")):
+        hits = parsed(echolens("retrieve", *query, "--target", "visual", "--k", 3, *library, "--json"))["hits"]
+        assert len(hits) == 3
+
+
+def test_reencode_fetches_the_weights_that_it_needs(
+    echolens: Command, shared_weights: Path, own_library: Path, footage: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so first, on standard error, and ends with a library that the starting model has encoded."""
+    url = (shared_weights / "yamnet.tflite").as_uri()
+    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
+    library = ("--library", own_library)
+    ran = echolens("library", "reencode", "--frontend", "pretrained", *library, "--json")
+    assert ran.err == f"Fetching yamnet.tflite (4.1 MB) from {url}\n"
+    done = parsed(ran)
+    stats = parsed(echolens("library", "stats", *library, "--json"))
+    assert (stats["frontend"], stats["fingerprint"], stats["visual_latents"]) == ("pretrained", done["after"], 30)
+    ask = ("retrieve", footage[2], "--query-modality", "audio", "--target", "visual", *library, "--json")
+    assert parsed(echolens(*ask))["query"]["fingerprint"] == done["after"] is not None
 
 
 @pytest.mark.usefixtures("no_network")
