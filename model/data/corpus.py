@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -112,6 +113,8 @@ class Corpus(Timeline):
 def fold(corpus: Corpus, folds: int, seed: int) -> list[tuple[Corpus, Corpus]]:
     """Split whole videos with pairs at random into `folds` parts; return (the rest, the part) for each.
 
+    The order is that of a hash of their ids: where videos are added later, most of a part's videos are those of before.
+
     Raises:
         TrainingError: fewer than six videos have a second with both sound and picture.
     """
@@ -121,7 +124,8 @@ def fold(corpus: Corpus, folds: int, seed: int) -> list[tuple[Corpus, Corpus]]:
             f"{len(usable)} videos with both sound and picture given, at least {FEWEST_VIDEOS} expected; "
             "add footage and train again"
         )
-    order = np.random.default_rng(seed).permutation(usable)
+    hashes = [hashlib.sha256(f"{seed} {corpus.video_ids[row]}".encode()).digest() for row in usable]
+    order = usable[sorted(range(len(usable)), key=hashes.__getitem__)]
     parts = np.array_split(order, min(folds, len(usable) // 2))
     return [(corpus.of_videos(np.sort(np.setdiff1d(usable, part))), corpus.of_videos(np.sort(part))) for part in parts]
 

@@ -28,6 +28,7 @@ from model.training.validation import (
     PairedLatents,
     Validation,
     best_share,
+    by_video,
     choose_temperature,
     encode_pairs,
     encode_videos,
@@ -49,10 +50,14 @@ ENOUGH_VIDEOS = 200  # from here on one fold is reliable enough, and a second tr
 
 @dataclass(frozen=True)
 class Trained:
-    """Hold the checkpoint, its held-out figures, the epochs, and warnings."""
+    """Hold the checkpoint, its held-out figures, the epochs, and warnings.
+
+    `by_video`: each held-out video's own reciprocal rank, by a model that was not trained on it.
+    """
 
     checkpoint: Checkpoint
     validation: Validation
+    by_video: dict[str, float]
     held_out: tuple[Corpus, ...]
     epochs: tuple[Epoch, ...]
     warnings: tuple[str, ...]
@@ -156,7 +161,10 @@ def _finish_single(run: Run, chosen: Chosen) -> Trained:
     whole = encode_videos(run.sharp(), run.held_out)
     weights = weights_of(pairs, SHARES[share])
     match = fit_match([(pairs, weights)], run.context.width_s)
-    return _trained(run, pairs, whole, weights, share, found[share], (run.held_out,), run.epochs, number, chosen, match)
+    figures = by_video(run.encoder(), run.held_out, weights)
+    return _trained(
+        run, pairs, whole, weights, share, found[share], (run.held_out,), run.epochs, number, chosen, match, figures
+    )
 
 
 def _finish_folds(
@@ -196,9 +204,12 @@ def _finish_folds(
         weights = mean_weights([weights_of(pairs, SHARES[share]) for pairs in held_out])
         match = fit_match([(pairs, weights) for pairs in held_out], final.context.width_s)
     whole = encode_videos(first.sharp(), parts[0])
+    own: dict[str, float] = {}
+    for run, part in zip(runs, parts, strict=True):
+        own |= by_video(run.encoder(), part, weights)
     epochs = _mean_epochs(runs)
     return _trained(
-        final, final.encoded(corpus), whole, weights, share, found, tuple(parts), epochs, number, chosen, match
+        final, final.encoded(corpus), whole, weights, share, found, tuple(parts), epochs, number, chosen, match, own
     )
 
 
@@ -226,6 +237,7 @@ def _trained(
     kept: int,
     chosen: Chosen,
     match: Match | None,
+    own: dict[str, float],
 ) -> Trained:
     """Build the result; the held-out videos `whole` set the temperature, `share` is one of `SHARES`."""
     posterior, warnings = _posterior(run, pairs)
@@ -242,6 +254,7 @@ def _trained(
         "validation": asdict(validation),
         "posterior": posterior,
         "trained_on": list(run.corpus.video_ids),
+        "by_video": {video_id: _five_digits(mrr) for video_id, mrr in own.items()},
     }
     checkpoint = replace(
         run.checkpoint(),
@@ -252,7 +265,7 @@ def _trained(
         training=report,
         match=match,
     )
-    return Trained(checkpoint, validation, parts, tuple(epochs), warnings)
+    return Trained(checkpoint, validation, own, parts, tuple(epochs), warnings)
 
 
 def _history(epoch: Epoch) -> dict[str, Any]:

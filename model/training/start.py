@@ -153,7 +153,7 @@ def _of_embedding(projection: Projection, concepts: int) -> Projection:
 def _beside(known: Projection, learnt: Projection | None, share: float) -> Projection:
     """Return both maps side by side, weighed (1 - share) to share."""
     matrix, mean = np.zeros((len(known.mean), LATENT)), known.mean
-    matrix[:, :PRIOR_AXES] = (1 - share) * known.matrix
+    matrix[:, : known.matrix.shape[1]] = (1 - share) * known.matrix
     if learnt is not None:
         matrix[:, PRIOR_AXES : PRIOR_AXES + learnt.matrix.shape[1]] = share * learnt.matrix
         mean = mean + learnt.mean  # one is zero where the other is not
