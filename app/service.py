@@ -30,7 +30,8 @@ from app.queries.pipeline import Pipeline
 from app.schemas.search import Locate
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
-from model.errors import EcholensError
+from index.library import Library
+from model.errors import EcholensError, FrontEndError, Mismatch
 from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
@@ -96,12 +97,21 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             )
 
         device = choose_device(settings.device)
+        Library.open(settings.data).close()  # makes it where there is none
         session = opened.enter_context(
-            Session.open(settings.data, device, index_settings=settings.index_settings, decoders=decoders)
+            Session.open(
+                settings.data,
+                device,
+                create=False,
+                index_settings=settings.index_settings,
+                decoders=decoders,
+                default=settings.frontend,
+            )
         )
+        _begin(session)
         engine_settings = EngineSettings(session.library.directory, settings.device, settings.index_settings)
         pipeline = Pipeline(session, engine, engine_settings, settings.query_limits, metrics)
-        canary = Canary(session.decoder, pipeline)
+        canary = Canary(pipeline)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(
@@ -116,6 +126,14 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             yield service
         finally:
             warming.cancel()
+
+
+def _begin(session: Session) -> None:
+    """Begin a new library; without its front-end's weights the service waits for them, and says so when asked."""
+    try:
+        session.begin()
+    except (FrontEndError, Mismatch) as error:  # or another process has begun it just now
+        log.warning("not ready: %s", error)
 
 
 async def _warm_up(canary: Canary) -> None:

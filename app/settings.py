@@ -14,6 +14,7 @@ from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
 from app.telemetry.logs import LogFormat
 from index.gallery_choice import GalleryChoice
+from model.frontends.names import OF_REAL_FOOTAGE, FrontEndName
 from model.media.medium import Limits
 from model.network.device import DeviceName
 
@@ -37,6 +38,9 @@ class Settings(BaseSettings):
     key_most_per_minute: int = Field(0, ge=0, description="requests of one key; 0 for any number")
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may use the service")
     hosts: tuple[str, ...] = Field((), description="further names under which a loopback service is asked")
+    frontend: FrontEndName = Field(
+        OF_REAL_FOOTAGE, description="of a new library; one that holds footage keeps its own"
+    )
     most_upload_bytes: int = Field(1024**3, ge=1, description="of one request's body")
     most_query_s: float = Field(600.0, gt=0, description="length of a query file")
     most_decode_s: float = Field(60.0, gt=0, description="time spent decoding one query")

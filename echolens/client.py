@@ -32,6 +32,7 @@ from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import VideoAnswer, VideoDetailAnswer, VideosAnswer
 from echolens.connection import TRIES, Connection, Medium, Problem
 from index.job_state import JobState
+from model.frontends.names import FrontEndName
 from model.modality import Modality
 
 __all__ = ["Client", "Problem"]
@@ -227,6 +228,17 @@ class Client:
     ) -> JobDetailAnswer:
         """Order a training on the library."""
         return self._order({"kind": "train", "seed": seed, "recipe": recipe, "epochs": epochs}, idempotency_key)
+
+    def reencode(
+        self,
+        frontend: FrontEndName | None = None,
+        checkpoint: str | None = None,
+        leave_out: bool = False,
+        idempotency_key: str | None = None,
+    ) -> JobDetailAnswer:
+        """Order a change of the front-end, of the model (by its fingerprint), or of both."""
+        order = {"kind": "reencode", "frontend": frontend, "checkpoint": checkpoint, "leave_out": leave_out}
+        return self._order(order, idempotency_key)
 
     def jobs(self, *, state: JobState | None = None, limit: int = 100) -> Iterator[JobAnswer]:
         """Yield jobs, all or those in a state, the latest first, `limit` to a page."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
+from sqlite3 import Connection
 
 import numpy as np
 from jaxtyping import UInt8
@@ -82,6 +83,25 @@ class Catalogue:
         with self._store.glance() as c:
             return meta_of(c, "fingerprint")
 
+    @property
+    def identity(self) -> tuple[str | None, str | None]:
+        """Return `frontend` and `fingerprint` as they are at one moment."""
+        with self._store.glance() as c:
+            rows = c.execute("SELECT value FROM meta WHERE key IN ('frontend', 'fingerprint') ORDER BY key DESC")
+            frontend, fingerprint = (row[0] for row in rows)
+            return frontend, fingerprint
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is no video."""
+        with self._store.glance() as c:
+            return not holds_videos(c)
+
+    def check_front_end(self, frontend: str) -> None:
+        """Raise Mismatch if there is footage of another front-end."""
+        with self._store.read() as c:
+            _check_front_end(c, frontend)
+
     def set_identity(self, frontend: str, fingerprint: str | None) -> None:
         """Set the front-end, and the fingerprint of the checkpoint that encodes.
 
@@ -89,8 +109,7 @@ class Catalogue:
         """
         with self._store.write() as c:
             before = meta_of(c, "frontend"), meta_of(c, "fingerprint")
-            if before[0] not in (None, frontend) and holds_videos(c):
-                raise Mismatch(f"front-end {frontend} given, the library's {before[0]} expected: open another library")
+            _check_front_end(c, frontend)
             if before[1] != fingerprint and holds_latents(c):
                 raise Mismatch(
                     f"checkpoint {fingerprint} given, {before[1]} expected, which encoded this library: "
@@ -191,6 +210,13 @@ class Catalogue:
             count_change(c)
             return video_of(one_video(c, video_id))
 
+    def videos_outside(self, folder: str) -> tuple[list[str], int]:
+        """Return the ids of the videos whose files lie elsewhere than in a folder of the library; and count all."""
+        with self._store.read() as c:
+            query = "SELECT video_id FROM videos WHERE substr(path, 1, ?) != ?"
+            outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
+            return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
+
     def relocate(self, video_id: str, path: str) -> None:
         """Set the path of a video's file; NotFound if there is no such video."""
         with self._store.write() as c:
@@ -212,9 +238,15 @@ class Catalogue:
 
     # Latents
 
-    def replace_latents(self, fingerprint: str, batches: Iterable[tuple[str, Modality, LatentBatch]]) -> None:
+    def replace_latents(
+        self,
+        fingerprint: str | None,
+        batches: Iterable[tuple[str, Modality, LatentBatch]],
+        frontend: str | None = None,
+    ) -> None:
         """Replace all latents by those of a new checkpoint: readers see all old or all new ones, even after a crash.
 
+        With `frontend` the front-end changes in the same step. A fingerprint of None leaves the library untrained.
         `batches` yields (video_id, modality, items) and may be slow: each batch is written beside the old
         latents, and one last transaction replaces the old by the new. Videos that are deleted meanwhile are skipped.
         Latents that are added meanwhile are lost, so hold `Library.writer()`. If it fails, the old latents stay.
@@ -229,6 +261,8 @@ class Catalogue:
                 c.execute("DELETE FROM latents WHERE generation < ?", (following,))
                 set_meta(c, "generation", str(following))
                 set_meta(c, "fingerprint", fingerprint)
+                if frontend is not None:
+                    set_meta(c, "frontend", frontend)
                 count_change(c)
         except BaseException:
             with suppress(LibraryError):  # not even that may fit on a full disk: the next attempt does it
@@ -290,3 +324,12 @@ class Catalogue:
         """Return what could not be ingested, oldest first."""
         with self._store.read() as c:
             return [Failure(*row) for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")]
+
+
+def _check_front_end(c: Connection, frontend: str) -> None:
+    before = meta_of(c, "frontend")
+    if before not in (None, frontend) and holds_videos(c):
+        raise Mismatch(
+            f"front-end {frontend} given, {before} expected, whose features this library holds: name another library, "
+            f"or change this one first with: echolens library reencode --frontend {frontend}"
+        )

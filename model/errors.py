@@ -37,6 +37,8 @@ EcholensError
     │   └── Unmappable         too few items for a map, or all alike
     ├── UntrainedLibrary       no model has encoded it yet
     ├── Mismatch               encoded by another checkpoint
+    │   └── LibraryChanged     encoded anew while a question was on its way
+    ├── OriginalsGone          files that are to be read again are gone
     ├── NotFound               no such video, segment or job
     ├── LibraryBusy            another process writes to it
     │   ├── CursorExpired      the list changed before the cursor
@@ -203,6 +205,33 @@ class UntrainedLibrary(LibraryError):
 
 class Mismatch(LibraryError):
     code = "checkpoint_mismatch"
+
+
+class LibraryChanged(Mismatch):
+    """`front_end`: the one whose features the model that serves now takes, where that is what changed."""
+
+    code = "library_changed"
+    retry_after_s: ClassVar[float] = 1.0
+
+    def __init__(self, message: str, front_end: str | None = None) -> None:
+        super().__init__(message, front_end)  # both, so that it can be pickled
+        self.front_end = front_end
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class OriginalsGone(LibraryError):
+    """`file_names`: the videos that cannot be read again."""
+
+    code = "originals_gone"
+
+    def __init__(self, message: str, file_names: tuple[str, ...]) -> None:
+        super().__init__(message, file_names)
+        self.file_names = file_names
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class NotFound(LibraryError):

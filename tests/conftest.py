@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from starlette.testclient import TestClient
 
 from app.cli import main
 from app.http import key_limits
+from model.frontends import weights
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
@@ -80,6 +83,14 @@ def own_library(pristine: Path, tmp_path: Path) -> Path:
 def any_number_of_wrong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not slow down an address that sends wrong keys, for tests that send many of them from one."""
     monkeypatch.setattr(key_limits, "MOST_WRONG_PER_MINUTE", 10**6)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the weights' home be a port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/yamnet.tflite"
+    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
 from app.commands.terminal import opened, out, print_json, progress
+from model.frontends.names import OF_DRAWN_CLIPS
 
 if TYPE_CHECKING:
     from app.library.ingest import Outcome
@@ -27,7 +28,7 @@ def demo(
     """Make a labelled demonstration library of generated clips. Clips that are there already stay."""
     from app.library.demonstration import make_demonstration
 
-    with opened(library, device, create=True) as session, progress(clips, "film") as step:
+    with opened(library, device, OF_DRAWN_CLIPS, create=True) as session, progress(clips, "film") as step:
 
         def done(outcome: Outcome) -> None:
             step(outcome.path.name)

@@ -14,7 +14,7 @@ LINES = {
     "ingest": (
         "echolens ingest ~/Videos",
         "echolens ingest dog.mp4 rain.mkv --library mine",
-        "echolens ingest ~/Videos --frontend pretrained --labels labels.csv",
+        "echolens ingest ~/Videos --labels labels.csv",
     ),
     "retrieve": (
         "echolens retrieve knock.wav --target visual",
@@ -60,7 +60,10 @@ LINES = {
     "library check": ("echolens library check --library mine --media",),
     "library snapshot": ("echolens library snapshot backup.tar --library mine",),
     "library restore": ("echolens library restore backup.tar --library restored",),
-    "library reencode": ("echolens library reencode --checkpoint models/try",),
+    "library reencode": (
+        "echolens library reencode --frontend pretrained",
+        "echolens library reencode --checkpoint models/try",
+    ),
     "keys create": ("echolens keys create anna", "echolens keys create archive --scope admin --most-per-minute 60"),
     "keys list": ("echolens keys list --json",),
     "keys revoke": ("echolens keys revoke k3b9",),

@@ -19,7 +19,7 @@ app = typer.Typer(help="List the front-ends and fetch the weights that they need
 @app.command("list", epilog=examples("frontends list"))
 def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
     """List the front-ends, and say which are ready for use with a library."""
-    from model.frontends.registry import NAMES
+    from model.frontends.names import NAMES
 
     lacks = {name: None if name == "raw" else _error_of_weights(library / "frontends") for name in NAMES}
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
-from app.commands.terminal import opened, print_json, say
+from app.commands.terminal import opened, print_json, say, warn
 from model.modality import Modality
 
 
@@ -36,7 +36,6 @@ def generate_command(
         raise typer.BadParameter("give a directory, or --json", param_hint="--out")
     with opened(library, device) as session:
         imagined = answer(session, Generation(Query(file, segment_id, query_modality, at)), Limits())
-        front_end = session.front_end.name
     if directory is not None:
         with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
@@ -45,6 +44,7 @@ def generate_command(
                 if content is not None:
                     (directory / name).write_bytes(content)
     if as_json:
-        print_json(GenerateAnswer.of(imagined, front_end).model_dump(mode="json"))
+        print_json(GenerateAnswer.of(imagined).model_dump(mode="json"))
     else:
         say(f"Written to {directory}")
+        warn(imagined.warnings)

@@ -6,13 +6,14 @@ import os
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
-from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say
+from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say, warn
 from model.errors import NotAMedium, QueryError
+from model.frontends.names import FrontEndName
 
 if TYPE_CHECKING:
     from app.library.ingest import Outcome
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 def ingest_command(
     paths: Annotated[list[Path], typer.Argument(help="files and directories")],
     library: LibraryOption = LIBRARY_DEFAULT,
-    frontend: Annotated[
-        Literal["raw", "pretrained"] | None, typer.Option(help="front-end of a new library; else raw")
-    ] = None,
+    frontend: Annotated[FrontEndName | None, typer.Option(help="front-end of a new library; else pretrained")] = None,
     labels: Annotated[
         Path | None,
         typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),
@@ -46,7 +45,7 @@ def ingest_command(
     if unused:
         err.print(f"The labels name {len(unused)} files that are not ingested now, such as {sorted(unused)[0]}.")
     sources = [Source(path, path.name, annotations.get(path)) for path in files]
-    with opened(library, device, frontend, create=True) as session:
+    with opened(library, device, frontend, create=True, fetch=True) as session:
         with progress(len(sources), "ingest") as step:
 
             def done(outcome: Outcome) -> None:
@@ -58,15 +57,22 @@ def ingest_command(
 
             outcomes = ingest(session, sources, FOOTAGE, done)
         untrained = session.library.catalogue.fingerprint is None
+        warnings = () if untrained else session.warnings()
+        begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0
     counts = Counter(o.state for o in outcomes)
     if as_json:
         failed = [asdict(o) for o in outcomes if o.state == "failed"]
         notes = {o.path.name: o.note for o in outcomes if o.note}
         counted = {state: counts[state] for state in ("added", "known")}
-        print_json(counted | {"failed": failed, "notes": notes, "untrained": untrained})
+        print_json(counted | {"failed": failed, "notes": notes, "untrained": untrained, "warnings": warnings})
     else:
         say(f"Files added: {counts['added']}, already in the library: {counts['known']}, failed: {counts['failed']}.")
         if untrained:
             say(f"No model has been trained on this footage yet. Next: echolens train --library {library}")
+        if begins and counts["added"] + counts["known"]:
+            say(
+                f"You can search it now. Training on it may make the answers better: echolens train --library {library}"
+            )
+        warn(warnings)
     if counts["failed"]:
         raise typer.Exit(MEDIUM if counts["failed"] == len(outcomes) else PARTLY)

@@ -10,7 +10,8 @@ import typer
 
 from app.commands.examples import examples
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
-from app.commands.terminal import PARTLY, UNSOUND, opened, out, print_json, progress, say
+from app.commands.terminal import PARTLY, UNSOUND, opened, out, print_json, progress, say, warn
+from model.frontends.names import FrontEndName
 
 app = typer.Typer(help="Count, check, back up, restore or re-encode a library.", no_args_is_help=True)
 NAMES = {
@@ -114,8 +115,12 @@ def restore_command(
 @app.command("reencode", epilog=examples("library reencode"))
 def reencode_command(
     library: LibraryOption = LIBRARY_DEFAULT,
+    frontend: Annotated[FrontEndName | None, typer.Option(help="read the originals again with this front-end")] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="checkpoint to use, of the same front-end (default: the current one)")
+        Path | None,
+        typer.Option(
+            help="checkpoint to use, of that front-end (default: the current one, else the front-end's first)"
+        ),
     ] = None,
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="leave out videos whose features and files are both gone")
@@ -123,17 +128,26 @@ def reencode_command(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Encode a library with another checkpoint. Searches use the old model until the new one is complete."""
+    """Give a library another front-end or model. Searches use the old one until the new one is complete.
+
+    You can stop it and run it again: features that were made are kept.
+    """
     from app.library.model_swap import reencode
 
-    with opened(library, device) as session:
+    with opened(library, device, fetch=True) as session:
         videos = session.library.catalogue.stats().videos
         with progress(videos, "encode") as step:
-            done = reencode(session, checkpoint, leave_out, step)
+            done = reencode(session, checkpoint, leave_out, step, frontend)
+        warnings = () if done.after is None else session.warnings()
     if as_json:
-        print_json(asdict(done))
+        print_json(asdict(done) | {"warnings": warnings})
     else:
-        say(f"{done.videos} videos were encoded with the model {done.after}; before it was {done.before}.")
+        if done.after is None:
+            say(f"{done.videos} videos were read with the front-end {done.frontend}, which has no model yet.")
+            say(f"Next: echolens train --library {library}")
+        else:
+            say(f"{done.videos} videos were encoded with the model {done.after}; before: {done.before or 'none'}.")
+        warn(warnings)
         if done.left_out:
             say(f"Left out, these can no longer be found: {', '.join(done.left_out)}.")
     if done.left_out:

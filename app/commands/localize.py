@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
-from app.commands.terminal import opened, out, print_json
+from app.commands.terminal import opened, out, print_json, warn
 
 BAR = 40
 FIRM = 1.5  # times chance, under which an answer is called open
@@ -43,3 +43,4 @@ def localize_command(
         bar = "█" * round(BAR * window.probability)
         distance = "   -  " if window.distance is None else f"{window.distance:6.3f}"
         out.print(f"{window.start_s:3d} s  {distance}  {window.probability:4.0%} {bar}", highlight=False)
+    warn(found.warnings)

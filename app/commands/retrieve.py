@@ -9,7 +9,7 @@ import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
 from app.commands.question_options import takes_question
-from app.commands.terminal import opened, out, print_json, say
+from app.commands.terminal import opened, out, print_json, say, warn
 from app.queries.question import Question
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def retrieve_command(
         print_json(shown.model_dump())
     else:
         _show(shown)
+        warn(shown.warnings)
 
 
 def _show(answer: RetrieveAnswer) -> None:

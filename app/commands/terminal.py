@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -78,6 +78,12 @@ def say(text: str, console: Console = out, style: str | None = None) -> None:
     console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
+def warn(warnings: Iterable[str]) -> None:
+    """Print warnings to standard error."""
+    for warning in warnings:
+        say(f"warning: {warning}", err, "yellow")
+
+
 def print_json(value: Any) -> None:
     """Print JSON to standard output."""
     print(json.dumps(value, indent=1, default=str))
@@ -85,14 +91,18 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def opened(
-    library: Path, device: DeviceName = "auto", front_end: str | None = None, create: bool = False
+    library: Path,
+    device: DeviceName = "auto",
+    front_end: str | None = None,
+    create: bool = False,
+    fetch: bool = False,
 ) -> Iterator[Session]:
-    """Open a library for a command; with `create` also make it, and download the weights that it lacks."""
+    """Open a library for a command; `create` makes it where there is none, `fetch` downloads the weights it lacks."""
     from app.library.session import Session
     from model.network.device import choose_device
 
     logging.getLogger("echolens").setLevel(logging.WARNING)
-    announce = partial(say, console=err) if create else None
+    announce = partial(say, console=err) if fetch else None
     with Session.open(library, choose_device(device), front_end, create, announce=announce) as session:
         yield session
 

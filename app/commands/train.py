@@ -101,16 +101,17 @@ def _train_library(
     library: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
 ) -> dict[str, Any]:
     from app.library.adoption import adopt
-    from app.library.features import corpus_of
+    from app.library.features import corpus_of, footage_front_end
     from model.training.plan import train
 
     with opened(library, device) as session:
+        front_end = footage_front_end(session)
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
-            corpus = corpus_of(session, lambda _: step())
+            corpus = corpus_of(session, lambda _: step(), front_end=front_end)
         with _epochs() as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            front_end = (session.front_end.name, session.front_end.identity)
-            trained = train(corpus, recipe, front_end, seed, session.device, None, resume, show)
+            of = (front_end.name, front_end.identity)
+            trained = train(corpus, recipe, of, seed, session.device, None, resume, show, prior=front_end.prior)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:

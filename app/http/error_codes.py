@@ -122,7 +122,18 @@ ROWS = (
     Row("not_finite", (422,), "Some samples are NaN or infinite.", "Export the file again."),
     # The library
     Row("empty_library", (409,), "There is nothing to search.", "Add footage: `POST /videos`, `echolens ingest`."),
-    Row("untrained_library", (409,), "No model has encoded the library.", "Train one: `echolens train --library DIR`."),
+    Row(
+        "untrained_library",
+        (409,),
+        "No model has encoded the library.",
+        "Train one: `echolens train`, or take the front-end's first: `echolens library reencode --frontend NAME`.",
+    ),
+    Row(
+        "library_changed",
+        (503,),
+        "Another process changed the front-end or model while the question was answered.",
+        "Ask again after `Retry-After`.",
+    ),
     Row(
         "nothing_to_measure",
         (409,),
@@ -141,7 +152,7 @@ ROWS = (
         "checkpoint_mismatch",
         (503,),
         "The model that encoded the library is missing, corrupt or replaced by another one.",
-        "Put its checkpoint back, or train again; `echolens library check` says more.",
+        "Put its checkpoint back, or `echolens library reencode --frontend NAME`; `echolens library check` says more.",
     ),
     Row("library", (503,), "The library or its index cannot be used.", "Do what the detail says; see the log."),
     Row("not_ready", (503,), "A part of the service does not work.", "Repair what the detail names; see the log."),
@@ -149,6 +160,13 @@ ROWS = (
     Row("measure_busy", (409,), "Too many requests wait for the measurement.", "Ask again after `Retry-After`."),
     Row("map_busy", (409,), "Too many requests wait for a map.", "Ask again after `Retry-After`."),
     # Jobs and commands
+    Row(
+        "originals_gone",
+        (409,),
+        "Videos are to be read again, but their features and files are gone; the job's errors name them.",
+        'Put the files back, or order it with `"leave_out": true`.',
+        job_only=True,
+    ),
     Row("queue_full", (429,), "The queue of jobs is full.", "Ask again after `Retry-After`."),
     Row(
         "job_ended",
@@ -165,10 +183,9 @@ ROWS = (
     Row("figure", (500,), "The figure cannot be drawn or written.", "Check its directory.", job_only=True),
     Row(
         "front_end",
-        (500,),
+        (503,),
         "The front-end's weights are missing or wrong.",
-        "Run `echolens frontends pull`.",
-        job_only=True,
+        "Run `echolens frontends pull`; a running service finds them.",
     ),
     Row(
         "training",

@@ -15,7 +15,7 @@ from app.library.labels import read_labels
 from app.library.session import Session
 from index.records import Job, JobMessage
 from model.data.corpus import Annotation
-from model.errors import LibraryBusy, NotAllowed, QueryError, WorkerFailure
+from model.errors import LibraryBusy, LibraryError, NotAllowed, QueryError, WorkerFailure
 from model.media.medium import FOOTAGE
 
 BUSY_RETRY_S = 2.0
@@ -67,7 +67,7 @@ class IngestWork:
             return None
         (outcome,) = outcomes
         result = {name: getattr(outcome, name) for name in ("state", "video_id", "note", "code", "detail")}
-        messages = _messages(payload["file_name"], outcome)
+        messages = (*_messages(payload["file_name"], outcome), *self._warnings())
         return Ended("failed" if outcome.state == "failed" else "done", result, messages)
 
     def _directory(self, running: RunningJob) -> Ended | None:
@@ -123,7 +123,14 @@ class IngestWork:
         sources = [Source(real, listed.name, annotations.get(listed)) for listed, real in left]
         if not self._take_in(running, sources, done):
             return None
-        return Ended("done", {"files": total, **counts})
+        return Ended("done", {"files": total, **counts}, self._warnings())
+
+    def _warnings(self) -> tuple[JobMessage, ...]:
+        """Return what answers over this footage will warn of."""
+        try:
+            return tuple(JobMessage("", None, warning) for warning in self._session.warnings())
+        except LibraryError:  # no model answers
+            return ()
 
     def _take_in(self, running: RunningJob, sources: Sequence[Source], done: Callable[[Outcome], None]) -> bool:
         """Ingest files in order; return whether all are done, False if the job must stop."""

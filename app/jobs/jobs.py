@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from app.jobs.ingest_job import IngestWork, upload_payload
-from app.jobs.runner import JobRunner
+from app.jobs.reencode_job import ReencodeWork
+from app.jobs.runner import JobRunner, Work
 from app.jobs.training_job import TrainingWork
 from app.library.labels import read_labels
 from app.library.session import Session
@@ -27,7 +28,7 @@ STALE_S = 5.0  # a partial file that was not written to for so long belongs to n
 
 
 class Jobs:
-    """Run a library's jobs: ingest and training side by side, one job of each kind at a time."""
+    """Run a library's jobs: one of each kind at a time, the kinds side by side as far as the library has one writer."""
 
     def __init__(self, session: Session, settings: Settings) -> None:
         self._library, self._most_queued = session.library, settings.most_queued_jobs
@@ -35,7 +36,8 @@ class Jobs:
         writer_wanted = threading.Event()
         self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted)
         self._training = TrainingWork(session, settings.training_threads, writer_wanted)
-        self._runners = {work.kind: JobRunner(self._queue, work) for work in (self._ingest, self._training)}
+        works: tuple[Work, ...] = (self._ingest, self._training, ReencodeWork(session, writer_wanted))
+        self._runners = {work.kind: JobRunner(self._queue, work) for work in works}
 
     def start(self) -> None:
         """Resume the jobs that a stopped process left, remove leftover files, then wait for jobs."""
@@ -90,6 +92,12 @@ class Jobs:
     ) -> tuple[Job, bool]:
         """Queue a training; returns as `ingest_upload`. Raises TrainingRuns, and what else `JobQueue.accept` raises."""
         return self._accept("train", {"seed": seed, "recipe": recipe, "epochs": epochs}, token)
+
+    def reencode(
+        self, frontend: str | None, checkpoint: str | None, leave_out: bool, token: IdempotencyToken | None = None
+    ) -> tuple[Job, bool]:
+        """Queue a re-encoding, by a checkpoint of the library if one is named; returns as `ingest_upload`."""
+        return self._accept("reencode", {"frontend": frontend, "checkpoint": checkpoint, "leave_out": leave_out}, token)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: a queued one at once, a running one at its next file or epoch. Raises NotFound, JobEnded."""

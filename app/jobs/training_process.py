@@ -20,12 +20,13 @@ import torch
 from safetensors import SafetensorError
 
 from app.library.adoption import Adoption, adopt, report_of
-from app.library.features import corpus_of
+from app.library.features import corpus_of, footage_front_end
 from app.library.session import Session
 from app.processes.cores import use_threads
 from index.disk import flush, refused, writing
 from model.data.corpus import Corpus
 from model.errors import EcholensError, LibraryBusy, LibraryError, TrainingError
+from model.frontends.frontend import FrontEnd
 from model.training.plan import Trained, train
 from model.training.recipe import Recipe, recipe_named
 from model.training.run import Epoch
@@ -121,8 +122,11 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
         steps = _Steps(send)
         videos = max(1, session.library.catalogue.stats().videos)
         begin, end = LEARNING
-        corpus = _corpus(session, order.directory, lambda read: steps.tell(begin * min(1.0, read / videos)))
-        trained = _learn(session, corpus, order, lambda epoch: steps.tell(begin + (end - begin) * epoch.done))
+        front_end = footage_front_end(session)
+        corpus = _corpus(session, front_end, order.directory, lambda read: steps.tell(begin * min(1.0, read / videos)))
+        trained = _learn(
+            session, front_end, corpus, order, lambda epoch: steps.tell(begin + (end - begin) * epoch.done)
+        )
         written = 0
 
         def step() -> None:
@@ -136,7 +140,7 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
     return Finished(asdict(adoption) | told, trained.warnings)
 
 
-def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> Corpus:
+def _corpus(session: Session, front_end: FrontEnd, directory: Path, read: Callable[[int], None]) -> Corpus:
     """Return the features of the videos that the job began with, without those that were added later.
 
     If one of its videos was deleted, the job begins afresh with all videos that there are.
@@ -144,13 +148,13 @@ def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> C
     chosen_path = directory / "videos.json"
     try:
         chosen = json.loads(chosen_path.read_text())
-        corpus = corpus_of(session, read, frozenset(chosen))
+        corpus = corpus_of(session, read, frozenset(chosen), front_end)
         if list(corpus.video_ids) == chosen:
             return corpus
     except (OSError, ValueError, LibraryError):  # not begun yet, truncated by a power failure, or no video is left
         pass
     shutil.rmtree(directory, ignore_errors=True)
-    corpus = corpus_of(session, read)
+    corpus = corpus_of(session, read, front_end=front_end)
     partial = chosen_path.with_suffix(".partial")
     with writing(directory):
         directory.mkdir(parents=True, exist_ok=True)
@@ -160,12 +164,15 @@ def _corpus(session: Session, directory: Path, read: Callable[[int], None]) -> C
     return corpus
 
 
-def _learn(session: Session, corpus: Corpus, order: Order, each_epoch: Callable[[Epoch], None]) -> Trained:
+def _learn(
+    session: Session, front_end: FrontEnd, corpus: Corpus, order: Order, each_epoch: Callable[[Epoch], None]
+) -> Trained:
     """Train, and continue where the job was interrupted; a saved state that cannot be resumed is deleted."""
-    front_end, state = (session.front_end.name, session.front_end.identity), order.directory / "state"
+    of, state = (front_end.name, front_end.identity), order.directory / "state"
 
     def learn() -> Trained:
-        return train(corpus, _recipe(order), front_end, order.seed, session.device, None, state, each_epoch)
+        recipe, prior = _recipe(order), front_end.prior
+        return train(corpus, recipe, of, order.seed, session.device, None, state, each_epoch, prior=prior)
 
     try:
         with writing(order.directory):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app.library.model_swap import swap_in
+from app.library.model_swap import checked_front_end, swap_in
 from app.library.session import Session
 from index.disk import writing
 from model.errors import LibraryError
@@ -45,12 +45,14 @@ def adopt(
 
     All latents are written beside the old ones and replace them in one transaction. With `verdict_path` the decision is
     saved there: if the process is killed after the swap, calling this again returns what was decided.
-    LibraryBusy, or LibraryError if the disk refuses; the checkpoint stays, for `echolens library reencode`.
+    LibraryBusy, or LibraryError if the disk refuses; the checkpoint stays, for `echolens library reencode`. Mismatch
+    where the library's front-end was changed while the model was trained.
     """
     with session.library.writer():
         kept = _kept_verdict(session, trained, verdict_path)
         if kept is not None:
             return kept
+        checked_front_end(trained.checkpoint, session.front_end)
         adoption = _judge(session, trained)
         if adoption.adopted:
             encoder = Encoder(trained.checkpoint, session.device)
@@ -59,7 +61,7 @@ def adopt(
                 encoder.checkpoint.save(path)
                 if verdict_path is not None:
                     verdict_path.write_text(json.dumps(asdict(adoption)))
-            swap_in(session, encoder, leave_out=True, step=step)
+            swap_in(session, session.front_end, encoder, leave_out=True, step=step)
     return adoption
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from app.library.session import Session
 from index.check import Finding, check_catalogue, check_media, check_orphans, named
 from index.library import Library
 from model.data.features import UNREADABLE, Features
-from model.errors import FrontEndError, Mismatch, UntrainedLibrary
+from model.errors import EmptyLibrary, FrontEndError, Mismatch, UntrainedLibrary
 from model.frontends.registry import make_front_end
 
 
@@ -38,14 +39,14 @@ def _check_model(library: Library) -> Iterator[Finding]:
     if name is None:
         return
     try:
-        _ = Session(library, make_front_end(name, library.frontends, keep=False), torch.device("cpu")).encoder
+        _ = Session(library, torch.device("cpu"), make=partial(make_front_end, keep=False)).encoder
     except FrontEndError as error:
         yield Finding("front_end", "fault", f"The front-end cannot be used: {error}.", (name,))
     except Mismatch as error:
         yield Finding(
             "checkpoint", "fault", f"The model cannot be used: {error}.", (str(library.catalogue.fingerprint),)
         )
-    except UntrainedLibrary as error:
+    except (EmptyLibrary, UntrainedLibrary) as error:
         yield Finding("untrained", "remark", f"Nothing can be searched: {error}.")
 
 

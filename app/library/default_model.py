@@ -1,18 +1,45 @@
-"""The checkpoint that ships with the project: trained on generated clips, for the demonstration."""
+"""The model that a library begins with: by front-end, before anything was learnt from its own footage."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
+from index.disk import writing
+from index.library import Library
+from model.frontends.frontend import FrontEnd
+from model.frontends.names import OF_DRAWN_CLIPS
+from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "default" / "generated"
 
 
-def copy_default_model(into: Path) -> str:
-    """Copy the shipped checkpoint (`raw` front-end) to a directory of checkpoints; return its fingerprint."""
+def begin(library: Library, front_end: FrontEnd) -> str | None:
+    """Put the first model of a front-end into a library; return its fingerprint, None where there is no such model.
+
+    `raw` has the shipped one, which knows drawn clips alone. A front-end with a prior has its starting model.
+    """
+    if front_end.name == OF_DRAWN_CLIPS:
+        return _copy_default_model(library.checkpoints)
+    if front_end.prior is None:
+        return None
+    from model.training.starting_model import starting_model  # a question needs nothing of training
+
+    shapes: dict[Modality, int] = {"audio": front_end.audio_shape[0], "visual": front_end.visual_shape[0]}
+    first = starting_model((front_end.name, front_end.identity), front_end.prior, shapes)
+    fingerprint = first.fingerprint
+    with writing(library.checkpoints):
+        first.save(library.checkpoints / fingerprint)
+    return fingerprint
+
+
+def _copy_default_model(into: Path) -> str:
     fingerprint = Checkpoint.load(DEFAULT_MODEL).fingerprint
     for suffix in (".safetensors", ".json"):
-        shutil.copyfile(DEFAULT_MODEL.with_suffix(suffix), into / f"{fingerprint}{suffix}")
+        partial = into / f"{fingerprint}{suffix}.partial"
+        with writing(into):
+            shutil.copyfile(DEFAULT_MODEL.with_suffix(suffix), partial)
+            os.replace(partial, into / f"{fingerprint}{suffix}")  # in one step: it may be serving
     return fingerprint

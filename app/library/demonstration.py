@@ -9,6 +9,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from app.library.drawn_clips import FOLDER
 from app.library.ingest import Outcome, Source, ingest
 from app.library.session import Session
 from app.processes.cores import usable_cores
@@ -22,7 +23,7 @@ def make_demonstration(
     session: Session, clips: int, first_seed: int, done: Callable[[Outcome], None] = lambda _: None
 ) -> list[Outcome]:
     """Film the clips of the seeds [first_seed, first_seed + clips) into the library; those there stay."""
-    directory = session.library.media / "demonstration"
+    directory = session.library.media / FOLDER
     directory.mkdir(exist_ok=True)
     # spawn: a forked copy of a process that has threads (torch, FAISS) may hang
     spawn, ignore_interrupts = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)  # this process stops the workers

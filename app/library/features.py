@@ -14,18 +14,20 @@ from index.records import Video
 from model.data.corpus import Annotation, Corpus
 from model.data.features import UNREADABLE, Features
 from model.errors import EmptyLibrary, LibraryError, MediaError, NotFound
+from model.frontends.frontend import FrontEnd
 from model.media.medium import FOOTAGE
 
 log = logging.getLogger("echolens")
 
 
-def features_of(session: Session, video: Video) -> Features:
-    """Return the features of a video of the library, from the cache or from its file.
+def features_of(session: Session, video: Video, front_end: FrontEnd | None = None) -> Features:
+    """Return the features of a video by a front-end, by default the library's, from the cache or from its file.
 
     Raises NotFound if both are gone, or the file has other content than the one that was ingested; LibraryError where
     they cannot be kept.
     """
-    cached = session.library.features_path(video.sha256, session.front_end.identity)
+    front_end = front_end or session.front_end
+    cached = session.library.features_path(video.sha256, front_end.identity)
     try:
         return Features.load(cached)
     except UNREADABLE:  # absent, or cut off by a power failure
@@ -33,7 +35,8 @@ def features_of(session: Session, video: Video) -> Features:
             checked_original(session.library, video.video_id),
             Previews(session.library, video.video_id),
         )
-        made = session.footage_decoder.submit(decode_footage, original, FOOTAGE, previews.directory).result()
+        decoder = session.footage_decoder_of(front_end.name)
+        made = decoder.submit(decode_footage, original, FOOTAGE, previews.directory).result()
         keep_features(made, cached)
     return Features.load(cached)
 
@@ -54,25 +57,44 @@ def annotation_of(video: Video) -> Annotation:
     return Annotation(video.video_id, video.label, video.event_start_s, video.event_end_s)
 
 
-def all_features(session: Session, among: frozenset[str] | None = None) -> Iterator[tuple[Video, Features]]:
+def all_features(
+    session: Session, front_end: FrontEnd, among: frozenset[str] | None = None
+) -> Iterator[tuple[Video, Features]]:
     """Yield each video with its features; one whose features and file are both gone is left out, with a warning."""
     for video in session.library.catalogue.every_video():
         if among is not None and video.video_id not in among:
             continue
         try:
-            yield video, features_of(session, video)
+            yield video, features_of(session, video, front_end)
         except (NotFound, MediaError) as error:
             log.warning("%s is left out: %s", video.file_name, error)
 
 
+def footage_front_end(session: Session) -> FrontEnd:
+    """Return the front-end of a library that holds footage. Raises EmptyLibrary, FrontEndError."""
+    if session.library.catalogue.is_empty:
+        raise _no_footage()
+    return session.front_end
+
+
 def corpus_of(
-    session: Session, progress: Callable[[int], None] = lambda _: None, among: frozenset[str] | None = None
+    session: Session,
+    progress: Callable[[int], None] = lambda _: None,
+    among: frozenset[str] | None = None,
+    front_end: FrontEnd | None = None,
 ) -> Corpus:
-    """Return all features of a library, or of the videos `among` these ids. Raises EmptyLibrary."""
+    """Return all features of a library, or of the videos `among` these ids; raises EmptyLibrary.
+
+    `front_end`: whose features, by default the library's, which another process may change meanwhile.
+    """
     videos: list[tuple[Annotation, Features]] = []
-    for video, features in all_features(session, among):
+    for video, features in all_features(session, front_end or footage_front_end(session), among):
         videos.append((annotation_of(video), features))
         progress(len(videos))
     if not videos:
-        raise EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")
+        raise _no_footage()
     return Corpus.assemble(videos)
+
+
+def _no_footage() -> EmptyLibrary:
+    return EmptyLibrary("the library holds no footage; add some with: echolens ingest PATH --library DIR")

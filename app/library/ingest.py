@@ -21,7 +21,7 @@ from app.media.previews import Previews
 from index.records import Failure, LatentBatch, Video
 from model.data.corpus import Annotation
 from model.data.features import Features
-from model.errors import LibraryError, MediaError, NotAMedium, UntrainedLibrary
+from model.errors import EmptyLibrary, LibraryError, MediaError, NotAMedium, UntrainedLibrary
 from model.frontends.prior import Prior
 from model.media.medium import Limits
 from model.modality import Modality
@@ -86,10 +86,12 @@ def ingest(
 
     Raises:
         LibraryBusy: another process writes to the library. Mismatch: its checkpoint cannot be used.
+        FrontEndError: its front-end's weights are absent.
         LibraryError: it cannot be written to, as on a full disk; what came before is in, of that file nothing.
     """
     outcomes = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
+        session.begin()  # where the front-end's weights were absent when the library was opened
         encoder = _encoder(session)  # under the lock: no other model can be swapped in meanwhile
         for source, future in _ahead(pool, session, sources, limits, decoders):
             outcomes.append(_finish(session, encoder, source, future))
@@ -101,7 +103,7 @@ def _encoder(session: Session) -> Encoder | None:
     """Return the library's model; an untrained library takes in features alone, `train` encodes them."""
     try:
         return session.encoder
-    except UntrainedLibrary:
+    except (EmptyLibrary, UntrainedLibrary):
         return None
 
 

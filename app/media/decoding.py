@@ -45,10 +45,12 @@ CHUNK_S = 4
 class Track:
     """Hold one modality of a recording: one row of features for each second [start_s, start_s + 1) that has it.
 
-    `about_s`: the one second that is meant, the others being its context; None where all are meant.
+    `front_end`: the identity of the one that made them. `about_s`: the one second that is meant, the others being its
+    context; None where all are meant.
     """
 
     modality: Modality
+    front_end: str
     start_s: Int64[np.ndarray, "n"]
     rows: Float32[np.ndarray, "n *shape"]
     about_s: int | None = None
@@ -175,11 +177,12 @@ def inspect(_: FrontEnd, path: Path, limits: Limits) -> Facts:
     return Facts(sha256, size_bytes, medium.media_type, medium.duration_s, medium.has_sound, medium.has_picture)
 
 
-def canary(front_end: FrontEnd) -> dict[Modality, np.ndarray]:
-    """Return the features, one row each, of a tone and a grey picture."""
+def canary(front_end: FrontEnd) -> dict[Modality, Track]:
+    """Return the features of a second with a tone and a grey picture."""
     tone = np.sin(np.arange(SAMPLE_RATE_HZ, dtype=np.float32) * 0.2)
     picture = np.full((32, 32, 3), 128, np.uint8)
-    return {"audio": front_end.audio(tone)[None], "visual": front_end.visual(picture)[None]}
+    rows: dict[Modality, np.ndarray] = {"audio": front_end.audio(tone)[None], "visual": front_end.visual(picture)[None]}
+    return {m: Track(m, front_end.identity, np.zeros(1, np.int64), row) for m, row in rows.items()}
 
 
 def modality_of(medium: Medium, asked: Modality | None) -> Modality:
@@ -228,6 +231,7 @@ def _tracks(
     return end_s, [
         Track(
             modality,
+            front_end.identity,
             np.array([second for second, _ in rows], np.int64),
             np.array([row for _, row in rows], np.float32).reshape(len(rows), *shapes[modality]),
         )

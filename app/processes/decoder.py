@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-import numpy as np
-
-from app.media.decoding import canary
+from app.media.decoding import Track, canary
 from app.processes.cores import use_threads
 from app.processes.workers import FailureErrors, Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
@@ -38,13 +36,13 @@ FAILURE_ERRORS = FailureErrors(
 
 
 class Decoder(Protocol):
-    """Call a function of app.media.decoding with the library's front-end."""
+    """Call a function of app.media.decoding with a front-end."""
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return a future of the result."""
         ...
 
-    def canary(self) -> Future[dict[Modality, np.ndarray]]:
+    def canary(self) -> Future[dict[Modality, Track]]:
         """Return the features of a tone and a picture; goes before every waiting call."""
         ...
 
@@ -64,7 +62,7 @@ class InThread:
             future.set_exception(error)
         return future
 
-    def canary(self) -> Future[dict[Modality, np.ndarray]]:
+    def canary(self) -> Future[dict[Modality, Track]]:
         """Compute them at once."""
         return self.submit(canary)
 
@@ -82,16 +80,16 @@ class InWorkers:
         """Queue the call. The future also raises the errors of `Workers.submit`."""
         return self.workers.submit(_call, self.front_end, self.weights, function, args, kwargs, limit_s=self.limit_s)
 
-    def canary(self) -> Future[dict[Modality, np.ndarray]]:
+    def canary(self) -> Future[dict[Modality, Track]]:
         """Compute them in the next free worker."""
         return self.workers.submit(
             _call, self.front_end, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
         )
 
 
-@cache
+@lru_cache(maxsize=1)
 def _front_end(name: str, weights: Path) -> FrontEnd:
-    """Make this process's front-end, once."""
+    """Make this process's front-end; another one takes its place only where the library changes its own."""
     use_threads(1)
     return make_front_end(name, weights)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
+from functools import partial
 
-import numpy as np
-
-from app.media.decoding import DIRECTIONS, Track
+from app.media.decoding import DIRECTIONS
 from app.processes.decoder import Decoder
 from app.queries.generation import Generation
 from app.queries.pipeline import Pipeline
@@ -15,15 +15,14 @@ from app.queries.query import Query
 from app.queries.question import Question
 from app.queries.retrieval import Retrieval
 from model.errors import EmptyLibrary
-
-SECOND = np.zeros(1, np.int64)
+from model.modality import Modality
 
 
 class Canary:
     """Send it when asked; used from one event loop."""
 
-    def __init__(self, decoder: Decoder, pipeline: Pipeline) -> None:
-        self._decoder, self._pipeline = decoder, pipeline
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
         self._on_its_way: asyncio.Task[float] | None = None
 
     async def send(self) -> float:
@@ -38,11 +37,15 @@ class Canary:
 
     async def _send(self) -> float:
         started = time.perf_counter()
-        features = await asyncio.wrap_future(self._decoder.canary())
-        for modality, target in DIRECTIONS.values():
-            query = Query(track=Track(modality, SECOND, features[modality]))
-            try:
-                await self._pipeline.answer_decoded(Retrieval(Question(target=target, k=1), query))
-            except EmptyLibrary:
-                await self._pipeline.answer_decoded(Generation(query))
+        for modality, target in DIRECTIONS.values():  # one by one: a gallery may be newer than the other
+            await self._pipeline.by_serving_front_end(partial(self._ask, modality, target))
         return 1000 * (time.perf_counter() - started)
+
+    async def _ask(self, modality: Modality, target: Modality, decoder: Decoder) -> None:
+        tracks = await asyncio.wrap_future(decoder.canary())
+        query = Query(track=tracks[modality])
+        try:
+            await self._pipeline.answer_decoded(Retrieval(Question(target=target, k=1), query))
+        except EmptyLibrary:
+            with suppress(EmptyLibrary):  # not even a model yet
+                await self._pipeline.answer_decoded(Generation(query))

@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from app.media.decoding import Track
 from model.data.latents import Latents
+from model.errors import LibraryChanged
 from model.network.encoder import Encoder
 
 
@@ -18,11 +19,21 @@ class Encoding:
     """Ask for the latents of a track's seconds, without their context; with `as_one`, for one row.
 
     That row is the second that the track is about, in its context, or the mean of all where it is about no single one.
+    Raises LibraryChanged where another front-end made the track's features.
     """
 
     encoder: Encoder
     track: Track
     as_one: bool = False
+
+    def __post_init__(self) -> None:
+        checkpoint = self.encoder.checkpoint
+        if self.track.front_end != checkpoint.front_end_identity:
+            raise LibraryChanged(
+                f"features of {self.track.front_end} given, of {checkpoint.front_end_identity} expected: the library "
+                "has changed its front-end just now: ask again",
+                checkpoint.front_end,
+            )
 
     def of_heads(self, heads: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "m d"]:
         """Return the rows of which posteriors are wanted, from what the encoder says of each second."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,7 +62,7 @@ def answer(session: Session, work: Work[Any, Answered], limits: Limits) -> Answe
     if isinstance(outcome, EcholensError):
         raise outcome
     with timings.stage("generate") if outcome.is_rendered else nullcontext():
-        outcome = outcome.render(session.front_end)
+        outcome = outcome.render(session.front_end_of)
     return outcome.timed(timings)
 
 
@@ -88,9 +88,11 @@ def _serving(session: Session, works: Sequence[AnyWork]) -> list[Serving | Echol
 
     def of(target: Any) -> Serving:
         if target is None:
-            return Serving(session.encoder, None)
-        gallery = session.gallery(target)
-        return Serving(gallery.encoder, gallery)
+            encoder, gallery = session.encoder, None
+        else:
+            gallery = session.gallery(target)
+            encoder = gallery.encoder
+        return Serving(encoder, gallery, session.warnings(encoder))
 
     found = {target: _outcome(of, target) for target in {work.target for work in works}}
     return [found[work.target] for work in works]
@@ -129,7 +131,7 @@ def _finish(work: AnyWork, serving: Any, encoded: Any, found: SearchResult | Non
     if isinstance(encoded, EcholensError):
         raise encoded
     finished: Answer = work.finish(serving, encoded, found, Timings(dict(timings.stages_ms)))
-    return finished
+    return replace(finished, warnings=serving.warnings)
 
 
 def _outcome(function: Callable[..., T], *args: Any) -> T | EcholensError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -21,19 +22,21 @@ from model.modality import Modality
 class Imagined(Answer):
     """Hold a generated pair in the front-end's units, and of what it was generated.
 
-    `frame_png`, `sound_wav`: made by `render`, where the front-end can go back from features.
+    `front_end`: its name. `frame_png`, `sound_wav`: made by `render`, where the front-end can go back from features.
     """
 
     audio: Float32[np.ndarray, "..."]
     visual: Float32[np.ndarray, "..."]
     modality: Modality
     uncertainty: float
+    front_end: str
     frame_png: bytes | None = None
     sound_wav: bytes | None = None
     is_rendered: ClassVar[bool] = True
 
-    def render(self, front_end: FrontEnd) -> Self:
+    def render(self, front_end_of: Callable[[str], FrontEnd]) -> Self:
         """Return it with its picture and its sound."""
+        front_end = front_end_of(self.front_end)
         picture, sound = front_end.picture(self.visual), front_end.sound(self.audio)
         return replace(
             self,
@@ -57,6 +60,7 @@ class Generation(QueryWork[Imagined]):
             visual=pair["visual"][0],
             modality=encoded.modality,
             uncertainty=encoded.uncertainty,
+            front_end=serving.encoder.checkpoint.front_end,
             fingerprint=serving.encoder.fingerprint,
             timings_ms=timings.report(),
         )

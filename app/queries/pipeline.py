@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from app.library.session import Session
 from app.media.timings import Timings
 from app.processes.batching import Batcher
+from app.processes.decoder import Decoder
 from app.processes.workers import Workers
 from app.queries.engine import EngineSettings, answer_batch
 from app.queries.retrieval import Hits, Retrieval
 from app.queries.work import Answer, Answered, AnyWork, Work
 from app.telemetry.metrics import Metrics
-from model.errors import EcholensError
+from model.errors import EcholensError, FrontEndError, LibraryChanged
 from model.media.medium import Limits
 
+T = TypeVar("T")
+TRIES = 3  # for a question that meets a change of the front-end
 MOST_BATCH = 64
 MOST_BATCH_S = 600.0  # the first builds galleries, which takes minutes for millions of items
 
@@ -31,6 +34,7 @@ class Pipeline:
         """`limits`: what one query file may cost."""
         self._session, self._limits, self._metrics = session, limits, metrics
         self._engine, self._settings = engine, settings
+        self._front_end: str | None = None  # the one that serves, as the engine said last
         self._batches = Batcher[AnyWork, Answer](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
@@ -58,14 +62,18 @@ class Pipeline:
         """Answer any question."""
         work.check()
         timings = TimingsWithWait()
-        if (decoding := work.decoding(self._session.decoder, self._limits)) is not None:
+
+        async def ask(decoder: Decoder) -> Answered:
+            if (decoding := work.decoding(decoder, self._limits)) is None:
+                return await self.answer_decoded(work)
             decoded = await asyncio.wrap_future(decoding)
             timings.stages_ms |= decoded.timings_ms
-            work = work.decoded(decoded)
-        answered = await self.answer_decoded(work)
+            return await self.answer_decoded(work.decoded(decoded))
+
+        answered = await self.by_serving_front_end(ask)
         if answered.is_rendered:
             with timings.stage("generate"):
-                answered = await asyncio.to_thread(answered.render, self._session.front_end)
+                answered = await asyncio.to_thread(answered.render, self._session.front_end_of)
         answered = answered.timed(timings)
         self._metrics.observe_stages(answered.timings_ms)
         return answered
@@ -73,6 +81,25 @@ class Pipeline:
     async def answer_decoded(self, work: Work[Any, Answered]) -> Answered:
         """Answer a question whose files are decoded, in the engine's next batch."""
         return cast(Answered, await self._batches.do(work))
+
+    async def by_serving_front_end(self, ask: Callable[[Decoder], Awaitable[T]]) -> T:
+        """Return what `ask` returns with the decoder of the front-end that serves.
+
+        Where the library has changed its front-end, it is asked again with that one.
+        """
+        for tries in range(1, TRIES + 1):
+            name = self._front_end = self._front_end or self._session.front_end_name
+            try:
+                return await ask(self._session.decoder_of(name))
+            except LibraryChanged as error:
+                self._front_end = error.front_end
+                if error.front_end is None or tries == TRIES:
+                    raise
+            except FrontEndError:  # such as the weights of one that the library has given up
+                self._front_end = None
+                if tries == TRIES or name == self._session.front_end_name:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     async def _do(self, works: Sequence[AnyWork]) -> Sequence[Answer | EcholensError]:
         return await asyncio.wrap_future(self._engine.submit(answer_batch, self._settings, works, limit_s=MOST_BATCH_S))

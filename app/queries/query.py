@@ -20,7 +20,7 @@ from app.queries.encoding import Encoding
 from app.queries.reasons import strengths_of
 from app.queries.work import Answered, Serving, Work
 from model.data.latents import Latents
-from model.errors import Mismatch, QueryError
+from model.errors import LibraryChanged, QueryError
 from model.media.medium import Limits
 from model.modality import Modality
 
@@ -97,7 +97,10 @@ class QueryWork(Work[EncodedQuery, Answered]):
         return [] if track is None else [Encoding(serving.encoder, track, as_one=True)]
 
     def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
-        """Return the latents of the file, or those that the library has. Raises NotFound, Mismatch, QueryError."""
+        """Return the latents of the file, or those that the library has.
+
+        Raises NotFound, LibraryChanged, QueryError.
+        """
         track, prior = self.query.track, serving.prior
         if track is not None:
             concepts = None if prior is None else prior.strengths(track.modality, track.rows).mean(0)
@@ -106,10 +109,13 @@ class QueryWork(Work[EncodedQuery, Answered]):
         assert segment_id is not None, "checked before"
         segment = catalogue.segment(segment_id)
         modality: Modality = self.query.modality or ("audio" if segment.heard else "visual")
-        table = catalogue.latent_of(segment_id, modality)  # may be newer than what is searched
-        if table.fingerprint != serving.encoder.fingerprint:
-            raise Mismatch("the library was encoded anew just now; ask again")
-        if not len(table.ids):
+        table, fingerprint = catalogue.latent_of(segment_id, modality), serving.encoder.fingerprint
+        if table.fingerprint != fingerprint:  # newer than what is searched, of which there may be a gallery
+            table = session.gallery(modality).table
+        if table.fingerprint != fingerprint:
+            raise LibraryChanged("the library was encoded anew just now: ask again")
+        rows = np.flatnonzero(table.ids == segment_id)
+        if not len(rows):
             raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
-        concepts = None if prior is None else strengths_of(prior, table.concepts)[0]
-        return EncodedQuery(modality, table.latents, concepts)
+        concepts = None if prior is None else strengths_of(prior, table.concepts[rows])[0]
+        return EncodedQuery(modality, table.latents[rows], concepts)

@@ -22,7 +22,7 @@ from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
 from index.records import LatentTable, Video
 from model.data.latents import Latents
-from model.errors import EmptyLibrary, Mismatch, QueryError
+from model.errors import EmptyLibrary, LibraryChanged, QueryError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
 from model.network.match import Verdict
@@ -99,7 +99,7 @@ class Retrieval(QueryWork[Hits]):
                 f"target={other}"
             )
         row = prior.row(target, words.wanted, words.unwanted, encoder.usual(target))
-        return [Encoding(encoder, Track(target, np.zeros(1, np.int64), row))]
+        return [Encoding(encoder, Track(target, encoder.checkpoint.front_end_identity, np.zeros(1, np.int64), row))]
 
     def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the query, and which items have the concept that is asked for. Raises as `QueryWork.encoded`."""
@@ -155,7 +155,10 @@ class Retrieval(QueryWork[Hits]):
 
 
 def _having(session: Session, served: ServedGallery, target: Modality, concept: str) -> Bool[np.ndarray, "n"]:
-    """Return in which of a gallery's n seconds a concept is heard or seen. Raises QueryError, UnknownWord, Mismatch."""
+    """Return in which of a gallery's n seconds a concept is heard or seen.
+
+    Raises QueryError, UnknownWord, LibraryChanged.
+    """
     prior = needed(served.prior, served.encoder.checkpoint.front_end, f"concept={concept}")
     column = number_of(prior.concepts, concept)
 
@@ -170,7 +173,7 @@ def _having(session: Session, served: ServedGallery, target: Modality, concept: 
     except EmptyLibrary:
         return present(served.table)
     if beside.encoder.fingerprint != served.encoder.fingerprint:
-        raise Mismatch("the library was encoded anew just now; ask again")
+        raise LibraryChanged("the library was encoded anew just now: ask again")
     return present(served.table) | np.isin(served.table.ids, beside.table.ids[present(beside.table)])
 
 

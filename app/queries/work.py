@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -26,13 +26,17 @@ from model.network.encoder import Encoder
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answer:
-    """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`."""
+    """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`.
+
+    `warnings`: why this model cannot be trusted with the library's footage.
+    """
 
     fingerprint: str
     timings_ms: dict[str, float]
+    warnings: tuple[str, ...] = ()
     is_rendered: ClassVar[bool] = False
 
-    def render(self, front_end: FrontEnd) -> Self:
+    def render(self, front_end_of: Callable[[str], FrontEnd]) -> Self:
         """Return the answer with what only a front-end can make of it; slow where `is_rendered`, else itself."""
         return self
 
@@ -54,6 +58,7 @@ class Serving:
 
     encoder: Encoder
     gallery: ServedGallery | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def prior(self) -> Prior | None:
@@ -83,7 +88,7 @@ class Work(ABC, Generic[Encoded, Answered]):
 
     @abstractmethod
     def encodings(self, serving: Serving) -> list[Encoding]:
-        """Return what is to be encoded. Raises EcholensError."""
+        """Return what is to be encoded. Raises EcholensError; LibraryChanged where another front-end made features."""
 
     @abstractmethod
     def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> Encoded:

@@ -41,7 +41,7 @@ async def post_generate(
     async with query_file(file, service.scratch) as path:
         work = Generation(Query(path, segment_id, query_modality, at_s))
         imagined = await service.answer(request, service.pipeline.answer(work))
-    answer = GenerateAnswer.of(imagined, service.session.front_end.name)
+    answer = GenerateAnswer.of(imagined)
     return _alone(answer, request.headers.get("accept", "")) or answer
 
 

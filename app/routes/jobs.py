@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from app.http.answers import written
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.http.route_table import needs
-from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, JobsQuery, TrainOrder
+from app.schemas.job import IngestOrder, JobAnswer, JobDetailAnswer, JobsQuery, ReencodeOrder, TrainOrder
 from app.service import Current, Service
 from index.records import Job
 
@@ -21,14 +21,16 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 def post_job(
     service: Current,
     request: Request,
-    order: Annotated[IngestOrder | TrainOrder, Body(discriminator="kind")],
+    order: Annotated[IngestOrder | TrainOrder | ReencodeOrder, Body(discriminator="kind")],
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> JobDetailAnswer:
-    """Queue the ingest of a directory of the server, or a training."""
+    """Queue the ingest of a directory of the server, a training, or a change of the front-end or model."""
     token = token_of(request, idempotency_key, "POST /jobs", **order.model_dump())
     if isinstance(order, IngestOrder):
         job, replayed = service.jobs.ingest_directory(order.path, order.labels, token)
+    elif isinstance(order, ReencodeOrder):
+        job, replayed = service.jobs.reencode(order.frontend, order.checkpoint, order.leave_out, token)
     else:
         job, replayed = service.jobs.train(order.seed, order.recipe, order.epochs, token)
     tell_job(response, job, replayed)

@@ -59,7 +59,10 @@ async def post_retrieve(
 
 def _written(hits: Hits, locate: Locate | None, as_csv: bool) -> Response:
     shown = RetrieveAnswer.of(hits, locate)
-    return Response(_csv(shown), media_type="text/csv") if as_csv else written(shown)
+    if not as_csv:
+        return written(shown)
+    headers = {"Warning": ", ".join(f'299 echolens "{warning}"' for warning in shown.warnings)}  # RFC 7234, 5.5
+    return Response(_csv(shown), media_type="text/csv", headers=headers if shown.warnings else None)
 
 
 def _in_words(hit: HitAnswer) -> str:

@@ -37,19 +37,23 @@ class GenerateAnswer(Answering):
     frame_png: Base64Bytes | None = Field(description="base64 of a PNG")
     sound_wav: Base64Bytes | None = Field(description="base64 of a WAV, one second at 16 kHz")
     query: QueryAnswer
+    warnings: list[str] = Field(
+        [], description="why this model cannot be trusted with the library's footage, and what to do"
+    )
     timings_ms: dict[str, float]
 
     @staticmethod
-    def of(imagined: Imagined, front_end: str) -> GenerateAnswer:
+    def of(imagined: Imagined) -> GenerateAnswer:
         """Write a generated pair out."""
         return GenerateAnswer(
-            front_end=front_end,
+            front_end=imagined.front_end,
             features=PairAnswer(audio=_features(imagined.audio), visual=_features(imagined.visual)),
             frame_png=_base64(imagined.frame_png),
             sound_wav=_base64(imagined.sound_wav),
             query=QueryAnswer(
                 modality=imagined.modality, uncertainty=imagined.uncertainty, fingerprint=imagined.fingerprint
             ),
+            warnings=list(imagined.warnings),
             timings_ms=imagined.timings_ms,
         )
 

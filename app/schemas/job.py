@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.answering import Answering
 from index.job_state import JobState
+from model.frontends.names import FrontEndName
 
 if TYPE_CHECKING:
     from index.records import Job, JobMessage
@@ -36,6 +37,19 @@ class TrainOrder(_Order):
     epochs: int | None = Field(None, strict=True, ge=1, le=1000, description="other than the recipe's")
 
 
+class ReencodeOrder(_Order):
+    """Encode the library anew, by another front-end or model; it serves as before until all is done."""
+
+    kind: Literal["reencode"]
+    frontend: FrontEndName | None = Field(None, description="whose features to make; null: the library's")
+    checkpoint: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{16}$",
+        description="fingerprint of a model of the library, of that front-end; null: the serving or the first one",
+    )
+    leave_out: bool = Field(False, strict=True, description="leave out videos whose features and files are gone")
+
+
 class JobsQuery(Answering):
     """The parameters of GET /jobs."""
 
@@ -59,7 +73,7 @@ class JobAnswer(Answering):
     kind: str
     state: str
     cancelling: bool = Field(description="it was cancelled and ends at its next file or epoch")
-    progress: float = Field(description="0..1, of files or of training's epochs")
+    progress: float = Field(description="0..1, of files, videos or training's epochs")
     time_left_s: float | None = Field(description="at the pace so far; null where that is not known")
     error_count: int
     result: dict[str, Any]

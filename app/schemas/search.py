@@ -103,6 +103,9 @@ class RetrieveAnswer(Answering):
     )
     search: SearchAnswer
     query: RetrieveQueryAnswer
+    warnings: list[str] = Field(
+        [], description="why this model cannot be trusted with the library's footage, and what to do"
+    )
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -128,6 +131,7 @@ class RetrieveAnswer(Answering):
                     "uncertainty": answer.uncertainty,
                     "fingerprint": answer.fingerprint,
                 },
+                "warnings": answer.warnings,
                 "timings_ms": answer.timings_ms,
             }
         )
@@ -149,6 +153,9 @@ class LocalizeAnswer(Answering):
     windows: list[WindowAnswer]
     distances: list[list[float | None]]
     fingerprint: str
+    warnings: list[str] = Field(
+        [], description="why this model cannot be trusted with the library's footage, and what to do"
+    )
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -160,6 +167,7 @@ class LocalizeAnswer(Answering):
             windows=[WindowAnswer(**vars(window)) for window in found.windows],
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
+            warnings=list(found.warnings),
             timings_ms=found.timings_ms,
         )
 

@@ -60,6 +60,6 @@ def model_of(session: Session) -> dict[str, str]:
     """Name the model that serves; `none` in an untrained library."""
     return {
         "fingerprint": session.library.catalogue.fingerprint or NO_MODEL,
-        "front_end": session.front_end.name,
+        "front_end": session.front_end_name,
         "device": str(session.device),
     }

@@ -72,7 +72,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     seconds, rounds = arguments.seconds, arguments.rounds
     report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "seconds": seconds, "rounds": rounds}
     report["load_average_before"] = os.getloadavg()
-    with Session.open(library, CPU) as session:
+    with Session.open(library, CPU, "raw") as session:
         if not arguments.library:
             make_demonstration(session, 40, FIRST_SEED - 100)
         report["library_seconds"] = len(session.library.catalogue.latents("visual").ids)

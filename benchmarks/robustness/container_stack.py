@@ -77,7 +77,9 @@ class Stack:
     def compose(self, *arguments: str) -> str:
         """Run a Compose command."""
         ports = {"ECHOLENS_PUBLISHED_PORT": self.port, "PROMETHEUS_PUBLISHED_PORT": 0, "GRAFANA_PUBLISHED_PORT": 0}
-        environment = {"ECHOLENS_API_KEY": self.key} | {name: str(port) for name, port in ports.items()}
+        environment = {"ECHOLENS_API_KEY": self.key, "ECHOLENS_FRONTEND": "raw"} | {
+            name: str(port) for name, port in ports.items()
+        }
         return run([*self.command, *arguments], environment, self.root)
 
     def once(self, *command: str) -> str:

@@ -92,7 +92,7 @@ def command(port: int, key: str | None, arguments: argparse.Namespace) -> list[s
 def make_library(directory: Path) -> None:
     """Ingest a few clips, labelled, so that most questions have an answer."""
     files = make_clips(directory / "clips", CLIPS, 8_000_000)
-    with Session.open(directory / "library", CPU) as session:
+    with Session.open(directory / "library", CPU, "raw") as session:
         ingest(session, [Source(f, f.name, Annotation("", f"label {i % 2}")) for i, f in enumerate(files)], FOOTAGE)
 
 

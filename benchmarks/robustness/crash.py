@@ -107,7 +107,7 @@ class Made:
 
 def make_reference(directory: Path, files: list[Path]) -> dict[str, Made]:
     """Ingest all files undisturbed; return by file name what comes of each."""
-    with Session.open(directory, CPU) as session:
+    with Session.open(directory, CPU, "raw") as session:
         ingest(session, [Source(file, file.name) for file in files], FOOTAGE, decoders=1)
         videos = session.library.catalogue.every_video()
         expected = {video.file_name: made_of(session.library, video) for video in videos}
@@ -245,7 +245,7 @@ def finish(library: Path, ledger: Ledger) -> Problems:
 def judge(directory: Path, ledger: Ledger) -> Problems:
     """Yield what is wrong with a library that a kill left; then the ledger takes over what is there."""
     try:
-        with Session.open(directory, CPU) as session:
+        with Session.open(directory, CPU, "raw") as session:
             with session.library.writer():  # no stale lock
                 yield from _judge_promises(session.library, ledger)
                 yield from _judge_contents(session.library, ledger)

@@ -85,8 +85,8 @@ class Service:
     """Run `echolens serve` in a session of its own, on a free port of the loopback.
 
     `with Service(...)` waits until it answers, and stops it at the end. `settings` are given by their names in
-    app/settings.py, `temporary` is its directory for temporary files. `module` is what is run in place of the command
-    line, with the same options.
+    app/settings.py; a new library begins as `raw`, which needs no weights. `temporary` is its directory for temporary
+    files. `module` is what is run in place of the command line, with the same options.
     """
 
     def __init__(
@@ -100,7 +100,8 @@ class Service:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         command = [sys.executable, "-m", module, "serve", "--library", str(library), "--port", str(self.port)]
-        environment = dict(os.environ) | {f"ECHOLENS_{k.upper()}": str(v) for k, v in (settings or {}).items()}
+        settings = {"frontend": "raw", **(settings or {})}
+        environment = dict(os.environ) | {f"ECHOLENS_{k.upper()}": str(v) for k, v in settings.items()}
         if temporary is not None:
             environment["TMPDIR"] = str(temporary)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the service

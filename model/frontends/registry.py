@@ -7,11 +7,10 @@ from pathlib import Path
 
 from model.errors import FrontEndError
 from model.frontends.frontend import FrontEnd
+from model.frontends.names import NAMES
 from model.frontends.pretrained import PretrainedFrontEnd
 from model.frontends.raw import RawFrontEnd
 from model.frontends.weights import pull_absent
-
-NAMES = ("raw", "pretrained")
 
 
 def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:

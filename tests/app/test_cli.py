@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+from catalogue_samples import ingest
 from media_samples import tone, write_sound, write_video
 from service_samples import Command, Ran, film
 
@@ -60,7 +61,7 @@ def test_ingest_reports_what_came_in(echolens: Command, footage: list[Path], tmp
     csv = tmp_path / "labels.csv"
     relative = os.path.relpath(directory, tmp_path)
     csv.write_text("file,label\n" + "".join(f"{relative}/{f.name},x\n" for f in footage[:4]))
-    arguments = ("ingest", directory, "--library", tmp_path / "lib", "--labels", csv, "--json")
+    arguments = ("ingest", directory, "--frontend", "raw", "--library", tmp_path / "lib", "--labels", csv, "--json")
     first, second = parsed(echolens(*arguments)), parsed(echolens(*arguments))
     assert (first["added"], first["known"], first["failed"], first["untrained"]) == (6, 0, [], False)
     assert (second["added"], second["known"], second["failed"]) == (0, 6, [])
@@ -76,7 +77,7 @@ def test_ingest_s_exit_code_tells_none_some_and_all(echolens: Command, footage: 
     bad = tmp_path / "bad.mp4"
     bad.write_text("no film " * 50)
     library = ("--library", tmp_path / "lib", "--json")
-    assert echolens("ingest", footage[0], *library).code == 0
+    assert echolens("ingest", footage[0], *library, "--frontend", "raw").code == 0
     part = echolens("ingest", footage[1], bad, *library)
     assert part.code == PARTLY
     (failed,) = json.loads(part.out)["failed"]
@@ -109,7 +110,7 @@ def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, 
     """The clip's own second is first; filters and grouping work; a table without --json."""
     arguments = ("retrieve", footage[2], "--query-modality", "visual", "--at", 3, "--library", library)
     body = parsed(echolens(*arguments, "--target", "visual", "--k", 4, "--json"))
-    assert set(body) == {"hits", "verdict", "search", "query", "timings_ms"}
+    assert set(body) == {"hits", "verdict", "search", "query", "warnings", "timings_ms"}
     assert len(body["hits"]) == 4
     assert (body["hits"][0]["file_name"], body["hits"][0]["start_s"]) == (footage[2].name, 3)
     grouped = parsed(echolens(*arguments, "--target", "audio", "--group-by", "video", "--json"))["hits"]
@@ -139,14 +140,6 @@ def test_localize_answers_as_the_service_does(echolens: Command, library: Path, 
     assert (bars.code, "%" in bars.out) == (0, True)
 
 
-@pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the weights' home be a port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/yamnet.tflite"
-    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
-
-
 @pytest.mark.usefixtures("no_network")
 def test_an_error_has_its_exit_code_and_says_its_code(
     echolens: Command, library: Path, footage: list[Path], tmp_path: Path
@@ -157,6 +150,7 @@ def test_an_error_has_its_exit_code_and_says_its_code(
     (tmp_path / "file").write_text("x")
     with Library.open(tmp_path / "untrained") as opened:
         opened.catalogue.set_identity("raw", None)
+        ingest(opened.catalogue, 0)
     clip, at = str(footage[0]), ("--library", library)
     ask = ("retrieve", clip, "--target", "visual", "--query-modality", "audio")
     for code, name, arguments in (
@@ -194,7 +188,7 @@ def test_an_error_has_its_exit_code_and_says_its_code(
 def test_a_library_is_not_ingested_with_another_front_end(
     echolens: Command, own_library: Path, shared_weights: Path, footage: list[Path]
 ) -> None:
-    """4: a library has one front-end for good."""
+    """4: only `library reencode` changes a library's front-end."""
     shutil.copytree(shared_weights, own_library / "frontends", dirs_exist_ok=True)
     ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", own_library)
     assert ran.code == LIBRARY
@@ -240,6 +234,36 @@ def test_ingest_fetches_the_weights_that_a_library_lacks(
     first, second = echolens(*arguments), echolens(*arguments)
     assert (parsed(first)["added"], first.err) == (1, f"Fetching yamnet.tflite (4.1 MB) from {url}\n")
     assert (parsed(second)["known"], second.err) == (1, "")
+    assert not parsed(first)["untrained"]
+
+
+def test_a_new_library_answers_without_training(
+    echolens: Command, shared_weights: Path, footage: list[Path], tmp_path: Path
+) -> None:
+    """`ingest` without a flag says so, and that training may help; then a sound and words find pictures."""
+    library = ("--library", tmp_path / "lib")
+    assert echolens("frontends", "pull", "--from", shared_weights, *library).code == 0
+    ran = echolens("ingest", *footage[:2], *library)
+    assert (ran.code, "You can search it now" in ran.out, "echolens train" in ran.out) == (0, True, True), ran.out
+    for query in ((footage[0], "--query-modality", "audio"), ("--text", "dog")):
+        hits = parsed(echolens("retrieve", *query, "--target", "visual", "--k", 3, *library, "--json"))["hits"]
+        assert len(hits) == 3
+
+
+def test_reencode_fetches_the_weights_that_it_needs(
+    echolens: Command, shared_weights: Path, own_library: Path, footage: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so first, on standard error, and ends with a library that the starting model has encoded."""
+    url = (shared_weights / "yamnet.tflite").as_uri()
+    monkeypatch.setattr(weights, "PULLED", (replace(weights.YAMNET, url=url),))
+    library = ("--library", own_library)
+    ran = echolens("library", "reencode", "--frontend", "pretrained", *library, "--json")
+    assert ran.err == f"Fetching yamnet.tflite (4.1 MB) from {url}\n"
+    done = parsed(ran)
+    stats = parsed(echolens("library", "stats", *library, "--json"))
+    assert (stats["frontend"], stats["fingerprint"], stats["visual_latents"]) == ("pretrained", done["after"], 30)
+    ask = ("retrieve", footage[2], "--query-modality", "audio", "--target", "visual", *library, "--json")
+    assert parsed(echolens(*ask))["query"]["fingerprint"] == done["after"] is not None
 
 
 @pytest.mark.usefixtures("no_network")
@@ -259,9 +283,9 @@ def test_ingest_without_weights_or_network_says_what_to_do(
 def test_nothing_is_fetched_for_a_library_of_another_front_end(
     echolens: Command, own_library: Path, footage: list[Path]
 ) -> None:
-    """A library that stays `raw` needs no weights, and a question fetches none either."""
+    """A library that stays `raw` needs no weights: it is told first that its footage is of another front-end."""
     ran = echolens("ingest", footage[0], "--frontend", "pretrained", "--library", own_library)
-    assert (ran.code, "Fetching" in ran.err) == (OTHER, False)
+    assert (ran.code, "checkpoint_mismatch" in ran.err, "Fetching" in ran.err) == (LIBRARY, True, False), ran.err
 
 
 def test_the_demonstration_is_made_once(echolens: Command, tmp_path: Path) -> None:
@@ -331,7 +355,7 @@ def test_too_little_footage_cannot_be_learnt_from(echolens: Command, tmp_path: P
         )
     ):
         library = tmp_path / f"lib-{number}"
-        assert echolens("ingest", path, "--library", library).code == 0
+        assert echolens("ingest", path, "--frontend", "raw", "--library", library).code == 0
         ran = echolens("train", "--library", library)
         assert (ran.code, f"{name}: " in ran.err) == (code, True), ran.err
     with Library.open(tmp_path / "empty"):
@@ -370,7 +394,7 @@ def test_evaluate_says_that_it_measures_training_videos(
 def test_evaluate_needs_no_labels(echolens: Command, footage: list[Path], tmp_path: Path) -> None:
     """By own video it answers, and says how to label for the rest; of one video there is nothing to measure: 4."""
     at = ("--library", tmp_path / "lib")
-    assert echolens("ingest", footage[0], *at).code == 0
+    assert echolens("ingest", footage[0], "--frontend", "raw", *at).code == 0
     ran = echolens("evaluate", *at)
     assert (ran.code, "nothing_to_measure: " in ran.err) == (LIBRARY, True)
     assert echolens("ingest", footage[2], *at).code == 0
@@ -430,7 +454,7 @@ def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None
 def test_a_mute_video_is_ingested_by_its_look(echolens: Command, tmp_path: Path) -> None:
     """No sound track is no failure."""
     clip = write_video(tmp_path / "mute.mp4", 2.0, sound=False)
-    ran = parsed(echolens("ingest", clip, "--library", tmp_path / "lib", "--json"))
+    ran = parsed(echolens("ingest", clip, "--frontend", "raw", "--library", tmp_path / "lib", "--json"))
     assert (ran["added"], ran["failed"]) == (1, [])
     stats = parsed(echolens("library", "stats", "--library", tmp_path / "lib", "--json"))
     assert (stats["audio_latents"], stats["visual_latents"]) == (0, 2)

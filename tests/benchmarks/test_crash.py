@@ -42,7 +42,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
     directory = tmp_path_factory.mktemp("crash")
     files = make_clips(directory / "clips", 4, 0)
     ledger = Ledger(make_reference(directory / "reference", files))
-    with Session.open(directory / "library", CPU) as session:
+    with Session.open(directory / "library", CPU, "raw") as session:
         ingest(session, [Source(file, file.name) for file in files[:3]], FOOTAGE, decoders=1)
     ledger.there = {file.name: None for file in files[:3]}
     return directory / "library", ledger

@@ -53,6 +53,9 @@ def test_a_library_from_the_first_upload_to_a_search(footage: list[Path], tmp_pa
         latest = client.wait_for(client.upload(footage[1]))
         assert [j.job_id for j in client.jobs(state="done", limit=1)] == [latest.job_id, job.job_id]
         assert list(client.jobs(state="failed")) == []
+        reencoded = client.wait_for(client.reencode(frontend="raw"))
+        assert (reencoded.state, reencoded.result["videos"]) == ("done", 2)
+        assert client.retrieve("visual", segment_id=second.segment_id, query_modality="visual", k=1).warnings
         client.delete(video.video_id)
         assert [v.file_name for v in client.videos()] == [footage[1].name]
 
@@ -152,6 +155,7 @@ def test_what_does_not_pass_is_not_asked_again(slept: list[float], answer: httpx
         lambda c, path: c.delete("x"),
         lambda c, path: c.annotate("x"),
         lambda c, path: c.train(),
+        lambda c, path: c.reencode(),
         lambda c, path: c.cancel("x"),
     ],
 )

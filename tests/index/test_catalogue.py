@@ -242,6 +242,37 @@ def test_new_latents_are_swapped_in_at_once(catalogue: Catalogue) -> None:
     assert len(catalogue.latents("visual").latents) == 0
 
 
+def test_a_front_end_is_exchanged_with_the_latents(catalogue: Catalogue) -> None:
+    """Front-end, fingerprint and latents change in one step, also to no model at all; until then all is old."""
+    catalogue.set_identity("raw", "old")
+    ingest(catalogue, 1)
+    new = clustered_latents(2, latent=4, pair=6)
+
+    def batches() -> Iterator[tuple[str, Modality, LatentBatch]]:
+        assert catalogue.identity == ("raw", "old")
+        yield video(1).video_id, "audio", LatentBatch(np.array([0, 2]), new)
+
+    before = catalogue.catalogue_version
+    catalogue.replace_latents("new", batches(), "pretrained")
+    assert (catalogue.identity, catalogue.catalogue_version) == (("pretrained", "new"), before + 1)
+    assert same(catalogue.latents("audio").latents, new)
+    catalogue.replace_latents(None, [], "raw")
+    assert catalogue.identity == ("raw", None)
+    assert catalogue.stats().audio_latents == 0
+
+
+def test_videos_are_told_by_the_folder_of_their_files(catalogue: Catalogue) -> None:
+    """Those in a folder of the library, with all below it, and those elsewhere; a like name is another folder."""
+    assert catalogue.is_empty
+    for number in range(4):
+        ingest(catalogue, number)
+    assert not catalogue.is_empty
+    catalogue.relocate(video(1).video_id, "media/drawn/1.mp4")
+    catalogue.relocate(video(2).video_id, "media/drawn-2/1.mp4")
+    outside, count = catalogue.videos_outside("media/drawn")
+    assert (sorted(outside), count) == (sorted(video(n).video_id for n in (0, 2, 3)), 4)
+
+
 def test_a_swap_that_fails_keeps_the_old(catalogue: Catalogue) -> None:
     """An encoder that dies half way leaves the old latents, and the next attempt starts clean."""
     catalogue.set_identity("raw", "old")

@@ -77,7 +77,7 @@ def naming_session(
     with Library.open(directory) as library:
         checkpoint.save(library.checkpoints / checkpoint.fingerprint)
         library.catalogue.set_identity(front_end.name, checkpoint.fingerprint)
-        session = Session(library, front_end, CPU)
+        session = Session(library, CPU, make=lambda name, directory: front_end)
         if footage:
             outcomes = ingest(session, [Source(path, path.name) for path in footage], Limits())
             assert {outcome.state for outcome in outcomes} == {"added"}, outcomes

@@ -76,15 +76,17 @@ def make_library(directory: Path, files: list[Path]) -> Path:
 
 
 def ingest_into(directory: Path, sources: list[Source]) -> list[Outcome]:
-    """Ingest in this process."""
-    with Session.open(directory, torch.device("cpu")) as session:
+    """Ingest in this process, into a new library as `raw`."""
+    with Session.open(directory, torch.device("cpu"), default="raw") as session:
         return ingest(session, sources, Limits())
 
 
 @contextmanager
 def serving(directory: Path, **settings: Any) -> Iterator[TestClient]:
-    """Serve a library with its lifespan. A 500 reaches the test as the exception behind it."""
-    with TestClient(create_app(Settings(data=directory, **settings)), base_url="http://127.0.0.1") as client:
+    """Serve a library with its lifespan, a new one as `raw`. A 500 reaches the test as the exception behind it."""
+    with TestClient(
+        create_app(Settings(data=directory, **{"frontend": "raw", **settings})), base_url="http://127.0.0.1"
+    ) as client:
         yield client
 
 

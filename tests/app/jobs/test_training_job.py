@@ -331,27 +331,27 @@ def test_a_job_keeps_to_its_videos_unless_one_is_gone(own_library: Path, tmp_pat
     """Videos that come in meanwhile are left out; if one is deleted, what was learnt is thrown away with the choice."""
     directory = tmp_path / "directory"
     with Session.open(own_library, CPU, create=False) as session:
-        first = _corpus(session, directory, lambda _: None).video_ids
+        first = _corpus(session, session.front_end, directory, lambda _: None).video_ids
         (directory / "state.0").write_bytes(b"learnt")
         ingest_into(own_library, [Source(film(tmp_path / "late.mp4", 1, 2, 1.0), "late.mp4")])
-        assert _corpus(session, directory, lambda _: None).video_ids == first
+        assert _corpus(session, session.front_end, directory, lambda _: None).video_ids == first
         assert (directory / "state.0").exists()
         session.library.catalogue.delete_video(first[0])
-        left = _corpus(session, directory, lambda _: None).video_ids
+        left = _corpus(session, session.front_end, directory, lambda _: None).video_ids
         assert (len(left), set(first) - set(left)) == (6, {first[0]})
         assert not (directory / "state.0").exists()
         (directory / "videos.json").write_text("[")
-        assert _corpus(session, directory, lambda _: None).video_ids == left
+        assert _corpus(session, session.front_end, directory, lambda _: None).video_ids == left
 
 
 def test_a_state_that_cannot_be_read_is_thrown_away(own_library: Path, tmp_path: Path) -> None:
     """A power failure cut it off: training begins afresh, and gives what it always gives."""
     directory = tmp_path / "directory"
     with Session.open(own_library, CPU, create=False) as session:
-        corpus = _corpus(session, directory, lambda _: None)
+        corpus = _corpus(session, session.front_end, directory, lambda _: None)
         expected = learnt(session, corpus, replace(DEFAULT, epochs=1, taught_epochs=1)).checkpoint.fingerprint
         (directory / "state.0").write_bytes(b"half")
-        trained = _learn(session, corpus, order(own_library, directory, 1), lambda _: None)
+        trained = _learn(session, session.front_end, corpus, order(own_library, directory, 1), lambda _: None)
     assert trained.checkpoint.fingerprint == expected
 
 
@@ -369,11 +369,11 @@ def test_progress_grows_over_all_runs_and_after_a_cut(own_library: Path, tmp_pat
 
     directory, cut_at = tmp_path / "directory", 4
     with Session.open(own_library, CPU, create=False) as session:
-        corpus = _corpus(session, directory, lambda _: None)
+        corpus = _corpus(session, session.front_end, directory, lambda _: None)
         with pytest.raises(Cut):
-            _learn(session, corpus, order(own_library, directory), tell)
+            _learn(session, session.front_end, corpus, order(own_library, directory), tell)
         cut_at = None
-        _learn(session, corpus, order(own_library, directory), tell)
+        _learn(session, session.front_end, corpus, order(own_library, directory), tell)
     shares = [epoch.done for epoch in told]
     assert {epoch.runs for epoch in told} == {4}
     assert shares == sorted(shares)

@@ -107,7 +107,7 @@ def test_outcomes_come_in_the_order_of_the_files(tmp_path: Path) -> None:
     files = [write_video(tmp_path / "long.mp4", 6.0), *sounds(tmp_path, 6)]
     heard: list[int] = []
 
-    with Session.open(tmp_path / "library", CPU) as session:
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
 
         def done(outcome: Outcome) -> None:
             heard.append(session.library.catalogue.stats().videos)
@@ -121,7 +121,7 @@ def test_one_decoder_gives_what_four_give(tmp_path: Path, footage: list[Path]) -
     """Threads change nothing of the features, to the last bit."""
     found = []
     for decoders in (1, 4):
-        with Session.open(tmp_path / f"library-{decoders}", CPU) as session:
+        with Session.open(tmp_path / f"library-{decoders}", CPU, "raw") as session:
             ingest(session, sources(footage[:4]), Limits(), decoders=decoders)
             found.append([features_of(session, v) for v in session.library.catalogue.every_video()])
     for one, four in zip(*found, strict=True):
@@ -169,7 +169,7 @@ def done(outcome):
     if count == 3:
         print("three", flush=True)
         sys.stdin.read()  # until killed: files ahead are decoded by now, and not yet in the catalogue
-with Session.open(directory, torch.device("cpu")) as session:
+with Session.open(directory, torch.device("cpu"), "raw") as session:
     ingest(session, [Source(f, f.name) for f in files], Limits(), done)
 """
 
@@ -203,7 +203,7 @@ def test_a_killed_ingest_leaves_whole_videos_and_goes_on(tmp_path: Path, echolen
 def test_memory_does_not_grow_with_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sources are drawn as they are needed: a few ahead of the one that is written, never the whole list."""
     files, drawn = sounds(tmp_path, 20), []
-    with Session.open(tmp_path / "library", CPU) as session:
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
 
         def draw() -> object:
             for source in sources(files):

@@ -13,18 +13,15 @@ from pathlib import Path
 import pytest
 import torch
 from library_samples import calibrated_checkpoint
-from service_samples import Command, assert_problem, ingest_into, send, serving
+from service_samples import Command, assert_problem, send, serving
 from starlette.testclient import TestClient
 
-from app.library.ingest import Source
+from app.library.ingest import Source, ingest
 from app.library.model_swap import reencode
 from app.library.session import Session
 from echolens.client import Client, Problem
 from index.library import Library
-from model.frontends.registry import make_front_end
-from model.network.checkpoint import Checkpoint
-from model.network.msvae import MSVAE, Architecture
-from model.network.normalization import Normalization
+from model.media.medium import Limits
 
 CPU = torch.device("cpu")
 SECOND = {"segment_id": "3", "query_modality": "visual", "target": "visual"}
@@ -137,18 +134,13 @@ def test_a_text_beside_a_file_is_refused(client: TestClient, footage: list[Path]
 
 @pytest.fixture(scope="module")
 def words(shared: Path, footage: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Serve a library of the front-end `pretrained`, encoded by a model that has learnt nothing."""
+    """Serve a library of the front-end `pretrained`, encoded by its starting model."""
     directory = tmp_path_factory.mktemp("words")
     with Library.open(directory) as library:
         shutil.copy(shared / "frontends" / "yamnet.tflite", library.frontends)
-        made = make_front_end("pretrained", library.frontends)
-        torch.manual_seed(0)
-        model = MSVAE(Architecture(made.audio_shape, made.visual_shape, latent=16, hidden=32)).eval()
-        checkpoint = Checkpoint(model, Normalization(made.audio_shape, made.visual_shape), made.name, made.identity)
-        checkpoint.save(library.checkpoints / checkpoint.fingerprint)
-        library.catalogue.set_identity(made.name, checkpoint.fingerprint)
-    clips = [shared / "clips" / name for name in DOGS]
-    assert {o.state for o in ingest_into(directory, [Source(clip, clip.name) for clip in clips])} == {"added"}
+    sources = [Source(shared / "clips" / name, name) for name in DOGS]
+    with Session.open(directory, CPU, "pretrained") as session:
+        assert {o.state for o in ingest(session, sources, Limits())} == {"added"}
     with serving(directory) as client:
         yield client
 

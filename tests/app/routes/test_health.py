@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from service_samples import assert_answers, assert_problem, serving
+from catalogue_samples import ingest
+from service_samples import assert_answers, assert_problem, ended_job, send, serving, upload
 from starlette.testclient import TestClient
 
 from app.processes.decoder import InWorkers
@@ -52,6 +54,7 @@ def test_a_library_that_no_model_has_encoded_is_not_ready(tmp_path: Path) -> Non
     """Untrained: 503, and the detail says how to train."""
     with Library.open(tmp_path) as library:
         library.catalogue.set_identity("raw", None)
+        ingest(library.catalogue, 0)
     with serving(tmp_path) as client:
         assert_problem(client.get("/health/ready"), 503, "not_ready", "echolens train")
         assert client.get("/health/live").status_code == 200
@@ -82,3 +85,23 @@ def test_a_checkpoint_that_does_not_match_serves_nothing(own_library: Path, chan
         assert_problem(client.get("/health/ready"), 503, "not_ready", stem.name)
         assert client.get("/health/live").status_code == 200
         assert len(client.get("/videos").json()["videos"]) == 6
+
+
+def test_a_service_without_weights_says_so_and_goes_on_when_they_come(
+    tmp_path: Path, footage: list[Path], shared: Path
+) -> None:
+    """A new library is `pretrained`: alive, not ready, an upload is 503 with what to fetch; then ready, no restart."""
+    with serving(tmp_path / "new", frontend="pretrained") as client:
+        assert client.get("/health/live").status_code == 200
+        assert_problem(client.get("/health/ready"), 503, "not_ready", "echolens frontends pull")
+        assert_problem(upload(client, footage[0]), 503, "front_end", "echolens frontends pull")
+        assert_problem(send(client, footage[0], target="visual", query_modality="audio"), 503, "front_end", "pull")
+        if not (shared / "frontends").is_dir():
+            return
+        pytest.importorskip("ai_edge_litert")
+        shutil.copytree(shared / "frontends", tmp_path / "new" / "frontends", dirs_exist_ok=True)
+        assert client.get("/health/ready").status_code == 200
+        job = ended_job(client, upload(client, footage[0]).json()["job_id"])
+        assert job["result"]["state"] == "added", job
+    with Library.open(tmp_path / "new", create=False) as library:
+        assert library.catalogue.frontend == "pretrained"
