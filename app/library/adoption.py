@@ -8,21 +8,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from app.library.model_swap import checked_front_end, swap_in
 from app.library.session import Session
 from index.disk import writing
 from model.errors import LibraryError
+from model.judging.own_video import chance_of
 from model.network.encoder import Encoder
 from model.training.plan import Trained
-from model.training.validation import Validation, encode_pairs, mean_validation, validate
+from model.training.validation import Validation, by_video, nine_of
+
+ENOUGH = 0.5  # of the new model's held-out videos must have a held-out figure of the serving model
 
 
 @dataclass(frozen=True)
 class Adoption:
     """Say whether a new model was taken, and why: held-out MRR of the own video, and chance, of both models.
 
-    `basis`: the serving model's figures are from the same held-out videos, or, where it was trained on some
-    of them, from its own training's held-out videos; None where no model served.
+    `basis`: both models' figures are of the same held-out videos, or, where the two have hardly any in common, each has
+    those of its own training; None where no model served.
     """
 
     adopted: bool
@@ -78,23 +83,34 @@ def _kept_verdict(session: Session, trained: Trained, path: Path | None) -> Adop
 
 
 def _judge(session: Session, trained: Trained) -> Adoption:
-    serving, basis = _serving(session, trained)
-    new = trained.validation
+    new, serving, basis = _compared(session, trained)
     adopted = serving is None or new.mrr / new.chance > serving.mrr / serving.chance
     return Adoption(adopted, new, serving, basis)
 
 
-def _serving(
+def _compared(
     session: Session, trained: Trained
-) -> tuple[Validation | None, Literal["same held-out videos", "its own held-out videos"] | None]:
-    """Return the serving model's figures; None where none serves, or its checkpoint cannot be used."""
+) -> tuple[Validation, Validation | None, Literal["same held-out videos", "its own held-out videos"] | None]:
+    """Return both models' figures, of the same held-out videos where there are enough of them.
+
+    Those are the videos that the serving model never saw, or for which its own training kept a held-out figure.
+    """
     try:
         encoder = session.encoder
-    except LibraryError:
-        return None, None
-    checkpoint = encoder.checkpoint
-    seen = set(checkpoint.training.get("trained_on", ()))
-    if not seen.isdisjoint(v for part in trained.held_out for v in part.video_ids):
-        return Validation(**checkpoint.training["validation"]), "its own held-out videos"
-    found = [validate(encode_pairs(encoder, part), checkpoint.weights) for part in trained.held_out]
-    return mean_validation(found), "same held-out videos"
+    except LibraryError:  # none serves, or its checkpoint cannot be used
+        return trained.validation, None, None
+    training, weights = encoder.checkpoint.training, encoder.checkpoint.weights
+    seen = set(training.get("trained_on", ()))
+    if seen.isdisjoint(v for part in trained.held_out for v in part.video_ids):
+        figures = {v: mrr for part in trained.held_out for v, mrr in by_video(encoder, part, weights).items()}
+    else:
+        figures = training.get("by_video", {})
+    common = sorted(figures.keys() & trained.by_video)
+    if len(common) < ENOUGH * len(trained.by_video):
+        return trained.validation, Validation(**training["validation"]), "its own held-out videos"
+    gallery = min(nine_of(part) for part in trained.held_out)
+    new, serving = (
+        Validation(float(np.mean([found[v] for v in common])), chance_of(gallery), gallery)
+        for found in (trained.by_video, figures)
+    )
+    return new, serving, "same held-out videos"

@@ -215,7 +215,7 @@ def test_a_checkpoint_of_the_other_front_end_needs_its_name(echolens: Command, o
 
 def test_a_model_of_the_front_end_before_is_not_adopted(own_library: Path, fake: Fake) -> None:
     """A training that ends after the front-end was changed says so, and changes nothing."""
-    trained = Trained(Checkpoint.load(DEFAULT_MODEL), Validation(1.0, 0.1, 3), (), (), ())
+    trained = Trained(Checkpoint.load(DEFAULT_MODEL), Validation(1.0, 0.1, 3), {}, (), (), ())
     with Session.open(own_library, CPU, create=False) as session:
         reencode(session, None, False, front_end="pretrained")
         with pytest.raises(Mismatch, match="train again"):
