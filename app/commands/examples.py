@@ -55,6 +55,7 @@ LINES = {
         "echolens videos delete 3f2a9c0b1d4e5f60 0a1b2c3d4e5f6071 --yes",
     ),
     "frontends list": ("echolens frontends list",),
+    "frontends start": ("echolens frontends start --out models/start",),
     "frontends pull": ("echolens frontends pull", "echolens frontends pull --from ~/weights"),
     "library stats": ("echolens library stats --json",),
     "library check": ("echolens library check --library mine --media",),

@@ -1,4 +1,4 @@
-"""echolens frontends list | pull."""
+"""echolens frontends list | pull | start."""
 
 from __future__ import annotations
 
@@ -48,6 +48,27 @@ def pull_command(
         print_json([{"file": str(path), "bytes": path.stat().st_size} for path in files])
     else:
         out.print(f"In place: {', '.join(path.name for path in files)}")
+
+
+@app.command("start", epilog=examples("frontends start"))
+def start_command(
+    save: Annotated[Path, typer.Option("--out", help="where to write the checkpoint")],
+    library: LibraryOption = LIBRARY_DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the starting model of `pretrained`, made of names alone. A new library has it; training begins there."""
+    from app.library.default_model import first_model
+    from model.frontends.registry import make_front_end
+
+    checkpoint = first_model(make_front_end("pretrained", library / "frontends"))
+    assert checkpoint is not None, "this front-end has a prior"
+    path = checkpoint.save(save)
+    if as_json:
+        print_json({"file": str(path), "fingerprint": checkpoint.fingerprint})
+    else:
+        out.print(
+            f"{path}: the starting model {checkpoint.fingerprint}. Use it: echolens library reencode --checkpoint"
+        )
 
 
 def _error_of_weights(directory: Path) -> FrontEndError | None:

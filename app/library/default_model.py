@@ -23,16 +23,23 @@ def begin(library: Library, front_end: FrontEnd) -> str | None:
     """
     if front_end.name == OF_DRAWN_CLIPS:
         return _copy_default_model(library.checkpoints)
+    first = first_model(front_end)
+    if first is None:
+        return None
+    fingerprint = first.fingerprint
+    with writing(library.checkpoints):
+        first.save(library.checkpoints / fingerprint)
+    return fingerprint
+
+
+def first_model(front_end: FrontEnd) -> Checkpoint | None:
+    """Return the starting model of a front-end; None for one without a prior."""
     if front_end.prior is None:
         return None
     from model.training.starting_model import starting_model  # a question needs nothing of training
 
     shapes: dict[Modality, int] = {"audio": front_end.audio_shape[0], "visual": front_end.visual_shape[0]}
-    first = starting_model((front_end.name, front_end.identity), front_end.prior, shapes)
-    fingerprint = first.fingerprint
-    with writing(library.checkpoints):
-        first.save(library.checkpoints / fingerprint)
-    return fingerprint
+    return starting_model((front_end.name, front_end.identity), front_end.prior, shapes)
 
 
 def _copy_default_model(into: Path) -> str:

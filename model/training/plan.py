@@ -44,6 +44,7 @@ from model.training.validation import (
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if its mean varies more than this over the data
 FEWEST_ACTIVE_SHARE = 0.1
 FOLDS = 5
+ROUNDS = 3  # of folds in which the start is chosen; the runs have those of the first
 CPU = torch.device("cpu")
 ENOUGH_VIDEOS = 200  # from here on one fold is reliable enough, and a second training would cost too much
 
@@ -90,7 +91,13 @@ def train(
         usable = len(np.unique(corpus.video[corpus.paired]))
         splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
     count = 1 if len(splits) == 1 else len(splits) + 1
-    starts, chosen = _starts(splits, recipe, prior, seed)
+    starts: list[Start | None] = [None] * len(splits)
+    chosen = Chosen()
+    if prior is not None and recipe.warm_start:
+        starts = [Start.of(prior, _shapes(rest), rest) for rest, _ in splits]
+        more = [] if len(splits) == 1 else [s for r in range(1, ROUNDS) for s in fold(corpus, FOLDS, seed + r)]
+        begun = [*starts, *(Start.of(prior, _shapes(rest), rest) for rest, _ in more)]
+        chosen = _chosen([*splits, *more], [start for start in begun if start], recipe, seed)
     runs = [
         Run(rest, part, recipe, front_end, seed, device, (i, count), chosen.of(start), chosen.context)
         for i, ((rest, part), start) in enumerate(zip(splits, starts, strict=True))
@@ -115,16 +122,8 @@ class Chosen:
         return None if start is None else (start, self.share)
 
 
-def _starts(
-    splits: list[tuple[Corpus, Corpus]], recipe: Recipe, prior: Prior | None, seed: int
-) -> tuple[list[Start | None], Chosen]:
-    """Return where the run of each split starts, and the share and context that find held-out videos best from there.
-
-    Without a prior, or a warm start, there is none.
-    """
-    if prior is None or not recipe.warm_start:
-        return [None] * len(splits), Chosen()
-    starts = [Start.of(prior, _shapes(rest), rest) for rest, _ in splits]
+def _chosen(splits: list[tuple[Corpus, Corpus]], starts: list[Start], recipe: Recipe, seed: int) -> Chosen:
+    """Return the share and the context that find held-out videos best, each split judged from its own start."""
     contexts = [TemporalContext((1.0,) * (1 + width_s)) for width_s in recipe.widths_s]
     choices = [Chosen(share, context) for share in recipe.footage_shares for context in contexts]
     figures = []
@@ -135,7 +134,7 @@ def _starts(
                 judged = Encoder(replace(encoder.checkpoint, context=context), CPU)
                 figures.append(validate(encode_pairs(judged, part), ScoreWeights(1.0, 0.0)).mrr)
     means = np.mean(np.reshape(figures, (len(splits), len(choices))), axis=0)
-    return list(starts), choices[int(np.argmax(means))]
+    return choices[int(np.argmax(means))]
 
 
 def _shapes(corpus: Corpus) -> dict[Modality, int]:

@@ -224,6 +224,16 @@ def test_pulled_weights_make_a_front_end_ready(echolens: Command, shared_weights
     assert list((tmp_path / "other" / "frontends").iterdir()) == []
 
 
+def test_the_starting_model_is_written_without_footage(echolens: Command, shared_weights: Path, tmp_path: Path) -> None:
+    """The weights of the networks are enough."""
+    library = tmp_path / "library"
+    echolens("frontends", "pull", "--library", library, "--from", shared_weights)
+    told = parsed(echolens("frontends", "start", "--library", library, "--out", tmp_path / "start", "--json"))
+    found = Checkpoint.load(tmp_path / "start")
+    assert found.fingerprint == told["fingerprint"]
+    assert (found.training["videos"], found.match is not None) == (0, True)
+
+
 def test_ingest_fetches_the_weights_that_a_library_lacks(
     echolens: Command, shared_weights: Path, footage: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
