@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from library_samples import calibrated_checkpoint
 from service_samples import Command, assert_problem, send, serving
 from starlette.testclient import TestClient
 
+from app.library.default_model import DEFAULT_MODEL
 from app.library.ingest import Source, ingest
 from app.library.model_swap import reencode
 from app.library.session import Session
 from echolens.client import Client, Problem
 from index.library import Library
 from model.media.medium import Limits
+from model.network.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
 SECOND = {"segment_id": "3", "query_modality": "visual", "target": "visual"}
@@ -29,9 +32,14 @@ SECOND = {"segment_id": "3", "query_modality": "visual", "target": "visual"}
 
 def calibrated(pristine: Path, directory: Path, certain_within: float) -> Path:
     """Copy the library and let a calibrated model encode it."""
+    return encoded_by(calibrated_checkpoint(directory, certain_within), pristine, directory)
+
+
+def encoded_by(checkpoint: Path, pristine: Path, directory: Path) -> Path:
+    """Copy the library and let a model encode it."""
     library = Path(shutil.copytree(pristine, directory / "library"))
     with Session.open(library, CPU, create=False) as session:
-        reencode(session, calibrated_checkpoint(directory, certain_within), leave_out=False)
+        reencode(session, checkpoint, leave_out=False)
     return library
 
 
@@ -100,12 +108,14 @@ def test_csv_has_the_match(sure: TestClient) -> None:
     assert {row["reasons"] for row in rows} == {""}
 
 
-def test_a_model_without_calibration_says_nothing_of_matches(client: TestClient) -> None:
+def test_a_model_without_calibration_says_nothing_of_matches(pristine: Path, tmp_path: Path) -> None:
     """Null, and min_match is refused."""
-    body = client.post("/retrieve", data=SECOND).json()
-    assert body["verdict"] is None
-    assert {hit["match"] for hit in body["hits"]} == {None}
-    answer = client.post("/retrieve", data=SECOND | {"min_match": "0.5"})
+    model = replace(Checkpoint.load(DEFAULT_MODEL), stored=None, match=None).save(tmp_path / "model")
+    with serving(encoded_by(model, pristine, tmp_path)) as client:
+        body = client.post("/retrieve", data=SECOND).json()
+        assert body["verdict"] is None
+        assert {hit["match"] for hit in body["hits"]} == {None}
+        answer = client.post("/retrieve", data=SECOND | {"min_match": "0.5"})
     assert_problem(answer, 422, "query", "min_match=0.5", "not calibrated", "trained anew")
 
 
