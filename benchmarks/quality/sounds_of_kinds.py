@@ -137,7 +137,7 @@ def chance_of(showing: int, videos: int, among: int) -> float:
     return float(1 - missed)
 
 
-def _share(values: Float64[np.ndarray, "n"], kinds: Shaped[np.ndarray, "n"]) -> dict[str, Any]:
+def _share(values: Float64[np.ndarray, "n"], kinds: Shaped[np.ndarray, "n"]) -> Any:
     return _estimated(lambda w: w @ values / w.sum(1), kinds)
 
 
