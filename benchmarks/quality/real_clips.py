@@ -2,6 +2,8 @@
 
     python -m benchmarks.quality.real_clips --library DIR [--seeds 2] [--kinds DIR --labels CSV ...] [--json OUT]
 
+With --seeds 0 kinds alone are measured.
+
 The library holds the clips, ingested with a front-end that has a prior. Systems of the own video, of which no part was
 made with a held-out clip (benchmarks/quality/own_video_folds.py):
 - linear_cca: regularized linear CCA, one second; in_context: its projections averaged as the trained model's
@@ -120,6 +122,8 @@ def measure_kinds(
     kinds = sorted({r.kind for r in recordings})
     showing = {k: frozenset(v for v, label in enumerate(labels) if shows(k, label)) for k in kinds}
     showing = {k: videos for k, videos in showing.items() if videos}
+    if not showing:
+        raise SystemExit(f"no clip has a label that names one of {', '.join(kinds)}: give --labels that do")
     seen = len(np.unique(corpus.video[corpus.seen]))
     present = [r.kind for r in recordings if r.kind in showing]
     models = models_for_kinds(corpus, prior, front_end, frozenset().union(*showing.values()))
