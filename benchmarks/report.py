@@ -17,7 +17,11 @@ def json_parser(about: str | None) -> ArgumentParser:
 
 def tell(report: Any, path: Path | None) -> None:
     """Print a report, and write it to a file where one is named."""
-    text = json.dumps(report, indent=1)
-    print(text)
+    print(json.dumps(report, indent=1))
+    write(report, path)
+
+
+def write(report: Any, path: Path | None) -> None:
+    """Write a report to a file where one is named."""
     if path:
-        path.write_text(text)
+        path.write_text(json.dumps(report, indent=1))
