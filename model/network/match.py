@@ -15,7 +15,7 @@ from model.modality import Modality
 
 Verdict = Literal["strong", "fair", "weak", "nothing"]
 # By the chance that a library without an answer has as good a match: strong below the first, and so on.
-VERDICTS: tuple[tuple[Verdict, float], ...] = (("strong", 0.1), ("fair", 0.5), ("weak", 0.9))
+VERDICTS: tuple[tuple[Verdict, float], ...] = (("strong", 0.05), ("fair", 0.25), ("weak", 0.75))
 SURE = 1e-9  # matches are kept this far from 0 and 1, where the logit ends
 
 

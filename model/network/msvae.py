@@ -145,9 +145,10 @@ class VectorEncoder(nn.Module):
             self.linear.weight[:dimensions] = matrix.T
             self.linear.bias[:dimensions] = -torch.from_numpy(projection.mean) @ matrix
 
-    def hold_mean(self, held: bool) -> None:
-        """Keep the mean as it is, while the rest is trained, or let it go."""
-        for parameter in (*self.linear.parameters(), *self.correction.parameters()):
+    def hold_mean(self, held: bool, with_body: bool = False) -> None:
+        """Keep the mean as it is, while the rest is trained, or let it go; `with_body`: its hidden units too."""
+        body = self.body.parameters() if with_body else ()
+        for parameter in (*self.linear.parameters(), *self.correction.parameters(), *body):
             parameter.requires_grad_(not held)
 
 

@@ -15,7 +15,6 @@ from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.data.temporal_context import SHARP, TemporalContext
 from model.frontends.prior import Prior
-from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
 from model.network.match import Match
@@ -94,9 +93,9 @@ def train(
     starts: list[Start | None] = [None] * len(splits)
     chosen = Chosen()
     if prior is not None and recipe.warm_start:
-        starts = [Start.of(prior, _shapes(rest), rest) for rest, _ in splits]
+        starts = [Start.of(prior, rest) for rest, _ in splits]
         more = [] if len(splits) == 1 else [s for r in range(1, ROUNDS) for s in fold(corpus, FOLDS, seed + r)]
-        begun = [*starts, *(Start.of(prior, _shapes(rest), rest) for rest, _ in more)]
+        begun = [*starts, *(Start.of(prior, rest) for rest, _ in more)]
         chosen = _chosen([*splits, *more], [start for start in begun if start], recipe, seed)
     runs = [
         Run(rest, part, recipe, front_end, seed, device, (i, count), chosen.of(start), chosen.context)
@@ -135,10 +134,6 @@ def _chosen(splits: list[tuple[Corpus, Corpus]], starts: list[Start], recipe: Re
                 figures.append(validate(encode_pairs(judged, part), ScoreWeights(1.0, 0.0)).mrr)
     means = np.mean(np.reshape(figures, (len(splits), len(choices))), axis=0)
     return choices[int(np.argmax(means))]
-
-
-def _shapes(corpus: Corpus) -> dict[Modality, int]:
-    return {"audio": corpus.audio.shape[1], "visual": corpus.visual.shape[1]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +191,7 @@ def _finish_folds(
         row = 0
     sizes = [Validation(0.0, *gallery_of(part)) for run in runs if (part := run.held_out)]
     found = replace(mean_validation(sizes), mrr=best[row])
-    start = Start.of(prior, _shapes(corpus), corpus) if prior is not None and begun else None
+    start = Start.of(prior, corpus) if prior is not None and begun else None
     final = Run(
         corpus,
         None,

@@ -178,7 +178,8 @@ class Run:
         torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run gives the same weights
         self._set_learning_rate(number)
         for encoder in self.vector_encoders:
-            encoder.hold_mean((self.anchored or number < self.recipe.held_epochs) and self.teacher is None)
+            held = self.teacher is None and (self.anchored or number < self.recipe.held_epochs)
+            encoder.hold_mean(held, with_body=self.anchored)
         if self.teacher and number in self.recipe.regroup_epochs:
             self._regroup(self.teacher)
         objective = replace(self.recipe.objective, kl=self.recipe.kl_of(number))

@@ -39,7 +39,7 @@ def starting_model(
     for m in MODALITIES:
         normalization.get_buffer(f"{m}_mean")[-concepts:] = torch.from_numpy(prior.usual[m])
         normalization.get_buffer(f"{m}_scale").fill_(prior.spread[m])
-    Start.of(prior, shapes).apply(model, normalization, share=0.0)
+    Start.of(prior).apply(model, normalization, share=0.0)
     report = {
         "recipe": {"name": "start"},
         "videos": 0,

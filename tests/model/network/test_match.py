@@ -23,7 +23,7 @@ def test_a_match_is_a_logistic_function_of_distance_and_uncertainty() -> None:
 
 @pytest.mark.parametrize(
     ("best", "videos", "verdict"),
-    [(0.999, 10, "strong"), (0.5, 10, "fair"), (0.4, 10, "weak"), (0.25, 10, "nothing"), (0.0, 10, "nothing")],
+    [(0.999, 10, "strong"), (0.5, 10, "fair"), (0.42, 10, "weak"), (0.25, 10, "nothing"), (0.0, 10, "nothing")],
 )
 def test_a_verdict_names_how_good_the_best_match_is(best: float, videos: int, verdict: str) -> None:
     """From strong to nothing, which also stands for no hit."""
