@@ -167,9 +167,10 @@ def test_the_starting_model_finds_what_a_sound_names() -> None:
     assert set(named) <= set(prior.concepts.names)
     corpus = _clips_of(prior, named)
     model = start_of(corpus, prior, ("naming", "naming-1"))
+    rows = [prior.row("audio", [name], [], _usual(prior, "audio")) for name in named]
     sounds = [
-        Recording(name, Track("audio", np.zeros(1, np.int64), prior.row("audio", [name], [], _usual(prior, "audio"))))
-        for name in named
+        Recording(name, Track("audio", "naming-1", np.zeros(1, np.int64), row))
+        for name, row in zip(named, rows, strict=True)
     ]
     found = ask(model, corpus, sounds, CPU)
     assert [f.videos[0] for f in found] == list(range(len(named)))
