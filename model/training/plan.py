@@ -35,6 +35,7 @@ from model.training.validation import (
     is_better,
     mean_validation,
     mean_weights,
+    taken,
     validate,
     validate_shares,
     weights_of,
@@ -168,7 +169,7 @@ def _finish_single(run: Run, chosen: Chosen) -> Trained:
     assert run.held_out is not None, "a single run has held-out videos"
     number = run.best_epoch
     run.take_best()
-    if run.before and not is_better(run.epochs[number].best_mrr, max(run.before)):  # a teacher keeps its last epoch
+    if run.before and not is_better(run.epochs[number].best_mrr, taken(run.before)):  # a teacher keeps its last epoch
         number = -1
         run.take_untrained()
     pairs = run.encoded(run.held_out)

@@ -27,7 +27,7 @@ from model.training.recipe import Recipe
 from model.training.start import HIDDEN, LATENT, Start
 from model.training.state import TrainingState
 from model.training.teacher import Teacher
-from model.training.validation import PairedLatents, encode_pairs, is_better, validate_shares
+from model.training.validation import PairedLatents, encode_pairs, is_better, taken, validate_shares
 
 TEACHER = "teacher."  # prefix of its tensors in a saved state
 
@@ -49,8 +49,8 @@ class Epoch:
 
     @property
     def best_mrr(self) -> float:
-        """Return the figure of the best share."""
-        return max(self.mrr, default=float("nan"))
+        """Return the figure of the share that is taken."""
+        return taken(self.mrr)
 
     @property
     def done(self) -> float:
@@ -148,7 +148,7 @@ class Run:
         if self.held_out is None or self.teacher:
             return len(self.epochs) - 1
         best = max(range(len(self.epochs)), key=lambda n: (self.epochs[n].best_mrr, -n))
-        return -1 if self.before and not is_better(self.epochs[best].best_mrr, max(self.before)) else best
+        return -1 if self.before and not is_better(self.epochs[best].best_mrr, taken(self.before)) else best
 
     def checkpoint(self) -> Checkpoint:
         """Return the network as it is now."""

@@ -138,6 +138,11 @@ def best_share(mrr: Sequence[float]) -> int:
     return best if mrr[best] - mrr[fair] > DEAR else fair
 
 
+def taken(mrr: Sequence[float]) -> float:
+    """Return the figure of the share that is taken, NaN without figures."""
+    return mrr[best_share(mrr)] if mrr else float("nan")
+
+
 def weights_of(pairs: PairedLatents, share: float) -> ScoreWeights:
     """Return w and g such that the weighted parts' medians over these pairs are as (1 - share) to share."""
     return _weights(distances(pairs.audio, pairs.visual, ScoreWeights()), share)
