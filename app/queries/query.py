@@ -79,6 +79,8 @@ class QueryWork(Work[EncodedQuery, Answered]):
                 f"a text of {len(query.text)} characters given, 1 to {MOST_TEXT} expected: "
                 "write what is heard or seen, such as: dog barking, not rain"
             )
+        if query.text is not None and (query.at_s is not None or query.modality is not None):
+            raise QueryError("a text given with at_s or query_modality, which are of files: leave those out")
 
     def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
         """Have the file decoded, if it is one. The future raises MediaError, QueryError."""

@@ -88,6 +88,13 @@ def test_one_query_at_a_time(session: Session, footage: list[Path]) -> None:
             ask(session, query)
 
 
+def test_a_text_has_no_second_and_no_modality(session: Session) -> None:
+    """What is of files alone is refused beside a text, not passed over."""
+    for query in (Query(text="red", at_s=3.0), Query(text="red", modality="audio")):
+        with pytest.raises(QueryError, match="at_s or query_modality"):
+            ask(session, query)
+
+
 def test_a_bad_text_fails_no_other_question_of_its_batch(session: Session) -> None:
     """Three questions at once: the unknown word is the second's own problem."""
     works = [Retrieval(Question(target="visual", k=1), Query(text=text)) for text in ("red", "rde", "blue")]
