@@ -25,7 +25,7 @@ from model.data.latents import Latents
 from model.errors import EmptyLibrary, LibraryChanged, QueryError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
-from model.network.match import Verdict
+from model.network.match import Asked, Verdict
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class Retrieval(QueryWork[Hits]):
     def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the query, and which items have the concept that is asked for. Raises as `QueryWork.encoded`."""
         checkpoint, asked = serving.encoder.checkpoint, self.question
-        if asked.min_match is not None and checkpoint.match is None:
+        match, by_text = checkpoint.match, self.query.text is not None
+        if asked.min_match is not None and (match is None or (by_text and not match.knows("text", self.target))):
             raise QueryError(
                 f"min_match={asked.min_match} given, but the model {serving.encoder.fingerprint} was not calibrated: "
                 "leave it out, or use max_distance; a model that is trained anew is calibrated"
@@ -126,7 +127,7 @@ class Retrieval(QueryWork[Hits]):
         """Describe what was found as the gallery's version has it: the catalogue may have gone on since."""
         assert serving.gallery is not None, "a retrieval has a target"
         assert found is not None, "it was searched for"
-        matches = _matches(serving, encoded, self.target, found)
+        matches = _matches(serving, self._asked_by(encoded), self.target, encoded.latents, found)
         if matches is not None and self.question.min_match is not None:
             kept = np.flatnonzero(matches >= self.question.min_match)
             found, matches = only(found, kept), matches[kept]
@@ -136,8 +137,8 @@ class Retrieval(QueryWork[Hits]):
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            verdict=_verdict(serving, encoded.modality, self.target, matches),
-            modality=encoded.modality if self.query.text is None else "text",
+            verdict=_verdict(serving, self._asked_by(encoded), self.target, matches),
+            modality=self._asked_by(encoded),
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
             fingerprint=serving.encoder.fingerprint,
@@ -145,6 +146,10 @@ class Retrieval(QueryWork[Hits]):
             catalogue_version=serving.gallery.table.catalogue_version,
             timings_ms=timings.report(),
         )
+
+    def _asked_by(self, encoded: EncodedQuery) -> Asked:
+        """Return the query's modality; a text has none."""
+        return encoded.modality if self.query.text is None else "text"
 
     def _wanted(self, serving: Serving) -> Float[np.ndarray, "concepts"]:
         """Return 1 for each concept that the text wants, else 0."""
@@ -178,20 +183,20 @@ def _having(session: Session, served: ServedGallery, target: Modality, concept: 
 
 
 def _matches(
-    serving: Serving, encoded: EncodedQuery, target: Modality, found: SearchResult
+    serving: Serving, query: Asked, target: Modality, asked: Latents, found: SearchResult
 ) -> Float64[np.ndarray, "k"] | None:
-    """Return the probability that each hit belongs to the query; None without a calibration."""
+    """Return the probability that each hit belongs to the query; None without a calibration of such queries."""
     match = serving.encoder.checkpoint.match
-    if match is None or serving.gallery is None:
+    if match is None or not match.knows(query, target) or serving.gallery is None:
         return None
     items = serving.gallery.table.latents
     rows = rows_of(serving.gallery.table, found.ids)
     hits = Latents(items.mu[rows], items.sigma[rows], items.generated[rows, :0])  # the pairs are large, and not asked
-    return match.probability(encoded.modality, target, encoded.latents, hits, found.distance)
+    return match.probability(query, target, asked, hits, found.distance)
 
 
 def _verdict(
-    serving: Serving, query: Modality, target: Modality, matches: Float64[np.ndarray, "k"] | None
+    serving: Serving, query: Asked, target: Modality, matches: Float64[np.ndarray, "k"] | None
 ) -> Verdict | None:
     """Judge an answer as a whole; None without a calibration."""
     match = serving.encoder.checkpoint.match

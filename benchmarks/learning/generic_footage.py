@@ -29,6 +29,7 @@ from model.network.match import Match
 from model.training.match_fit import fit_match
 from model.training.starting_model import STARTING_MATCH, starting_model
 from model.training.validation import encode_videos
+from model.training.word_match import with_words
 
 CPU = torch.device("cpu")
 
@@ -75,7 +76,7 @@ def measure_match(corpus: Corpus, prior: Prior) -> Match:
     match = fit_match([(pairs, checkpoint.weights)], checkpoint.context.width_s)
     if match is None:
         raise ValueError(f"{len(corpus)} videos given, at least two with sound and picture expected")
-    return match
+    return with_words(match, Encoder(checkpoint, CPU), corpus, prior)
 
 
 def _usual(corpus: Corpus, modality: Modality, concepts: int) -> tuple[np.ndarray, float]:

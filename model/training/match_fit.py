@@ -30,9 +30,10 @@ def fit_match(folds: list[tuple[PairedLatents, ScoreWeights]], width_s: int) -> 
             if together.all() or not together.any():
                 return None
             direction = f"{query}-{target}"
-            coefficients[direction] = found = _logistic(np.concatenate(facts), together)
+            a, b, c, d = logistic(np.concatenate(facts), together)
+            coefficients[direction] = found = (a, b, c, d)
             best = np.concatenate([_best_elsewhere(*fold, query, target, found) for fold in folds])
-            unrelated[direction] = float(best.mean()), max(float(best.std()), LEAST_DEVIATION)
+            unrelated[direction] = float(best.mean()), deviation_of(best)
     return Match(coefficients, unrelated)
 
 
@@ -54,9 +55,18 @@ def _facts(
     """Return distance and both log uncertainties of every (query, hit)."""
     asked: Latents = getattr(pairs, query)
     found: Latents = getattr(pairs, target)
+    return facts_of(asked, found, distances(asked, found, weights).total)
+
+
+def facts_of(asked: Latents, found: Latents, distance: Float64[np.ndarray, "q d"]) -> Float64[np.ndarray, "q d 3"]:
+    """Return what `Match` weighs of each (query, hit): their distance and both log uncertainties."""
     uncertain = [np.log(latents.sigma.mean(1, dtype=np.float64)) for latents in (asked, found)]
-    total = distances(asked, found, weights).total
-    return np.stack([total, *np.broadcast_arrays(uncertain[0][:, None], uncertain[1][None, :])], axis=2)
+    return np.stack([distance, *np.broadcast_arrays(uncertain[0][:, None], uncertain[1][None, :])], axis=2)
+
+
+def deviation_of(logits: Float64[np.ndarray, "n"]) -> float:
+    """Return the standard deviation of logits, at least LEAST_DEVIATION."""
+    return max(float(logits.std()), LEAST_DEVIATION)
 
 
 def _best_elsewhere(
@@ -74,11 +84,14 @@ def _best_elsewhere(
     return np.asarray(best[pairs.video[:, None] != pairs.video[first]])
 
 
-def _logistic(facts: Float64[np.ndarray, "n 3"], together: Bool[np.ndarray, "n"]) -> tuple[float, float, float, float]:
-    """Return intercept and weights of a logistic regression that counts both classes the same."""
+def logistic(
+    facts: Float64[np.ndarray, "n f"], together: Bool[np.ndarray, "n"], balanced: bool = True
+) -> tuple[float, ...]:
+    """Return intercept and weights of a logistic regression; `balanced`: both classes count the same in all."""
     from sklearn.linear_model import LogisticRegression  # here: slow to load, and needed for training alone
 
     mean, scale = facts.mean(0), facts.std(0) + 1e-9
-    found = LogisticRegression(C=1 / RIDGE, class_weight="balanced").fit((facts - mean) / scale, together)
+    weight = "balanced" if balanced else None
+    found = LogisticRegression(C=1 / RIDGE, class_weight=weight).fit((facts - mean) / scale, together)
     weights = found.coef_[0] / scale
-    return float(found.intercept_[0] - weights @ mean), *(float(w) for w in weights)  # type: ignore[return-value]
+    return float(found.intercept_[0] - weights @ mean), *(float(w) for w in weights)

@@ -40,6 +40,7 @@ from model.training.validation import (
     validate_shares,
     weights_of,
 )
+from model.training.word_match import with_words
 
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if its mean varies more than this over the data
 FEWEST_ACTIVE_SHARE = 0.1
@@ -106,7 +107,7 @@ def train(
         path = state_path and state_path.with_name(f"{state_path.name}.{i}")
         run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, path, progress)
     if len(runs) == 1:
-        return _finish_single(runs[0], chosen)
+        return _finish_single(runs[0], prior, chosen)
     return _finish_folds(runs, corpus, prior, chosen, progress)
 
 
@@ -165,7 +166,7 @@ class Judged:
         return Judged(epochs, kept_epoch, share, validation, tuple(parts), weights, temperature, match, figures)
 
 
-def _finish_single(run: Run, chosen: Chosen) -> Trained:
+def _finish_single(run: Run, prior: Prior | None, chosen: Chosen) -> Trained:
     assert run.held_out is not None, "a single run has held-out videos"
     number = run.best_epoch
     run.take_best()
@@ -175,7 +176,7 @@ def _finish_single(run: Run, chosen: Chosen) -> Trained:
     pairs = run.encoded(run.held_out)
     found = validate_shares(pairs)
     share = best_share([v.mrr for v in found])
-    return _trained(run, pairs, chosen, Judged.of([run], run.epochs, number, SHARES[share], found[share]))
+    return _trained(run, pairs, prior, chosen, Judged.of([run], run.epochs, number, SHARES[share], found[share]))
 
 
 def _finish_folds(
@@ -209,7 +210,7 @@ def _finish_folds(
     for run in runs:
         run.take_untrained() if number < 0 else run.take_best()
     judged = Judged.of(runs, _mean_epochs(runs), number, SHARES[shares[row]], found)
-    return _trained(final, final.encoded(corpus), chosen, judged)
+    return _trained(final, final.encoded(corpus), prior, chosen, judged)
 
 
 def _figures(run: Run) -> list[tuple[float, ...]]:
@@ -229,9 +230,13 @@ def _mean_epochs(runs: list[Run]) -> list[Epoch]:
     ]
 
 
-def _trained(run: Run, pairs: PairedLatents, chosen: Chosen, judged: Judged) -> Trained:
+def _trained(run: Run, pairs: PairedLatents, prior: Prior | None, chosen: Chosen, judged: Judged) -> Trained:
     """Build the result; the posteriors of `pairs` are reported."""
     posterior, warnings = _posterior(run, pairs)
+    encoder = Encoder(replace(run.checkpoint(), weights=judged.weights), run.device)
+    match = judged.match
+    if match is not None and prior is not None:
+        match = with_words(match, encoder, run.corpus, prior)
     report: dict[str, Any] = {
         "seed": run.seed,
         "recipe": asdict(run.recipe),
@@ -254,7 +259,7 @@ def _trained(run: Run, pairs: PairedLatents, chosen: Chosen, judged: Judged) -> 
         weights=judged.weights,
         temperature=judged.temperature,
         training=report,
-        match=judged.match,
+        match=match,
     )
     return Trained(checkpoint, judged.validation, judged.by_video, judged.parts, tuple(judged.epochs), warnings)
 

@@ -32,7 +32,7 @@ TABLE = {
     "rumble": {"sounds": ["thunder"], "only": "sound", "words": "grumble"},
 }
 CLASSES = {"audio": ("low", "middle", "high", "thunder"), "visual": ("crimson", "emerald", "azure")}
-EVERY = [f"{q}-{t}" for q in CLASSES for t in CLASSES]
+EVERY = [f"{q}-{t}" for q in (*CLASSES, "text") for t in CLASSES]
 CALIBRATION = Match(dict.fromkeys(EVERY, (2.0, -1.0, 0.0, 0.0)), dict.fromkeys(EVERY, (-1.0, 0.3)))
 
 

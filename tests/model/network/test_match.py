@@ -34,3 +34,15 @@ def test_a_larger_library_needs_a_better_match() -> None:
     """Among more videos that do not belong, the best comes nearer by chance."""
     found = [MATCH.verdict("audio", "visual", 0.55, videos) for videos in (1, 100, 10_000)]
     assert found == ["strong", "weak", "nothing"]
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(0.96, "strong"), (0.8, "fair"), (0.5, "weak"), (0.2, "nothing")])
+def test_words_are_judged_by_their_best_match_alone(best: float, verdict: str) -> None:
+    """Their match is of hits: a large library needs no better one."""
+    assert {MATCH.verdict("text", "visual", best, videos) for videos in (1, 100_000)} == {verdict}
+
+
+def test_a_direction_is_known_if_it_was_fitted() -> None:
+    """Words are not, here."""
+    assert MATCH.knows("audio", "visual")
+    assert not MATCH.knows("text", "visual")
