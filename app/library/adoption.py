@@ -17,8 +17,9 @@ from model.errors import LibraryError
 from model.judging.own_video import chance_of
 from model.network.encoder import Encoder
 from model.training.plan import Trained
-from model.training.validation import Validation, by_video, nine_of
+from model.training.validation import PAIR, Validation, by_video
 
+NOISE = 0.002  # of the reciprocal rank beside one other: less is no reason for another model
 ENOUGH = 0.5  # of the new model's held-out videos must have a held-out figure of the serving model
 
 
@@ -46,7 +47,9 @@ def report_of(trained: Trained) -> dict[str, Any]:
 def adopt(
     session: Session, trained: Trained, step: Callable[[], None] = lambda: None, verdict_path: Path | None = None
 ) -> Adoption:
-    """Swap in a new model if its MRR is a larger multiple of chance than the serving model's.
+    """Swap in a new model if it is better than the serving one on the same held-out videos.
+
+    Where they have hardly any in common, its MRR must be a larger multiple of chance.
 
     All latents are written beside the old ones and replace them in one transaction. With `verdict_path` the decision is
     saved there: if the process is killed after the swap, calling this again returns what was decided.
@@ -84,8 +87,11 @@ def _kept_verdict(session: Session, trained: Trained, path: Path | None) -> Adop
 
 def _judge(session: Session, trained: Trained) -> Adoption:
     new, serving, basis = _compared(session, trained)
-    adopted = serving is None or new.mrr / new.chance > serving.mrr / serving.chance
-    return Adoption(adopted, new, serving, basis)
+    if serving is None:
+        return Adoption(True, new, None, basis)
+    if basis == "same held-out videos":
+        return Adoption(new.mrr > serving.mrr + NOISE, new, serving, basis)
+    return Adoption(new.mrr / new.chance > serving.mrr / serving.chance, new, serving, basis)
 
 
 def _compared(
@@ -93,24 +99,24 @@ def _compared(
 ) -> tuple[Validation, Validation | None, Literal["same held-out videos", "its own held-out videos"] | None]:
     """Return both models' figures, of the same held-out videos where there are enough of them.
 
-    Those are the videos that the serving model never saw, or for which its own training kept a held-out figure.
+    Those are the videos that the serving model never saw, and those for which its own training kept a held-out figure.
     """
     try:
         encoder = session.encoder
     except LibraryError:  # none serves, or its checkpoint cannot be used
         return trained.validation, None, None
     training, weights = encoder.checkpoint.training, encoder.checkpoint.weights
-    seen = set(training.get("trained_on", ()))
-    if seen.isdisjoint(v for part in trained.held_out for v in part.video_ids):
-        figures = {v: mrr for part in trained.held_out for v, mrr in by_video(encoder, part, weights).items()}
-    else:
-        figures = training.get("by_video", {})
+    seen, figures = set(training.get("trained_on", ())), dict[str, float](training.get("by_video", {}))
+    for part in trained.held_out:
+        unseen = part.of_videos(np.flatnonzero([v not in seen for v in part.video_ids]))
+        figures |= by_video(encoder, unseen, weights)
     common = sorted(figures.keys() & trained.by_video)
-    if len(common) < ENOUGH * len(trained.by_video):
+    if len(common) < ENOUGH * len(trained.by_video) and "validation" in training:
         return trained.validation, Validation(**training["validation"]), "its own held-out videos"
-    gallery = min(nine_of(part) for part in trained.held_out)
+    if not common:
+        return trained.validation, None, None
     new, serving = (
-        Validation(float(np.mean([found[v] for v in common])), chance_of(gallery), gallery)
+        Validation(float(np.mean([found[v] for v in common])), chance_of(PAIR), PAIR)
         for found in (trained.by_video, figures)
     )
     return new, serving, "same held-out videos"

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from jaxtyping import Bool
 
 from index.gallery import Gallery
 from index.records import LatentTable
@@ -33,6 +35,14 @@ class ServedGallery:
     gallery: Gallery
     encoder: Encoder
     prior: Prior | None = None
+
+    def count_videos(self, allowed: Bool[np.ndarray, "n"] | None) -> int:
+        """Return how many videos the allowed items are of; None allows all."""
+        return self._every_video if allowed is None else len(np.unique(self.table.video_ids[allowed]))
+
+    @cached_property
+    def _every_video(self) -> int:
+        return len(np.unique(self.table.video_ids))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from app.media.decoding import Track
 from model.data.latents import Latents
 from model.errors import LibraryChanged
+from model.frontends.prior import Prior
 from model.network.encoder import Encoder
 
 
@@ -42,9 +43,23 @@ class Encoding:
         start_s, about_s = self.track.start_s, self.track.about_s
         if about_s is None:
             return np.asarray(heads.mean(0, keepdims=True))
-        whole = np.zeros(len(start_s), np.int64)  # nothing is known of cuts in what is asked
-        means = self.encoder.checkpoint.context.average(start_s, whole, heads)
-        return np.asarray(means[start_s == about_s])
+        return np.asarray(self.in_context(heads)[start_s == about_s])
+
+    def strengths(self, prior: Prior) -> Float32[np.ndarray, "concepts"]:
+        """Return how strong each concept is in the second that the track is about, or on average in all."""
+        track = self.track
+        if track.about_s is None:
+            return np.asarray(prior.strengths(track.modality, track.rows).mean(0))
+        about = self.in_context(track.rows)[track.start_s == track.about_s]
+        return np.asarray(prior.strengths(track.modality, about)[0])
+
+    def in_context(self, values: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
+        """Return the means of each second's values and its neighbours', up to a cut; a sound tells of no cut."""
+        start_s = self.track.start_s
+        scene = np.zeros(len(start_s), np.int64)
+        if self.track.modality == "visual":
+            scene = self.encoder.scenes(start_s, self.track.rows, np.ones(len(start_s), bool))
+        return self.encoder.checkpoint.context.average(start_s, scene, values)
 
 
 def encode_many(encodings: Sequence[Encoding]) -> list[Latents]:

@@ -32,12 +32,14 @@ class EncodedQuery:
     """Hold one row of latents to search by, and the modality that it was read from.
 
     `concepts`: how strong each is in it, 0..1; None without a prior. `having`: which items have the wanted concept.
+    `video_id`: the video of a second of the library.
     """
 
     modality: Modality
     latents: Latents
     concepts: Float[np.ndarray, "concepts"] | None = None
     having: Bool[np.ndarray, "n"] | None = None
+    video_id: str | None = None
 
     @property
     def uncertainty(self) -> float:
@@ -105,7 +107,7 @@ class QueryWork(Work[EncodedQuery, Answered]):
         """
         track, prior = self.query.track, serving.prior
         if track is not None:
-            concepts = None if prior is None else prior.strengths(track.modality, track.rows).mean(0)
+            concepts = None if prior is None else Encoding(serving.encoder, track).strengths(prior)
             return EncodedQuery(track.modality, latents[0], concepts)
         segment_id, catalogue = self.query.segment_id, session.library.catalogue
         assert segment_id is not None, "checked before"
@@ -120,4 +122,4 @@ class QueryWork(Work[EncodedQuery, Answered]):
         if not len(rows):
             raise QueryError(f"segment {segment_id} has no {modality} latent: ask by its other modality")
         concepts = None if prior is None else strengths_of(prior, table.concepts[rows])[0]
-        return EncodedQuery(modality, table.latents[rows], concepts)
+        return EncodedQuery(modality, table.latents[rows], concepts, video_id=segment.video_id)

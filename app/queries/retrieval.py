@@ -103,17 +103,17 @@ class Retrieval(QueryWork[Hits]):
 
     def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the query, and which items have the concept that is asked for. Raises as `QueryWork.encoded`."""
-        checkpoint, asked = serving.encoder.checkpoint, self.question
-        match, by_text = checkpoint.match, self.query.text is not None
-        if asked.min_match is not None and (match is None or (by_text and not match.knows("text", self.target))):
-            raise QueryError(
-                f"min_match={asked.min_match} given, but the model {serving.encoder.fingerprint} was not calibrated: "
-                "leave it out, or use max_distance; a model that is trained anew is calibrated"
-            )
+        match, asked = serving.encoder.checkpoint.match, self.question
         if self.query.text is None:
             query = super().encoded(session, serving, latents)
         else:
             query = EncodedQuery(self.target, latents[0], self._wanted(serving))
+        by = self._asked_by(query)
+        if asked.min_match is not None and (match is None or not match.knows(by, self.target)):
+            raise QueryError(
+                f"min_match={asked.min_match} given, but the model {serving.encoder.fingerprint} has no calibration "
+                f"of {by} that asks for {self.target}: leave it out, or use max_distance"
+            )
         if asked.concept is None:
             return query
         assert serving.gallery is not None, "a retrieval has a target"
@@ -137,7 +137,7 @@ class Retrieval(QueryWork[Hits]):
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            verdict=_verdict(serving, self._asked_by(encoded), self.target, matches),
+            verdict=self._verdict(serving.gallery, encoded, found, matches),
             modality=self._asked_by(encoded),
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
@@ -146,6 +146,30 @@ class Retrieval(QueryWork[Hits]):
             catalogue_version=serving.gallery.table.catalogue_version,
             timings_ms=timings.report(),
         )
+
+    def _verdict(
+        self,
+        served: ServedGallery,
+        encoded: EncodedQuery,
+        found: SearchResult,
+        matches: Float64[np.ndarray, "k"] | None,
+    ) -> Verdict | None:
+        """Judge an answer as a whole; None without a calibration, or if all hits are of the query's own video.
+
+        A second of the library finds itself and its neighbours by the same modality: those say nothing.
+        """
+        match, by = served.encoder.checkpoint.match, self._asked_by(encoded)
+        if match is None or matches is None:
+            return None
+        if encoded.video_id is not None and by == self.target:
+            own = served.table.video_ids[rows_of(served.table, found.ids)] == encoded.video_id
+            if len(own) and own.all():
+                return None
+            matches = matches[~own]
+        if not len(matches):
+            return "nothing"
+        videos = served.count_videos(self.question.filters.mask(served.table, encoded.having))
+        return match.verdict(by, self.target, float(matches.max()), videos)
 
     def _asked_by(self, encoded: EncodedQuery) -> Asked:
         """Return the query's modality; a text has none."""
@@ -193,16 +217,6 @@ def _matches(
     rows = rows_of(serving.gallery.table, found.ids)
     hits = Latents(items.mu[rows], items.sigma[rows], items.generated[rows, :0])  # the pairs are large, and not asked
     return match.probability(query, target, asked, hits, found.distance)
-
-
-def _verdict(
-    serving: Serving, query: Asked, target: Modality, matches: Float64[np.ndarray, "k"] | None
-) -> Verdict | None:
-    """Judge an answer as a whole; None without a calibration."""
-    match = serving.encoder.checkpoint.match
-    if match is None or matches is None or serving.gallery is None:
-        return None
-    return match.verdict(query, target, float(matches.max(initial=0.0)), len(serving.gallery.table.videos))
 
 
 def _own_concepts(prior: Prior | None, concepts: Float[np.ndarray, "concepts"] | None) -> tuple[Reason, ...]:

@@ -31,12 +31,16 @@ class TemporalContext:
     ) -> Int64[np.ndarray, "t"]:
         """Number the scenes of a recording, t > 0: seconds between two cuts share a number.
 
-        `visual` is in standard units. A second without a picture belongs to the scene before it.
+        `visual` is in standard units. A second without a picture belongs to the scene before it; the next picture is
+        compared with the last one that was seen.
         """
+        if not self.width_s:
+            return np.zeros(len(start_s), np.int64)
         flat = visual.reshape(len(visual), -1).astype(np.float64)
         flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-        cosine = (flat[1:] * flat[:-1]).sum(1)
-        cuts = (seen[1:] & seen[:-1] & (cosine < self.cut)) | (np.diff(start_s) != 1)
+        last = np.maximum.accumulate(np.where(seen, np.arange(len(seen)), -1))[:-1]
+        cosine = (flat[1:] * flat[np.maximum(last, 0)]).sum(1)
+        cuts = (seen[1:] & (last >= 0) & (cosine < self.cut)) | (np.diff(start_s) != 1)
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(cuts)])
 
     def average(

@@ -85,8 +85,9 @@ class Prior:
     ) -> Float32[np.ndarray, "1 D"]:
         """Return the features of a second in which the wanted concepts are plain, and else nothing is known.
 
-        `like`: the features of a usual second. The classes of a concept get equal scores, which make it plain; concepts
-        that share them, such as broader ones, get their part. Unwanted concepts, and narrower ones, have no evidence.
+        `like`: the features of a second, whose embedding is kept; its evidence becomes the usual one. The classes of a
+        wanted concept get equal scores, which make it plain; concepts that share them, such as broader ones, get their
+        part. Unwanted concepts, and narrower ones, have no evidence.
         """
         names = self.concepts.names
         classes, plain = self.concepts.classes(modality), self.plain(modality)
@@ -99,6 +100,7 @@ class Prior:
             scores[classes[names.index(name)]] = 0
         features = like.copy()
         known: np.ndarray = features[-len(names) :]  # a view
+        known[:] = self.usual[modality]
         np.maximum(known, self.log_evidence(modality, scores), out=known)
         absent = [not {name, *self.concepts.broader(name)}.isdisjoint(unwanted) for name in names]
         known[absent] = np.log(np.float32(EVIDENCE_FLOOR[modality]))

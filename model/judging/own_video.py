@@ -78,6 +78,22 @@ def own_video_figures(
     return figures_of(found)
 
 
+def among_two(
+    scorer: Scorer, seconds: Int64[np.ndarray, "n"], video: Int64[np.ndarray, "n"], galleries: int = 20, seed: int = 0
+) -> Values:
+    """Return each video's expected reciprocal rank beside one other, over both directions; chance is .75.
+
+    Unlike the figures among all or nine it does not depend on how many videos there are. At least two are needed.
+    """
+    rng = np.random.default_rng(seed)
+    draws = seconds[draw_seconds(video, galleries, rng)]
+    closer = [
+        _closer(scorer.score(query, rows, target, rows), rng) for query, target in DIRECTIONS.values() for rows in draws
+    ]
+    others = draws.shape[1] - 1
+    return np.asarray(1 - 0.5 * np.mean([before.sum(1) for before in closer], axis=0) / others)
+
+
 def chance_of(gallery: int) -> float:
     """Return the mean reciprocal rank of one item among so many in random order."""
     return float(np.mean(1 / np.arange(1, gallery + 1)))

@@ -88,6 +88,8 @@ class Encoder:
         self, start_s: Int64[np.ndarray, "n"], visual: Float32[np.ndarray, "n *shape"], seen: Bool[np.ndarray, "n"]
     ) -> Int64[np.ndarray, "n"]:
         """Number the scenes of one recording by the features of its pictures."""
+        if not self.checkpoint.context.width_s:
+            return np.zeros(len(start_s), np.int64)
         return self.checkpoint.context.scenes(start_s, self._standard("visual", visual).cpu().numpy(), seen)
 
     @torch.inference_mode()

@@ -18,34 +18,35 @@ RIDGE = 1.0  # of the regression on standardized facts
 def fit_match(folds: list[tuple[PairedLatents, ScoreWeights]], width_s: int) -> Match | None:
     """Fit the match of each direction on the pairs and non-pairs of several held-out parts, each with its weights.
 
-    Two seconds belong together if they are of one video; within a modality their contexts of `width_s` do not overlap.
-    Pairs and non-pairs count the same in all, so that a match of one half is even odds. None where a direction has no
-    pair or no non-pair.
+    Two seconds belong together if they are of one video; within a modality their contexts of `width_s` do not overlap,
+    or hardly where the videos are that short. Pairs and non-pairs count the same in all, so that a match of one half is
+    even odds. A direction without a pair or a non-pair is left out; None where all are.
     """
     coefficients, unrelated = {}, {}
     for query in MODALITIES:
         for target in MODALITIES:
-            facts, same = zip(*(_examples(*fold, query, target, width_s) for fold in folds), strict=True)
-            together = np.concatenate(same)
+            for apart_s in (2 * width_s, width_s, 1, 0) if query == target else (-1,):
+                facts, same = zip(*(_examples(*fold, query, target, apart_s) for fold in folds), strict=True)
+                together = np.concatenate(same)
+                if together.any():
+                    break
             if together.all() or not together.any():
-                return None
+                continue
             direction = f"{query}-{target}"
             a, b, c, d = logistic(np.concatenate(facts), together)
             coefficients[direction] = found = (a, b, c, d)
             best = np.concatenate([_best_elsewhere(*fold, query, target, found) for fold in folds])
             unrelated[direction] = float(best.mean()), deviation_of(best)
-    return Match(coefficients, unrelated)
+    return Match(coefficients, unrelated) if coefficients else None
 
 
 def _examples(
-    pairs: PairedLatents, weights: ScoreWeights, query: Modality, target: Modality, width_s: int
+    pairs: PairedLatents, weights: ScoreWeights, query: Modality, target: Modality, apart_s: int
 ) -> tuple[Float64[np.ndarray, "n 3"], Bool[np.ndarray, "n"]]:
-    """Return the facts that `Match` weighs of all (query, hit), and which belong together."""
+    """Return the facts that `Match` weighs of (query, hit), of one video over `apart_s` apart, and which are of one."""
     facts = _facts(pairs, weights, query, target)
     same = pairs.video[:, None] == pairs.video
-    usable = np.ones_like(same)
-    if query == target:
-        usable = ~same | (np.abs(pairs.start_s[:, None] - pairs.start_s) > 2 * width_s)
+    usable = ~same | (np.abs(pairs.start_s[:, None] - pairs.start_s) > apart_s)
     return facts[usable], same[usable]
 
 

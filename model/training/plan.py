@@ -22,6 +22,7 @@ from model.training.match_fit import fit_match
 from model.training.recipe import Recipe
 from model.training.run import Epoch, Run
 from model.training.start import Start
+from model.training.teacher import VIDEOS_PER_GROUP
 from model.training.validation import (
     SHARES,
     PairedLatents,
@@ -92,6 +93,8 @@ def train(
         usable = len(np.unique(corpus.video[corpus.paired]))
         splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
     count = 1 if len(splits) == 1 else len(splits) + 1
+    fewest = min(len(rest) for rest, _ in splits)  # all runs have the same teacher, or none
+    recipe = replace(recipe, groups=tuple(k for k in recipe.groups if k * VIDEOS_PER_GROUP <= fewest))
     starts: list[Start | None] = [None] * len(splits)
     chosen = Chosen()
     if prior is not None and recipe.warm_start:

@@ -18,7 +18,7 @@ from model.data.distance import Distances, ScoreWeights, distances
 from model.data.draws import draw_seconds
 from model.data.latents import Latents
 from model.errors import TrainingError
-from model.judging.own_video import NINE, own_video_figures
+from model.judging.own_video import among_two
 from model.judging.ranking import rank
 from model.judging.scorers import LatentScorer
 from model.judging.windows import fit_temperature, window_distances
@@ -29,6 +29,7 @@ GALLERIES = 20
 MOST_SECONDS = 400
 MOST_VIDEOS = 60
 MOST_BY_VIDEO = 200
+PAIR = 2
 WINDOW_S = 3
 LEAST_SHARE = 0.1  # of the generated part, unless that costs more than DEAR
 DEAR = 0.01  # of held-out MRR: less is noise
@@ -84,23 +85,18 @@ def validate(pairs: PairedLatents, weights: ScoreWeights, seed: int = 0) -> Vali
 
 
 def by_video(encoder: Encoder, corpus: Corpus, weights: ScoreWeights) -> dict[str, float]:
-    """Return by id how well each held-out video finds itself: its reciprocal rank among `nine_of(corpus)` videos.
+    """Return by id how well each held-out video finds itself: its expected reciprocal rank beside one other.
 
-    A mean over both directions, seconds and galleries; of at most 200 videos, the same each time.
+    A mean over both directions, seconds and others; of at most 200 videos, the same each time. Empty for one video.
     """
     usable = np.unique(corpus.video[corpus.paired])
+    if len(usable) < PAIR:
+        return {}
     order = sorted(usable.tolist(), key=lambda row: hashlib.sha256(corpus.video_ids[row].encode()).digest())
     part = corpus.of_videos(np.sort(np.array(order[:MOST_BY_VIDEO], np.int64)))
     scorer = LatentScorer({m: encoder.of_corpus(m, part) for m in MODALITIES}, weights)
     seconds = np.flatnonzero(part.paired)
-    found = own_video_figures(scorer, seconds, part.video[seconds], GALLERIES).retrieval
-    figures = [found[direction].get("nine", found[direction]["all"]) for direction in found]
-    return dict(zip(part.video_ids, np.mean(figures, axis=0).tolist(), strict=True))
-
-
-def nine_of(corpus: Corpus) -> int:
-    """Return nine, or how many videos a corpus has if they are fewer."""
-    return min(NINE, len(np.unique(corpus.video[corpus.paired])))
+    return dict(zip(part.video_ids, among_two(scorer, seconds, part.video[seconds], GALLERIES).tolist(), strict=True))
 
 
 def gallery_of(corpus: Corpus) -> tuple[float, int]:

@@ -24,6 +24,7 @@ from app.schemas.search import RetrieveAnswer
 from index.snapshot import restore, take
 from model.errors import EcholensError, QueryError, UnknownWord
 from model.media.medium import Limits
+from model.network.match import Match
 
 OF_A_KIND = CLIP_S * CLIPS_OF_A_KIND
 
@@ -159,13 +160,35 @@ def test_each_second_of_a_video_has_its_concepts(session: Session) -> None:
 
 
 def test_match_and_verdict_come_from_the_calibration(session: Session) -> None:
-    """1 / (1 + exp(distance - 2)) for every hit, as this calibration says; the verdict is of the best."""
-    found = ask(session, Query(segment_id=3, modality="visual"))
+    """1 / (1 + exp(distance - 2)) for every hit, as calibrated; the verdict is of the best of other videos."""
+    found = ask(session, Query(segment_id=3, modality="visual"), k=30)
     for hit in found.hits:
         assert hit.match == pytest.approx(1 / (1 + exp(hit.distance - 2)))
-    best = max(hit.match or 0 for hit in found.hits)
+    own = own_video(session)
+    best = max(hit.match or 0 for hit in found.hits if hit.video.video_id != own)
     videos = len(session.gallery("visual").table.videos)
     assert found.verdict == CALIBRATION.verdict("visual", "visual", best, videos) == "strong"
+
+
+def test_a_second_that_finds_its_own_video_alone_is_no_answer(session: Session) -> None:
+    """Asked by what it looks like, for as many seconds as its clip has, it finds itself: no verdict."""
+    found = ask(session, Query(segment_id=3, modality="visual"), k=CLIP_S, video_id=own_video(session))
+    assert len(found.hits) == CLIP_S
+    assert found.verdict is None
+
+
+def own_video(session: Session) -> str:
+    return session.library.catalogue.segment(3).video_id
+
+
+def test_a_filter_leaves_fewer_videos_to_match_by_chance(session: Session) -> None:
+    """Of the videos that pass alone; among six a match is likelier to be chance than in one."""
+    match = Match({"audio-visual": (2.0, -1.0, 0.0, 0.0)}, {"audio-visual": (1.0, 1.0)})
+    served = session.gallery("visual")
+    one = served.table.video_ids == own_video(session)
+    assert (served.count_videos(None), served.count_videos(one)) == (6, 1)
+    assert match.verdict("audio", "visual", 0.95, 1) == "strong"
+    assert match.verdict("audio", "visual", 0.95, 6) == "fair"
 
 
 def test_min_match_drops_what_hardly_belongs(session: Session) -> None:
@@ -186,7 +209,7 @@ def test_without_a_calibration_there_is_no_match(tmp_path: Path, footage: list[P
         assert found.verdict is None
         assert {hit.match for hit in found.hits} == {None}
         assert all(hit.reasons for hit in found.hits)
-        with pytest.raises(QueryError, match=r"min_match=0.5 given.*not calibrated.*trained anew"):
+        with pytest.raises(QueryError, match=r"min_match=0.5 given.*no calibration of text"):
             ask(session, Query(text="red"), min_match=0.5)
 
 

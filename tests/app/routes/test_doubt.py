@@ -116,7 +116,7 @@ def test_a_model_without_calibration_says_nothing_of_matches(pristine: Path, tmp
         assert body["verdict"] is None
         assert {hit["match"] for hit in body["hits"]} == {None}
         answer = client.post("/retrieve", data=SECOND | {"min_match": "0.5"})
-    assert_problem(answer, 422, "query", "min_match=0.5", "not calibrated", "trained anew")
+    assert_problem(answer, 422, "query", "min_match=0.5", "no calibration", "max_distance")
 
 
 def test_a_front_end_without_prior_knows_no_words(client: TestClient, echolens: Command, library: Path) -> None:

@@ -40,7 +40,8 @@ def test_a_second_has_the_same_bits_in_any_company() -> None:
     ("start_s", "seen", "expected"),
     [
         ([0, 1, 2, 3], [True] * 4, [0, 0, 1, 1]),
-        ([0, 1, 2, 3], [True, True, False, True], [0, 0, 0, 0]),
+        ([0, 1, 2, 3], [True, True, False, True], [0, 0, 0, 1]),
+        ([0, 1, 2, 3], [False, True, True, False], [0, 0, 1, 1]),
         ([0, 1, 5, 6], [True, True, False, False], [0, 0, 1, 1]),
     ],
 )
@@ -49,3 +50,9 @@ def test_scenes_end_where_the_picture_changes(start_s: list[int], seen: list[boo
     pictures = np.array([[1, 0.1], [1, 0], [-1, 1], [-1, 0.9]], np.float32)[: len(start_s)]
     found = CONTEXT.scenes(np.array(start_s, np.int64), pictures, np.array(seen, bool))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_a_second_alone_has_no_scenes_to_tell() -> None:
+    """Without neighbours no cut is looked for."""
+    found = TemporalContext().scenes(np.arange(2), np.array([[1.0, 0], [-1, 0]], np.float32), np.ones(2, bool))
+    np.testing.assert_array_equal(found, [0, 0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from model.data.distance import ScoreWeights, distances
@@ -59,10 +61,35 @@ def test_a_second_of_its_own_video_matches_better() -> None:
             assert found[data.video != 0].mean() < 0.3
 
 
-def test_overlapping_contexts_are_no_pairs_within_a_modality() -> None:
-    """Seconds that share what they were averaged from would make every match look easy; then none is left here."""
-    assert fit_match([(pairs(seconds=5), WEIGHTS)], 1) is not None
-    assert fit_match([(pairs(seconds=5), WEIGHTS)], 2) is None
+def test_overlapping_contexts_are_no_pairs_where_there_are_others() -> None:
+    """Seconds that share what they were averaged from make every match look easy: they count only in short videos."""
+    alike = np.repeat(np.random.default_rng(0).normal(size=(30, 5, 6)), 2, axis=1)  # two seconds at a time are one
+    mu = alike.reshape(300, 6).astype(np.float32)
+    data = pairs(videos=30, seconds=10)
+    held = replace(data, audio=Latents(mu, data.audio.sigma, mu[:, :2]))
+    apart, near = fit_match([(held, WEIGHTS)], 2), fit_match([(held, WEIGHTS)], 0)
+    assert apart is not None
+    assert near is not None
+    same = np.array([0.0])
+    asked = held.audio[:1]
+    assert apart.probability("audio", "audio", asked, asked, same) < near.probability(
+        "audio", "audio", asked, asked, same
+    )
+
+
+def test_short_videos_are_calibrated_all_the_same() -> None:
+    """Videos of two seconds, in a context of three on either side: every direction is there."""
+    match = fit_match([(pairs(seconds=2), WEIGHTS)], 3)
+    assert match is not None
+    assert all(match.knows(q, t) for q in ("audio", "visual") for t in ("audio", "visual"))  # type: ignore[arg-type]
+
+
+def test_videos_of_one_second_are_calibrated_across_modalities_alone() -> None:
+    """Within a modality there is no pair."""
+    match = fit_match([(pairs(seconds=1), WEIGHTS)], 0)
+    assert match is not None
+    assert match.knows("audio", "visual")
+    assert not match.knows("audio", "audio")
 
 
 def test_one_video_cannot_be_calibrated_by() -> None:
