@@ -92,8 +92,7 @@ class Session:
         """
         held = self.library.catalogue.frontend
         name = front_end or held or self._default
-        begun = self.library.catalogue.fingerprint is not None or self.library.catalogue.stats().videos > 0
-        if name != held or not begun:
+        if name != held:
             self.library.catalogue.check_front_end(name)  # before its weights are fetched
             self.library.catalogue.set_identity(name, begin(self.library, self.front_end_of(name)))
 
