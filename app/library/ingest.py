@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from app.library.features import keep_features
 from app.library.session import Session
 from app.media.decoding import Facts, decode_footage, inspect
 from app.media.previews import Previews
+from app.processes.ahead import ahead
 from index.records import Failure, LatentBatch, Video
 from model.data.corpus import Annotation
 from model.data.features import Features
@@ -93,7 +93,7 @@ def ingest(
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
         session.begin()  # where the front-end's weights were absent when the library was opened
         encoder = _encoder(session)  # under the lock: no other model can be swapped in meanwhile
-        for source, future in _ahead(pool, session, sources, limits, decoders):
+        for source, future in ahead(pool, lambda source: _decode(session, source, limits), sources, decoders):
             outcomes.append(_finish(session, encoder, source, future))
             done(outcomes[-1])
     return outcomes
@@ -105,23 +105,6 @@ def _encoder(session: Session) -> Encoder | None:
         return session.encoder
     except (EmptyLibrary, UntrainedLibrary):
         return None
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, session: Session, sources: Iterable[Source], limits: Limits, most: int
-) -> Iterator[tuple[Source, Future[_Decoded | Video]]]:
-    """Decode up to `most` files ahead of the one that is written."""
-    waiting: deque[tuple[Source, Future[_Decoded | Video]]] = deque()
-    try:
-        for source in sources:
-            waiting.append((source, pool.submit(_decode, session, source, limits)))
-            if len(waiting) > most:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        for _, future in waiting:
-            future.cancel()
 
 
 def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Video:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from app.library.default_model import begin
 from app.library.features import features_of
 from app.library.ingest import MOST_THREADS, encoded
 from app.library.session import Session
+from app.processes.ahead import ahead
 from app.processes.cores import usable_cores
 from index.disk import flush, writing
 from index.records import LatentBatch, Video
@@ -172,18 +172,10 @@ def _originals_gone(file_names: Sequence[str], of: int) -> OriginalsGone:
 def _features_ahead(session: Session, front_end: FrontEnd) -> Iterator[tuple[Video, Future[Features]]]:
     """Yield every video with its features, of which a few are made ahead."""
     most = min(MOST_THREADS, usable_cores())
-    waiting: deque[tuple[Video, Future[Features]]] = deque()
     with ThreadPoolExecutor(most) as pool:
-        try:
-            for video in session.library.catalogue.every_video():
-                waiting.append((video, pool.submit(features_of, session, video, front_end)))
-                if len(waiting) > most:
-                    yield waiting.popleft()
-            while waiting:
-                yield waiting.popleft()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        yield from ahead(
+            pool, lambda video: features_of(session, video, front_end), session.library.catalogue.every_video(), most
+        )
 
 
 def _flush(checkpoint: Path) -> None:
