@@ -34,7 +34,7 @@ class Encoder:
         return self.posterior(self.heads(modality, features))
 
     def usual(self, modality: Modality) -> Float32[np.ndarray, "..."]:
-        """Return the features of which nothing is known: their mean, by which they are normalized."""
+        """Return the mean by which features are normalized: the embedding of a second of which nothing is known."""
         mean: Float32[np.ndarray, "..."] = self._normalization.get_buffer(f"{modality}_mean").cpu().numpy()
         return mean
 
