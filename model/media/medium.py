@@ -50,12 +50,16 @@ Timed = TypeVar("Timed", SoundBlock, TimedFrame)
 
 @dataclass(frozen=True)
 class Limits:
-    """Hold what a medium may cost: bytes, pixels of a frame, seconds of footage, seconds spent decoding."""
+    """Hold what a medium may cost: bytes, pixels of a frame, seconds of footage, seconds spent decoding.
+
+    `most_loss`: the share of a recording that may be lost to damage, in 0..1; beyond it the file is refused.
+    """
 
     bytes: int = 2 * 1024**3
     pixels: int = 64_000_000
     decoded_s: float = 4 * 3600.0
     wall_s: float | None = None
+    most_loss: float = 0.5
 
 
 LIMITS = Limits()
@@ -68,6 +72,7 @@ class Medium:
 
     `video` is a moving picture with or without sound; `duration_s` is what the file declares, None where it
     does not (then `exact_duration` is False); `media_type` is the MIME type of its bytes.
+    `notes`: what a person should know of the choice that was made, such as tracks that were left aside.
     """
 
     path: Path
@@ -78,19 +83,23 @@ class Medium:
     decoder: Literal["container", "sound file", "animation", "picture"]
     exact_duration: bool
     limits: Limits
+    notes: tuple[str, ...] = ()
 
     @property
     def has_picture(self) -> bool:
         """Return whether there is a moving or still picture."""
         return self.kind != "sound"
 
-    def segments(self, start_s: int = 0, stop_s: int | None = None) -> Iterator[Segment]:
-        """Yield the segments of [start_s, stop_s) in order; memory does not grow with length.
+    def segments(self, start_s: int = 0, stop_s: int | None = None) -> Reading:
+        """Return a reading: it yields the segments of [start_s, stop_s) in order; memory does not grow with length.
 
         A still picture is one segment, at 0. Decoding always begins at 0, so that a second has the same bits whatever
         start_s is, and ends with stop_s. Damage beyond stop_s is not noticed.
-        Raises Damaged, NotFinite, TooShort, TooLong, TooLarge, TookTooLong.
+        Raises, while it is read: Damaged, NotFinite, TooShort, TooLong, TooLarge, TookTooLong.
         """
+        return Reading(self._read(start_s, stop_s))
+
+    def _read(self, start_s: int, stop_s: int | None) -> Generator[Segment, None, None]:
         watch = _Watch(self.path, self.limits.wall_s)
         count = 0
         with closing(self._all_segments(watch)) as segments:
@@ -143,6 +152,31 @@ class Medium:
             )
 
 
+class Reading:
+    """Yield the segments of a recording in order, and tell what was lost on the way.
+
+    `loss_s`: how much of what has been read so far was lost to damage. `notes`: what a person should know of it, once
+    it has been read to its end.
+    """
+
+    def __init__(self, segments: Generator[Segment, None, None]) -> None:
+        self._segments = segments
+        self.loss_s = 0.0
+        self.notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Segment]:
+        return self
+
+    def __next__(self) -> Segment:
+        segment = next(self._segments)
+        self.loss_s += segment.lost_s
+        return segment
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._segments.close()
+
+
 class _Watch:
     """Measure how far decoding has come and how long it took, without the time that the caller takes."""
 
@@ -170,8 +204,10 @@ class _Watch:
             yield item
 
 
-def open_medium(path: Path, limits: Limits = LIMITS) -> Medium:
+def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = None) -> Medium:
     """Recognise a file by its bytes, never by its name, and read its head.
+
+    `audio_track`: which of its sound tracks to take, counted from 1; None for the one that a player takes.
 
     Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong.
     """

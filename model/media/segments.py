@@ -25,11 +25,16 @@ class Segment:
 
     `sound`: 16 kHz mono, nominally in [-1, 1] (float sources may exceed it), None where there is none or it
     is silent. `frame`: RGB, upright, the one nearest to start_s + 0.5, None where there is none.
+    `sound_whole`, `frame_whole`: whether it was decoded without damage (true where there is none). `lost_s`: how much
+    of the second has neither been decoded nor can be: of its sound or of its picture, whichever is more.
     """
 
     start_s: int
     sound: Float32[np.ndarray, "16000"] | None
     frame: UInt8[np.ndarray, "height width 3"] | None
+    sound_whole: bool = True
+    frame_whole: bool = True
+    lost_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
