@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import islice
 from math import floor
 from pathlib import Path
@@ -21,6 +20,7 @@ from av.video.stream import VideoStream
 from jaxtyping import Float32, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
+from model.media.frames import Presentation
 from model.media.segments import LONGEST_JITTER_S, TIE_S, SoundBlock, TimedFrame
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
@@ -109,6 +109,7 @@ def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
         # makes a single request faster only at 720p and above.
         stream.thread_type, stream.thread_count = "NONE", 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
+        presentation = Presentation(stream, most_pixels)
         origin_s, next_s = _origin_s(container), 0.0
         usual_s = float(1 / stream.average_rate) if stream.average_rate else FALLBACK_FRAME_S
         for frame in _decode_frames(container, stream, origin_s):
@@ -120,7 +121,7 @@ def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
             start_s = frame.time - origin_s if frame.time is not None else next_s
             lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
             next_s = start_s + lasts_s
-            yield TimedFrame(start_s, next_s, partial(_upright_rgb, frame))
+            yield TimedFrame(start_s, next_s, presentation.of(frame))
 
 
 def write_mp4(
@@ -266,12 +267,3 @@ def _mono(frames: list[av.AudioFrame]) -> Float32[np.ndarray, "samples"]:
         middle = full_scale if samples.dtype.kind == "u" else 0.0
         mean = ((samples.mean(axis=0) - middle) / full_scale).astype(np.float32)
     return np.asarray(mean)
-
-
-def _upright_rgb(frame: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
-    if frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components):
-        rgba = frame.to_ndarray(format="rgba").astype(np.uint16)
-        pixels = (rgba[..., :3] * rgba[..., 3:] // 255).astype(np.uint8)
-    else:
-        pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))

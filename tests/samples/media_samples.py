@@ -59,6 +59,8 @@ def write_video(
     picture_start_s: float = 0.0,
     sound_start_s: float = 0.0,
     rotation_degrees: float | None = None,
+    display_matrix: list[int] | None = None,
+    pixel_ratio: Fraction | None = None,
     pixel_format: str = "yuv420p",
     codec: str | None = None,
     size: tuple[int, int] = (64, 48),
@@ -76,6 +78,10 @@ def write_video(
         video.width, video.height, video.pix_fmt = *size, pixel_format
         if rotation_degrees is not None:
             video.set_display_rotation(rotation_degrees)
+        if display_matrix is not None:
+            video.set_display_matrix(display_matrix)
+        if pixel_ratio is not None:
+            video.sample_aspect_ratio = pixel_ratio
         audio = container.add_stream(sound_codec, rate=sample_rate_hz, layout="mono") if sound else None
         for number in range(round(picture_start_s * frame_rate_hz), round(seconds * frame_rate_hz)):
             time_s = number / frame_rate_hz
