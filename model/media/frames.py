@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from av import VideoFrame
@@ -67,7 +67,7 @@ def upright_rgb(
 
 def orientation_of(frame: VideoFrame) -> Orientation | None:
     """Return a, b, c, d of the display matrix that comes with a frame: all frames of a file, or its key frames."""
-    stored: SideData | None = frame.side_data.get("DISPLAYMATRIX")
+    stored = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
     if stored is None:
         return None
     a, b, _, c, d = struct.unpack_from("=5i", stored)

@@ -118,7 +118,8 @@ class Medium:
 
     def _all_segments(self, watch: _Watch) -> Generator[Segment, None, None]:
         if self.kind == "picture":
-            yield Segment(0, None, pictures.read_picture(self.path))
+            picture = pictures.read_picture(self.path, self.limits.pixels, self.limits.most_loss)
+            yield Segment(0, None, picture.pixels, frame_whole=picture.whole)
             return
         blocks, frames = watch.follow(self._blocks()), watch.follow(self._frames())
         with closing(blocks), closing(frames):
@@ -240,7 +241,7 @@ def _check_size(path: Path, limits: Limits) -> None:
 
 
 def _picture(path: Path, limits: Limits) -> Medium | None:
-    head = pictures.read_head(path)
+    head = pictures.read_head(path, limits.pixels)
     if head is None:
         return None
     _check_sides(path, head.width, head.height, limits)
