@@ -11,6 +11,7 @@ from typing import BinaryIO
 MOST_BYTES = 512 * 1024**2
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+LAST_PNG_FILTER = 4
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 JPEG_HEAD = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
@@ -77,8 +78,9 @@ def _complete_png(data: bytes, most_pixels: int) -> Completed | None:
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", head)
     if colour not in PNG_CHANNELS or not 0 < width * height <= most_pixels:
         return None
-    size = _png_bytes(width, height, depth * PNG_CHANNELS[colour], bool(interlaced))
-    pixels = _inflate(packed, size)
+    passes = _png_passes(width, height, depth * PNG_CHANNELS[colour], bool(interlaced))
+    size = sum(rows * row_bytes for rows, row_bytes in passes)
+    pixels = _valid(_inflate(packed, size), passes)
     if not pixels:
         return None
     body = zlib.compress(pixels + bytes(size - len(pixels)), 1)
@@ -107,14 +109,26 @@ def _png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _png_bytes(width: int, height: int, pixel_bits: int, interlaced: bool) -> int:
-    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
-    total = 0
-    for x, y, step_x, step_y in passes:
+def _png_passes(width: int, height: int, pixel_bits: int, interlaced: bool) -> list[tuple[int, int]]:
+    """Return for each pass how many rows it has, and how many bytes a row, with the one that names its filter."""
+    passes = []
+    for x, y, step_x, step_y in ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - x) // step_x), -(-(height - y) // step_y)
         if columns > 0 and rows > 0:
-            total += rows * (1 + (columns * pixel_bits + 7) // 8)
-    return total
+            passes.append((rows, 1 + (columns * pixel_bits + 7) // 8))
+    return passes
+
+
+def _valid(pixels: bytes, passes: list[tuple[int, int]]) -> bytes:
+    """Return the pixels up to the first row with a filter that does not exist: what follows is noise."""
+    at = 0
+    for rows, row_bytes in passes:
+        filters = pixels[at : at + rows * row_bytes : row_bytes]
+        wrong = next((row for row, name in enumerate(filters) if name > LAST_PNG_FILTER), None)
+        if wrong is not None:
+            return pixels[: at + wrong * row_bytes]
+        at += rows * row_bytes
+    return pixels
 
 
 def _inflate(packed: bytes, most_bytes: int) -> bytes:

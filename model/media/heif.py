@@ -21,6 +21,8 @@ AVIF_BRANDS = (b"avif", b"avis")
 MEDIA_TYPE = "image/heic"
 MOST_BYTES = 512 * 1024**2  # libheif takes a file from memory
 
+DECODING_ERRORS = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError, LookupError)
+
 
 @dataclass(frozen=True)
 class HeifPicture:
@@ -58,7 +60,7 @@ def read(path: Path, data: bytes | None = None) -> HeifPicture:
     heif = _opened(path, data)
     try:
         pixels = np.asarray(heif[heif.primary_index])
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError) as error:
+    except DECODING_ERRORS as error:
         raise _damaged(path, error) from error
     nclx = heif.info.get("nclx_profile") or {}
     return HeifPicture(
@@ -77,7 +79,7 @@ def _opened(path: Path, data: bytes | None) -> HeifFile:
     options.DECODE_THREADS = 1
     try:
         return HeifFile(path if data is None else data, convert_hdr_to_8bit=False)
-    except (OSError, ValueError, SyntaxError, RuntimeError, EOFError, MemoryError) as error:
+    except DECODING_ERRORS as error:
         raise _damaged(path, error) from error
 
 
