@@ -78,9 +78,12 @@ def _opened(path: Path, data: bytes | None) -> HeifFile:
         raise TooLarge(f"{path.name} is a HEIF picture of more than {MOST_BYTES} bytes. Export it as JPEG.")
     options.DECODE_THREADS = 1
     try:
-        return HeifFile(path if data is None else data, convert_hdr_to_8bit=False)
+        heif = HeifFile(path if data is None else data, convert_hdr_to_8bit=False)
     except DECODING_ERRORS as error:
         raise _damaged(path, error) from error
+    if not len(heif):
+        raise _damaged(path, ValueError("it holds no picture"))
+    return heif
 
 
 def _damaged(path: Path, error: Exception) -> Damaged:
