@@ -17,7 +17,7 @@ from app.library.videos import delete_video
 from index.records import Job, JobMessage
 from model.data.corpus import Annotation
 from model.errors import LibraryBusy, LibraryError, NotAllowed, QueryError, WorkerFailure
-from model.media.medium import FOOTAGE
+from model.media.medium import FOOTAGE, Limits
 
 BUSY_RETRY_S = 2.0
 GIVE_WAY_S = 0.2
@@ -40,8 +40,10 @@ class IngestWork:
 
     kind: ClassVar[str] = "ingest"
 
-    def __init__(self, session: Session, roots: tuple[Path, ...], writer_wanted: threading.Event) -> None:
-        self._session, self._writer_wanted = session, writer_wanted
+    def __init__(
+        self, session: Session, roots: tuple[Path, ...], writer_wanted: threading.Event, limits: Limits = FOOTAGE
+    ) -> None:
+        self._session, self._writer_wanted, self._limits = session, writer_wanted, limits
         self.roots = IngestRoots(roots, session.library.directory.resolve())
 
     def do(self, running: RunningJob) -> Ended | None:
@@ -150,7 +152,7 @@ class IngestWork:
                 return False
             try:
                 left = self._undisturbed(running, sources[finished:])
-                ingest(self._session, left, FOOTAGE, count, decoders=1, stop=lambda: self._must_stop(running))
+                ingest(self._session, left, self._limits, count, decoders=1, stop=lambda: self._must_stop(running))
             except (LibraryBusy, WorkerFailure):  # not the file's fault; tried again
                 running.wait(BUSY_RETRY_S)
             while self._writer_wanted.is_set() and not running.wait(GIVE_WAY_S):

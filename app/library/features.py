@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from model.frontends.frontend import FrontEnd
 from model.media.medium import DECODING, FOOTAGE
 
 log = logging.getLogger("echolens")
+ACCEPTED = replace(FOOTAGE, most_loss=1.0)  # however much is lost of it: that was judged when it was taken in
 
 
 def features_of(session: Session, video: Video, front_end: FrontEnd | None = None) -> Features:
@@ -87,7 +89,7 @@ def _make(session: Session, video: Video, front_end: FrontEnd, parts: FeaturePar
     start_s, made, ended = 0, list[int](), False
     while not ended and (video.complete or start_s < end_s):
         stop_s, track = part_stop_s(start_s), video.audio_track
-        part = decoder.submit(decode_part, original, FOOTAGE, previews.directory, start_s, stop_s, track).result()
+        part = decoder.submit(decode_part, original, ACCEPTED, previews.directory, start_s, stop_s, track).result()
         keep_part(parts, start_s, part.features)
         made.append(start_s)
         start_s, ended = stop_s, part.ended

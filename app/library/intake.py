@@ -82,7 +82,7 @@ class Intake:
         if not video.complete:
             return None
         self._annotate(source, video)
-        note = note_of(session.library.catalogue, video, facts, (*facts.notes, *part.notes))
+        note = note_of(session.library.catalogue, video, facts, part)
         return Outcome(source.path, "added", video.video_id, note=note)
 
     def _before(self, source: Source, known: Video) -> Features | None:

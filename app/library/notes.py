@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from app.media.decoding import Facts
+from app.media.footage import Part
 from index.catalogue import Catalogue
 from index.records import Video
 
 
-def note_of(catalogue: Catalogue, video: Video, facts: Facts, notes: Iterable[str] = ()) -> str | None:
-    """Return what a video lacks for search across modalities, what was lost of it, and further notes; None if nothing.
+def note_of(catalogue: Catalogue, video: Video, facts: Facts, last: Part) -> str | None:
+    """Return what a video lacks for search across modalities, and what its tracks and its reading tell, if anything.
 
-    `notes`: of its tracks, and of its reading.
+    `last`: its last part.
     """
-    found = (_lack_of(catalogue, video, facts), loss_note(video.loss_s, video.duration_s), *notes)
-    return "; ".join(note for note in found if note) or None
+    return joined((_lack_of(catalogue, video, facts), *facts.notes, *reading_notes(last, video)))
 
 
-def loss_note(loss_s: float, duration_s: float) -> str | None:
-    """Return how much of a recording was lost, if anything."""
-    return f"{loss_s:.3g} s of {duration_s:.3g} s could not be decoded" if loss_s > 0 else None
+def reading_notes(last: Part, video: Video) -> Iterator[str]:
+    """Yield what reading a video told; one that was entered midway knows only of the loss behind that."""
+    if video.loss_s > 0 and (last.entered_s or not last.notes):
+        yield f"{video.loss_s:.3g} s of {video.duration_s:.3g} s could not be decoded"
+    yield from last.notes
+
+
+def joined(notes: Iterable[str | None]) -> str | None:
+    """Return notes as one; None if there are none."""
+    return "; ".join(note for note in notes if note) or None
 
 
 def _lack_of(catalogue: Catalogue, video: Video, facts: Facts) -> str | None:

@@ -9,7 +9,7 @@ from jaxtyping import Bool
 
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
-from app.library.notes import loss_note
+from app.library.notes import joined, reading_notes
 from app.library.reading import Begun, Reader, needs_another_track
 from app.library.source import Outcome, Source
 from app.media.footage import Part
@@ -34,7 +34,6 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     kept = FeatureParts(reader.session.library.features_path(known.sha256, front_end.identity))
     _split(kept)
     by_part, changed, seconds, loss_s, starts = PartEncoder(encoder, front_end.prior), 0, 0, 0.0, list[int]()
-    notes = begun.facts.notes
     try:
         for part in reader.parts(source, begun, known, 0):
             before = changed
@@ -58,7 +57,7 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     catalogue.stamp(read)
     why = f"with sound track {track}" if needs_another_track(source, known) else "by the new rules"
     told = f"read anew {why}: {changed} of {seconds} seconds changed" if changed else None
-    note = "; ".join(filter(None, (told, loss_note(loss_s, duration_s), *notes, *part.notes))) or None
+    note = joined((told, *begun.facts.notes, *reading_notes(part, read))) if changed else None
     return Outcome(source.path, "known", known.video_id, note=note)
 
 

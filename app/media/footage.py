@@ -24,7 +24,8 @@ MOST_KEPT = 4  # readings that are open between two parts, in one process
 class Part:
     """Hold the features of the seconds [start_s, stop_s) of a recording.
 
-    `loss_s`: how much of them was lost. `ended`: no part follows; `notes` then say what a person should know of it.
+    `loss_s`: how much of them was lost. `ended`: no part follows; `notes` then say what a person should know of what
+    was read since `entered_s`, in one go.
     """
 
     start_s: int
@@ -32,6 +33,7 @@ class Part:
     features: Features
     loss_s: float
     ended: bool
+    entered_s: int
     notes: tuple[str, ...]
 
 
@@ -76,7 +78,7 @@ class _OpenReading:
     """Read a recording on from where the last part ended; one second is read ahead, to know whether that was all."""
 
     def __init__(self, medium: Medium, start_s: int) -> None:
-        self._reading = medium.segments(start_s)
+        self._reading, self._entered_s = medium.segments(start_s), start_s
         self._told_s = 0.0  # of the loss
         self._following = next(self._reading, None)
 
@@ -90,7 +92,8 @@ class _OpenReading:
         ended = self._following is None
         so_far_s = self._reading.loss_s - (self._following.lost_s if self._following else 0.0)
         loss_s, self._told_s = so_far_s - self._told_s, so_far_s
-        return Part(start_s, stop_s, Features.joined(made), loss_s, ended, self._reading.notes if ended else ())
+        notes = self._reading.notes if ended else ()
+        return Part(start_s, stop_s, Features.joined(made), loss_s, ended, self._entered_s, notes)
 
     def close(self) -> None:
         """Stop decoding."""

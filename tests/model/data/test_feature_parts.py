@@ -44,7 +44,7 @@ def test_the_parts_joined_are_the_recording(parts: FeatureParts, tmp_path: Path)
 
 
 def test_an_older_file_that_holds_everything_is_one_part_until_it_is_cut(tmp_path: Path) -> None:
-    """It has no marks of damage: all is whole. Cut, its parts hold the same; cut off midway, each second is there once."""
+    """It has no marks of damage: all is whole. Its parts hold the same, also where the cutting was cut off."""
     old, path = FeatureParts(tmp_path / "ab.npz"), tmp_path / "ab.npz"
     columns = {name: array for name, array in vars(features(0, 10)).items() if not name.endswith("whole")}
     np.savez(path, **columns)
