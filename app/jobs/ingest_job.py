@@ -76,7 +76,7 @@ class IngestWork:
         labels = payload["labels"]
         annotations = {} if labels is None else read_labels(self.roots.real_path(labels))
         listing = self.roots.list(directory)
-        if not (listing.files or listing.outside):
+        if not (listing.files or listing.outside or listing.unreadable):
             raise QueryError(f"no file found at {directory}; name a directory of media, or a file")
         if "after" not in payload:
             self._begin(running, directory, listing, annotations)
@@ -93,12 +93,15 @@ class IngestWork:
                 "a link out of the directories that ECHOLENS_INGEST_ROOTS names given, a file in them expected",
             )
             for path in listing.outside
+        ] + [
+            JobMessage(_name(path, directory), NotReadable.code, refusal(_name(path, directory), reason))
+            for path, reason in listing.unreadable
         ]
-        unused = sorted(set(annotations) - {listed for listed, _ in listing.files})
+        unused = annotations.unused
         if unused:
             text = f"{len(unused)} labelled files are not among those found, such as {_printable(unused[0].name)}"
             messages.append(JobMessage("", None, text))
-        result = dict.fromkeys(STATES, 0) | {"failed": len(listing.outside)}
+        result = dict.fromkeys(STATES, 0) | {"failed": len(messages)}
         running.report(0.0, result, running.job.payload | {"after": ""}, messages)
 
     def _go_on(

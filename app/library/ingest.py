@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,9 @@ from typing import Literal
 
 import numpy as np
 
+from app.library.changing import FileState, check_unchanged, state_of
 from app.library.features import keep_features
+from app.library.listing import is_no_medium
 from app.library.session import Session
 from app.media.decoding import Facts, decode_footage, inspect
 from app.media.previews import Previews
@@ -21,33 +22,38 @@ from app.processes.ahead import ahead
 from index.records import Failure, LatentBatch, Video
 from model.data.corpus import Annotation
 from model.data.features import Features
-from model.errors import EmptyLibrary, LibraryError, MediaError, NotAMedium, UntrainedLibrary
+from model.errors import Changing, EmptyLibrary, LibraryError, MediaError, NotReadable, UntrainedLibrary
 from model.frontends.prior import Prior
 from model.media.medium import Limits
 from model.modality import Modality
 from model.network.encoder import Encoder
 
 MOST_THREADS = 4
-# Footage that registries of types, where a machine has one, call an application, a text or a 3-D model.
-MISNAMED = (".ts", ".mts", ".mxf", ".asf", ".ogx", ".rm")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Name a file to ingest; `uploaded` files belong to the library and go with their video."""
+    """Name a file to ingest; `uploaded` files belong to the library and go with their video.
+
+    `listed`: nobody named it, a directory holds it; then it may turn out to be no medium, and no failure.
+    """
 
     path: Path
     file_name: str
     annotation: Annotation | None = None
     uploaded: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks."""
+    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks.
+
+    `changing`: it changed while it was read and is taken next time. `passed`: a directory holds it, and it is no medium.
+    """
 
     path: Path
-    state: Literal["added", "known", "failed"]
+    state: Literal["added", "known", "failed", "changing", "passed"]
     video_id: str | None = None
     code: str | None = None
     detail: str | None = None
@@ -59,20 +65,6 @@ class _Decoded:
     video: Video
     features: Features
     note: str | None
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files named, and below directories all but hidden ones and those named as documents.
-
-    What a file is, its content decides at ingest; a name alone leaves out only texts and the like.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if os.path.isdir(path):  # False for a name that is too long: opening it says so
-            found += sorted(p for p in path.rglob("*") if p.is_file() and _may_be_medium(p.relative_to(path)))
-        else:
-            found.append(path)
-    return [Path(os.path.abspath(p)) for p in found]
 
 
 def ingest(
@@ -108,18 +100,29 @@ def _encoder(session: Session) -> Encoder | None:
 
 
 def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Video:
-    """Return a file's features, or the video that is in the library already."""
+    """Return a file's features, or the video that is in the library already. Raises MediaError."""
+    before = state_of(source.path)
+    try:
+        return _read(session, source, limits, before)
+    except MediaError:
+        check_unchanged(source.path, before)  # a file that is being written may look damaged
+        raise
+
+
+def _read(session: Session, source: Source, limits: Limits, before: FileState | None) -> _Decoded | Video:
     if _printable(source.path) != str(source.path):
-        raise NotAMedium(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
+        raise NotReadable(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
     decoder = session.footage_decoder
     facts = decoder.submit(inspect, source.path, limits).result()
     known = session.library.catalogue.find_by_sha256(facts.sha256)
     if known is not None:
+        check_unchanged(source.path, before)
         return known
     video_id = facts.sha256[:16]
     previews = Previews(session.library, video_id)
     try:
         features = decoder.submit(decode_footage, source.path, limits, previews.directory).result()
+        check_unchanged(source.path, before)
     except BaseException:
         previews.remove()
         raise
@@ -176,6 +179,10 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
         decoded = future.result()
     except MediaError as error:
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
+        if isinstance(error, Changing):
+            return Outcome(source.path, "changing", None, error.code, detail)
+        if source.listed and is_no_medium(source.path, error):
+            return Outcome(source.path, "passed")
         if not source.uploaded:  # of an upload the job says it, and its file goes
             catalogue.record_failure(Failure(_printable(source.path), error.code, detail, _now()))
         return Outcome(source.path, "failed", None, error.code, detail)
@@ -215,15 +222,6 @@ def encoded(encoder: Encoder, features: Features, prior: Prior | None) -> dict[M
                 concepts = np.rint(255 * prior.strengths(modality, around)).astype(np.uint8)
             batches[modality] = LatentBatch(at[0], encoder.in_context(modality, rows, *at), concepts)
     return batches
-
-
-def _may_be_medium(relative: Path) -> bool:
-    if any(part.startswith(".") for part in relative.parts):
-        return False
-    if relative.suffix.lower() in MISNAMED:
-        return True
-    guess, _ = mimetypes.guess_type(relative.name)
-    return guess is None or guess.split("/")[0] in ("audio", "video", "image")
 
 
 def _printable(path: Path) -> str:
