@@ -16,6 +16,7 @@ from app.library.changing import FileState, check_unchanged, state_of
 from app.library.features import keep_features
 from app.library.listing import is_no_medium
 from app.library.session import Session
+from app.library.supersede import Places
 from app.media.decoding import Facts, decode_footage, inspect
 from app.media.previews import Previews
 from app.processes.ahead import ahead
@@ -49,7 +50,8 @@ class Source:
 class Outcome:
     """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks.
 
-    `changing`: it changed while it was read and is taken next time. `passed`: a directory holds it, and it is no medium.
+    `changing`: it changed while it was read, and is taken next time. `passed`: a directory holds it, and it is no
+    medium.
     """
 
     path: Path
@@ -84,10 +86,12 @@ def ingest(
     outcomes = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
         session.begin()  # where the front-end's weights were absent when the library was opened
+        places = Places(session.library)
         encoder = _encoder(session)  # under the lock: no other model can be swapped in meanwhile
         for source, future in ahead(pool, lambda source: _decode(session, source, limits), sources, decoders):
-            outcomes.append(_finish(session, encoder, source, future))
+            outcomes.append(_finish(session, encoder, source, future, places))
             done(outcomes[-1])
+        places.settle()
     return outcomes
 
 
@@ -159,12 +163,10 @@ def _note(facts: Facts, features: Features) -> str | None:
     return f"{silent} of {seconds} s are silent" if silent else None
 
 
-def _known(session: Session, source: Source, video: Video) -> Outcome:
+def _known(session: Session, source: Source, video: Video, places: Places) -> Outcome:
     """Give a video that is there already the label that came with the file, and its place if it has moved."""
-    library, note = session.library, None
-    if not library.locate(video.path).is_file():
-        library.catalogue.relocate(video.video_id, library.reference(source.path))
-        note = "it had moved: found again"
+    library = session.library
+    note = places.found(video, library.reference(source.path))
     annotation = source.annotation
     if annotation is not None and annotation.label is not None:
         given = (annotation.label, annotation.event_start_s, annotation.event_end_s)
@@ -173,7 +175,9 @@ def _known(session: Session, source: Source, video: Video) -> Outcome:
     return Outcome(source.path, "known", video.video_id, note=note)
 
 
-def _finish(session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video]) -> Outcome:
+def _finish(
+    session: Session, encoder: Encoder | None, source: Source, future: Future[_Decoded | Video], places: Places
+) -> Outcome:
     catalogue = session.library.catalogue
     try:
         decoded = future.result()
@@ -187,7 +191,7 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
             catalogue.record_failure(Failure(_printable(source.path), error.code, detail, _now()))
         return Outcome(source.path, "failed", None, error.code, detail)
     if isinstance(decoded, Video):
-        return _known(session, source, decoded)
+        return _known(session, source, decoded, places)
     features = decoded.features
     rows = list(zip(features.start_s.tolist(), features.heard.tolist(), features.seen.tolist(), strict=True))
     batches = encoded(encoder, features, session.front_end.prior) if encoder else {}
@@ -200,8 +204,9 @@ def _finish(session: Session, encoder: Encoder | None, source: Source, future: F
         Previews(session.library, decoded.video.video_id).remove()
         raise
     if kept != decoded.video:  # a copy that was decoded beside its twin is known only now
-        return _known(session, source, kept)
-    return Outcome(source.path, "added", kept.video_id, note=decoded.note)
+        return _known(session, source, kept, places)
+    notes = filter(None, (places.holds(kept, kept.path), decoded.note))
+    return Outcome(source.path, "added", kept.video_id, note="; ".join(notes) or None)
 
 
 def encoded(encoder: Encoder, features: Features, prior: Prior | None) -> dict[Modality, LatentBatch]:

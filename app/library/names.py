@@ -6,31 +6,30 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
-# What people know as sounds, pictures and films: below a directory such a file is a failure where it cannot be read.
-FILMS = frozenset(
-    (
-        ".360 .3g2 .3gp .3gpp .asf .avi .divx .dv .dvr-ms .f4v .flv .insv .ivf .m1v .m2p .m2t .m2ts .m2v .m4v .mj2 "
-        ".mjpeg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .obu .ogv .ogx .qt .rmvb .trp .vob .webm .wmv .wtv .y4m"
-    ).split()
+
+def _endings(words: str) -> frozenset[str]:
+    return frozenset(f".{word}" for word in words.split())
+
+
+# What people know as films, sounds and pictures: below a directory such a file is a failure where it cannot be read.
+FILMS = _endings(
+    "360 3g2 3gp 3gpp asf avi divx dv dvr-ms f4v flv insv ivf m1v m2p m2t m2ts m2v m4v mj2 mjpeg mkv mov mp4 mpe mpeg "
+    "mpg mts mxf nut obu ogv ogx qt rmvb trp vob webm wmv wtv y4m"
 )
-SOUNDS = frozenset(
-    (
-        ".aac .ac3 .aif .aifc .aiff .alac .amr .ape .au .caf .dts .eac3 .flac .gsm .m4a .m4b .mka .mp2 .mp3 .oga .ogg "
-        ".opus .ra .rf64 .snd .spx .tta .voc .w64 .wav .wave .weba .wma .wv"
-    ).split()
+SOUNDS = _endings(
+    "aac ac3 aif aifc aiff alac amr ape au caf dts eac3 flac gsm m4a m4b mka mp2 mp3 oga ogg opus ra rf64 snd spx tta "
+    "voc w64 wav wave weba wma wv"
 )
-PICTURES = frozenset(
-    (
-        ".apng .arw .avif .bmp .cr2 .cr3 .dng .gif .heic .heif .insp .j2k .jfif .jp2 .jpe .jpeg .jpg .jxl .mpo .nef "
-        ".orf .pef .png .raf .rw2 .tif .tiff .webp"
-    ).split()
+PICTURES = _endings(
+    "apng arw avif bmp cr2 cr3 dng gif heic heif insp j2k jfif jp2 jpe jpeg jpg jxl mpo nef orf pef png raf rw2 tif "
+    "tiff webp"
 )
 MEDIA = FILMS | SOUNDS | PICTURES
 # Also the endings of programs, such as TypeScript: a text among them is no failure.
-SHARED = frozenset({".dav", ".mod", ".rm", ".tod", ".ts"})
+SHARED = _endings("dav mod rm tod ts")
 # What stands beside a film of the same name: small copies, and what is about it; also beside a photograph.
-SMALL = frozenset({".glv", ".lrf", ".lrv"})
-ABOUT = frozenset(".3gf .bdm .bim .cpi .gps .ifo .moi .mpl .pgi .ppn .sidx .smi .srt .thm .xml .xmp".split())
+SMALL = _endings("glv lrf lrv")
+ABOUT = _endings("3gf bdm bim cpi gps ifo moi mpl pgi ppn sidx smi srt thm xml xmp")
 SYSTEM_FOLDERS = frozenset(
     {
         # network storage
@@ -73,7 +72,7 @@ def is_hidden(name: str) -> bool:
 
 
 def is_system_folder(name: str, parent: str) -> bool:
-    """Say whether a folder, in another, holds what was deleted, what a system keeps, or small copies of what is near."""
+    """Say whether a folder, in another, holds what was deleted, what a system keeps, or small copies."""
     folder, around = name.lower(), parent.lower()
     if folder in SYSTEM_FOLDERS or SYSTEM_PATTERN.fullmatch(folder):
         return True
