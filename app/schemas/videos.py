@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.schemas.answering import Answering
 from app.schemas.search import Reason
+from app.telemetry.current_request import link
 from model.modality import Modality
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class VideoAnswer(Answering):
             event_start_s=video.event_start_s,
             event_end_s=video.event_end_s,
             added_at=video.added_at,
-            original=f"/videos/{video.video_id}/original",
+            original=link(f"videos/{video.video_id}/original"),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from media_samples import tone, write_sound
-from service_samples import assert_problem, ended_job, film, job_of, serving, until
+from service_samples import assert_problem, ended_job, film, job_of, location_of, serving, until
 from starlette.testclient import TestClient
 
 import app.jobs.ingest_job
@@ -68,7 +68,7 @@ def test_a_directory_comes_in_with_its_labels_and_errors(own_library: Path, root
     with serving_root(own_library, root) as client:
         answer = asked(client, root, labels=str(root / "labels.csv"))
         assert answer.status_code == 202
-        assert answer.headers["location"] == f"/jobs/{answer.json()['job_id']}"
+        assert location_of(answer) == f"/jobs/{answer.json()['job_id']}"
         assert answer.json()["state"] in ("queued", "running")
         job = ended_job(client, answer.json()["job_id"])
         assert (job["state"], job["progress"], job["time_left_s"]) == ("done", 1.0, None)
