@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     decoders: int = Field(default_factory=spare_cores, ge=1, description="processes that decode what is asked")
     ingest_decoders: int = Field(1, ge=1, description="processes that decode what is taken in")
     most_decoder_bytes: int = Field(MOST_BYTES, ge=64 * 1024**2, description="memory of one such process")
-    most_ingest_s: float = Field(4 * 3600.0, gt=0, description="time spent decoding one file that is taken in")
+    most_ingest_s: float = Field(
+        4 * 3600.0, gt=0, description="time spent decoding ten minutes of a file that is taken in"
+    )
     most_batch: int = Field(MOST_BATCH, ge=1, le=MOST_BATCH, description="queries of one POST /retrieve/batch")
     most_questions: int = Field(32, ge=1, description="answered at a time; then 429")
     most_uploads: int = Field(8, ge=1, description="received at a time; then 429")

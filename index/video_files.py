@@ -28,6 +28,11 @@ class VideoFiles:
             one_video(c, video_id)
             c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
 
+    def videos_of(self, path: str) -> list[Video]:
+        """Return the videos that have this file, named as by `Library.reference`."""
+        with self._store.read() as c:
+            return [video_of(row) for row in c.execute(f"SELECT {VIDEO} FROM videos WHERE path = ?", (path,))]
+
     def names_file(self, path: str) -> bool:
         """Say whether a video has this file, named as by `Library.reference`."""
         with self._store.read() as c:
@@ -50,7 +55,7 @@ class VideoFiles:
         """Return each video that is missing because other content lies under its path, and that content's video."""
         with self._store.read() as c:
             query = "SELECT old.video_id, new.video_id FROM videos AS old JOIN videos AS new USING (path) "
-            pairs = c.execute(f"{query} WHERE old.missing AND NOT new.missing").fetchall()
+            pairs = c.execute(f"{query} WHERE old.missing AND NOT new.missing AND new.complete").fetchall()
             return [(video_of(one_video(c, old)), video_of(one_video(c, new))) for old, new in pairs]
 
     def mark_missing(self, video_ids: Iterable[str], missing: bool = True) -> int:

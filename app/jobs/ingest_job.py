@@ -16,6 +16,7 @@ from app.library.listing import NO_MEDIA, Listed, Listing, refusal
 from app.library.missing import mark_gone, report
 from app.library.names import is_named_as_medium, is_shared_ending
 from app.library.session import Session
+from app.library.videos import delete_video
 from index.records import Job, JobMessage
 from model.data.corpus import Annotation
 from model.errors import LibraryBusy, LibraryError, NotAllowed, NotReadable, QueryError, WorkerFailure
@@ -38,7 +39,7 @@ def upload_payload(reference: str, file_name: str, annotation: Annotation) -> di
 
 
 class IngestWork:
-    """Do ingest jobs; release the library's writer lock while `writer_wanted` is set."""
+    """Do ingest jobs; release the library's writer lock while `writer_wanted` is set, also within a long file."""
 
     kind: ClassVar[str] = "ingest"
 
@@ -51,12 +52,15 @@ class IngestWork:
         return self._directory(running) if "directory" in running.job.payload else self._upload(running)
 
     def tidy(self, job: Job) -> None:
-        """Remove an upload that became no video, unless its job failed for another reason than the file."""
+        """Remove an upload that became no whole video, unless its job failed for another reason than the file."""
         reference = job.payload.get("path")
         if reference is None or (job.state == "failed" and job.result.get("state") != "failed"):
             return
         library = self._session.library
         path = library.locate(reference)
+        for video in library.catalogue.videos_of(library.reference(path)):
+            if job.state == "cancelled" and not video.complete:
+                delete_video(library, video.video_id)
         if not library.catalogue.names_file(library.reference(path)):
             path.unlink(missing_ok=True)
 
@@ -160,7 +164,8 @@ class IngestWork:
             if running.interrupted:
                 return False
             try:
-                ingest(self._session, self._undisturbed(running, sources[finished:]), FOOTAGE, count, decoders=1)
+                left = self._undisturbed(running, sources[finished:])
+                ingest(self._session, left, FOOTAGE, count, decoders=1, stop=lambda: self._must_stop(running))
             except (LibraryBusy, WorkerFailure):  # not the file's fault; tried again
                 running.wait(BUSY_RETRY_S)
             while self._writer_wanted.is_set() and not running.wait(GIVE_WAY_S):
@@ -170,9 +175,12 @@ class IngestWork:
     def _undisturbed(self, running: RunningJob, sources: Sequence[Source]) -> Iterator[Source]:
         """Yield files until the job must stop, or a new model waits for the writer lock."""
         for source in sources:
-            if running.interrupted or self._writer_wanted.is_set():
+            if self._must_stop(running):
                 return
             yield source
+
+    def _must_stop(self, running: RunningJob) -> bool:
+        return running.interrupted or self._writer_wanted.is_set()
 
 
 class _Tally:
