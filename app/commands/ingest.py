@@ -59,7 +59,7 @@ def ingest_command(
                     say(f"{outcome.path.name}: {told}", err)
 
             outcomes = ingest(session, sources, FOOTAGE, done)
-        gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if path.is_dir()])
+        gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if os.path.isdir(path)])
         untrained = session.library.catalogue.fingerprint is None
         warnings = () if untrained else session.warnings()
         begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0

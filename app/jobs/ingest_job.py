@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -141,7 +142,7 @@ class IngestWork:
             listing.passed.count(NO_MEDIA, example, number)
         if line := str(listing.passed):
             yield JobMessage("", None, line)
-        if gone := mark_gone(self._session.library, [directory] if directory.is_dir() else []):
+        if gone := mark_gone(self._session.library, [directory] if os.path.isdir(directory) else []):
             yield JobMessage("", None, report(gone))
 
     def _warnings(self) -> tuple[JobMessage, ...]:
