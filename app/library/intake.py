@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
-from app.library.notes import note_of
+from app.library.listing import is_no_medium
+from app.library.notes import joined, note_of
 from app.library.reading import Begun, Reader, needs_another_track
 from app.library.rereading import reread
 from app.library.source import Outcome, Source, printable
+from app.library.supersede import Places
 from app.library.videos import delete_video
 from app.media.decoding import Facts
 from app.media.footage import Part
@@ -20,7 +22,7 @@ from index.seconds import Stretch
 from model.data.corpus import Annotation
 from model.data.feature_parts import FeatureParts
 from model.data.features import UNREADABLE, Features
-from model.errors import Damaged, LibraryError, MediaError, NotFound
+from model.errors import Changing, Damaged, LibraryError, MediaError, NotFound
 from model.media.medium import DECODING
 from model.network.encoder import Encoder
 
@@ -31,6 +33,7 @@ class Intake:
 
     reader: Reader
     encoder: Encoder | None
+    places: Places
 
     def take(self, source: Source, begun: Begun) -> Outcome | None:
         """Take in a file; None where the reader was told to stop: a later call with this file goes on.
@@ -38,12 +41,15 @@ class Intake:
         Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
         """
         known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
-        moved = None if known is None else self._find_again(source, known)
+        moved = None if known is None else self.places.found(known, self._reference(source))
         if known is not None and known.complete:
             self._annotate(source, known)
             if self.reader.start_s(source, known) is None:
                 return Outcome(source.path, "known", known.video_id, note=moved)
-            return reread(self.reader, self.encoder, source, begun, known)
+            try:
+                return reread(self.reader, self.encoder, source, begun, known)
+            except Changing as error:
+                return self.fail(source, error)
         before = None if known is None else self._before(source, known)
         if known is not None and before is None:
             delete_video(self.reader.session.library, known.video_id, with_file=False)
@@ -58,8 +64,12 @@ class Intake:
             return Outcome(source.path, "failed", None, NotFound.code, detail)
 
     def fail(self, source: Source, error: MediaError) -> Outcome:
-        """Record why a file cannot be taken in."""
+        """Record why a file cannot be taken in; what changes, or is no medium of a directory, is no failure."""
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
+        if isinstance(error, Changing):
+            return Outcome(source.path, "changing", None, error.code, detail)
+        if source.listed and is_no_medium(source.path, error):
+            return Outcome(source.path, "passed")
         if not source.uploaded:  # of an upload the job says it, and its file goes
             failure = Failure(printable(source.path), error.code, detail, _now())
             self.reader.session.library.catalogue.record_failure(failure)
@@ -72,6 +82,7 @@ class Intake:
         start_s = 0 if going_on is None else session.library.catalogue.end_s(going_on.video_id)
         seconds = 0 if going_on is None else len(session.library.catalogue.starts_of(going_on.video_id))
         video, encoder = going_on or self._record(source, facts, known), self._part_encoder(before)
+        took_place: str | None = None
         for part in self.reader.parts(source, begun, going_on, start_s):
             seconds += len(part.features)
             length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
@@ -79,10 +90,11 @@ class Intake:
             if part.ended:
                 self._check_loss(source, video)
             self._commit(video, part, encoder, is_first=going_on is None and part.start_s == 0)
+            took_place = self.places.holds(video, video.path) or took_place
         if not video.complete:
             return None
         self._annotate(source, video)
-        note = note_of(session.library.catalogue, video, facts, part)
+        note = joined((took_place, note_of(session.library.catalogue, video, facts, part)))
         return Outcome(source.path, "added", video.video_id, note=note)
 
     def _before(self, source: Source, known: Video) -> Features | None:
@@ -147,7 +159,7 @@ class Intake:
         return Video(
             _video_id(facts),
             facts.sha256,
-            self.reader.session.library.reference(source.path),
+            self._reference(source),
             source.file_name,
             facts.media_type,
             0.0,
@@ -161,15 +173,8 @@ class Intake:
             decoding=DECODING,
         )
 
-    def _find_again(self, source: Source, video: Video) -> str | None:
-        """Give a video that is there already its place, if it has moved or went missing; return a note of that."""
-        library, note = self.reader.session.library, None
-        if not library.locate(video.path).is_file():
-            library.catalogue.relocate(video.video_id, library.reference(source.path))
-            note = "it had moved: found again"
-        if video.missing:
-            library.catalogue.mark_missing([video.video_id], missing=False)
-        return note
+    def _reference(self, source: Source) -> str:
+        return self.reader.session.library.reference(source.path)
 
     def _annotate(self, source: Source, video: Video) -> None:
         """Give a video the label that came with its file."""

@@ -17,7 +17,7 @@ from index.records import Video
 from index.seconds import Stretch
 from model.data.feature_parts import FeatureParts
 from model.data.features import UNREADABLE, Features
-from model.errors import MediaError
+from model.errors import Changing, MediaError
 from model.media.medium import DECODING
 from model.network.encoder import Encoder
 
@@ -29,6 +29,7 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     """Decode a video anew and write only the seconds that have changed; it keeps its id, its label and its place.
 
     None where the reader was told to stop: the next call begins anew. A file that cannot be read stays as it is.
+    Raises Changing.
     """
     catalogue, front_end = reader.session.library.catalogue, reader.session.front_end
     kept = FeatureParts(reader.session.library.features_path(known.sha256, front_end.identity))
@@ -48,6 +49,8 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
                 break
         else:
             return None
+    except Changing:
+        raise
     except MediaError as error:
         kept_as = f"it stays as it was decoded before, since it cannot be read anew: {error}"
         return Outcome(source.path, "known", known.video_id, note=kept_as)

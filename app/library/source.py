@@ -15,6 +15,7 @@ class Source:
 
     `audio_track`: which of its sound tracks to take, counted from 1; None for the default, or, of a file that is in the
     library already, the one that it was read with.
+    `listed`: nobody named it, a directory holds it; then it may turn out to be no medium, and no failure.
     """
 
     path: Path
@@ -22,14 +23,19 @@ class Source:
     annotation: Annotation | None = None
     uploaded: bool = False
     audio_track: int | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks."""
+    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks.
+
+    `changing`: it changed while it was read, and is taken next time. `passed`: a directory holds it, and it is no
+    medium.
+    """
 
     path: Path
-    state: Literal["added", "known", "failed"]
+    state: Literal["added", "known", "failed", "changing", "passed"]
     video_id: str | None = None
     code: str | None = None
     detail: str | None = None
