@@ -12,7 +12,7 @@ from benchmarks.media_matrix.truth import colour_of, place_of_picture, place_of_
 
 MOST_PAIR_OFF_S = 0.04
 MOST_PLACE_OFF_S = 0.1  # of a whole second: encoders' delays, which no container of theirs tells
-MOST_LEVEL_OFF_DB = 1.0
+MOST_LEVEL_OFF_DB, MOST_DAMAGED_LEVEL_OFF_DB = 1.0, 2.0
 MOST_COLOUR_OFF = 12.0  # of 255
 MOST_ASPECT_OFF = 0.03
 MOST_CELLS_OFF, CELL_OFF = 0.12, 60.0  # share of a picture's cells that may differ by so much: blocks, the bar's edge
@@ -64,8 +64,8 @@ def _level(number: int, ours: Second, known: list[Second]) -> list[Disagreement]
     levels = [level_db(second.sound) for second in known]
     level = level_db(ours.sound)
     tolerated = MOST_LEVEL_OFF_DB
-    if not ours.sound_whole:  # both fill in what is missing, each in its way; but nothing that decodes is left out
-        tolerated, level = MOST_LEVEL_OFF_DB * 2, max(level, min(levels))
+    if not ours.sound_whole:  # each fills in what is missing in its way, but nothing that decodes is left out
+        tolerated, level = MOST_DAMAGED_LEVEL_OFF_DB, min(level, min(levels))
     if min(abs(level - other) for other in levels) <= tolerated:
         return []
     return [Disagreement("level", number, f"{level_db(ours.sound):.1f} dB", f"{levels[0]:.1f} dB")]
