@@ -80,7 +80,7 @@ def ffmpeg_sound(path: Path, mix: str) -> Float32[np.ndarray, "samples"]:
 
 def ffmpeg_frames(path: Path) -> list[Frame]:
     """Return the frames of the picture track in order, upright."""
-    chain = f"showinfo,scale={SMALL[0]}:{SMALL[1]}:flags=area,format=rgb24"
+    chain = f"showinfo,format=rgb24,scale={SMALL[0]}:{SMALL[1]}:flags=area"
     how = ("-an", "-sn", "-dn", "-vf", chain, "-fps_mode", "passthrough", "-f", "rawvideo", "-")
     seen = _output("-v", "info", path, *how)
     shown = SHOWN.findall(seen.stderr.decode(errors="replace"))

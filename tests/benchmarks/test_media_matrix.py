@@ -68,7 +68,7 @@ def test_a_second_that_is_off_is_found(off: dict[str, float], check: str) -> Non
 
 def shade(seen: Second) -> Second:
     assert seen.picture is not None
-    return replace(seen, picture=np.clip(seen.picture.astype(int) + (0, 16, 0), 0, 255).astype(np.uint8))
+    return replace(seen, picture=np.clip(seen.picture + np.array([0, 16, 0]), 0, 255).astype(np.uint8))
 
 
 def mirror(seen: Second) -> Second:
