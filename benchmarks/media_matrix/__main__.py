@@ -18,17 +18,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from fnmatch import fnmatch
 from functools import partial
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.media_matrix.clocks import clocks
 from benchmarks.media_matrix.combination import Combination
-from benchmarks.media_matrix.examination import Outcome, examine
+from benchmarks.media_matrix.examination import Outcome, examine_apart
 from benchmarks.media_matrix.films import films
 from benchmarks.media_matrix.known import reason_for
 from benchmarks.media_matrix.losses import losses
@@ -71,9 +70,9 @@ def combinations() -> list[Combination]:
 def run(chosen: list[Combination], directory: Path, arguments: argparse.Namespace) -> Iterator[Outcome]:
     """Compare the combinations in parallel; print each disagreement as it comes, in their order."""
     write_bases(directory, {combination.rate_hz for combination in chosen})
-    work = partial(examine, directory=directory, keep=arguments.keep)
-    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        for outcome in pool.map(work, chosen):
+    work = partial(examine_apart, directory=directory, keep=arguments.keep)
+    with ThreadPoolExecutor(arguments.jobs) as threads:
+        for outcome in threads.map(work, chosen):
             show(outcome)
             yield outcome
 

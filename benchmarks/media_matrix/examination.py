@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import shlex
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from threading import local
 
 from benchmarks.media_matrix.combination import Combination
 from benchmarks.media_matrix.comparison import Disagreement, compare
 from benchmarks.media_matrix.decoded import by_echolens, by_ffmpeg
 from benchmarks.media_matrix.known import reason_for
+
+OWN = local()  # each thread's process
 
 
 @dataclass(frozen=True)
@@ -28,10 +34,28 @@ class Outcome:
         return any(reason_for(self.combination, found) is None for found in self.disagreements)
 
 
+def examine_apart(combination: Combination, directory: Path, keep: Path | None) -> Outcome:
+    """Examine one combination in a process of this thread's own: a decoder may take it down."""
+    if not hasattr(OWN, "process"):
+        OWN.process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    try:
+        outcome: Outcome = OWN.process.submit(examine, combination, directory, keep).result()
+        return outcome
+    except BrokenProcessPool:
+        del OWN.process
+        crash = Disagreement("refused", None, "killed the process", "decodes it")
+        return Outcome(combination, command_of(combination), disagreements=(crash,))
+
+
+def command_of(combination: Combination) -> str:
+    """Return the command that makes a combination, as a person may repeat it."""
+    return shlex.join(combination.command(Path(), Path(combination.file_name)))
+
+
 def examine(combination: Combination, directory: Path, keep: Path | None) -> Outcome:
     """Make one combination, decode it both ways and compare."""
     logging.disable(logging.WARNING)  # what decoders say of damage
-    command = shlex.join(combination.command(Path(), Path(combination.file_name)))
+    command = command_of(combination)
     written = combination.write(directory, directory / "made")
     if written is None:
         return Outcome(combination, command, "ffmpeg cannot write it")
