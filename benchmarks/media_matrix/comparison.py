@@ -11,6 +11,7 @@ from benchmarks.media_matrix.decoded import Second
 from benchmarks.media_matrix.truth import colour_of, place_of_picture, place_of_sound
 
 MOST_PAIR_OFF_S = 0.04
+READING_S = 0.005  # how well the bar and the tone are read back
 MOST_PLACE_OFF_S = 0.1  # of a whole second: encoders' delays, which no container of theirs tells
 MOST_LEVEL_OFF_DB, MOST_DAMAGED_LEVEL_OFF_DB = 1.0, 2.0
 MOST_COLOUR_OFF = 12.0  # of 255
@@ -122,7 +123,7 @@ def _times(number: int, ours: Second, known: list[Second], frame_s: float, lag_s
     """Check that picture and sound are of one moment, and that the moment is that of the second."""
     offs = [offsets(second, number, lag_s) for second in known]
     pair_s, sound_s, picture_s = offsets(ours, number, lag_s)
-    tolerated_s = max(MOST_PAIR_OFF_S, frame_s) + 0.001
+    tolerated_s = max(MOST_PAIR_OFF_S, frame_s) + READING_S
     if pair_s is not None:
         pairs_s = [off[0] for off in offs if off[0] is not None]
         if min(abs(pair_s - other_s) for other_s in [0.0, *pairs_s]) > tolerated_s and ours.picture_whole:
