@@ -13,6 +13,7 @@ this ffmpeg cannot write or read are skipped and not counted. Exit 1 if anything
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -51,6 +52,7 @@ def main() -> None:
     if arguments.list:
         print(*chosen, sep="\n")
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="echolens-matrix-") as directory:
         outcomes = list(run(chosen, Path(directory), arguments))
@@ -72,9 +74,13 @@ def run(chosen: list[Combination], directory: Path, arguments: argparse.Namespac
     write_bases(directory, {combination.rate_hz for combination in chosen})
     work = partial(examine_apart, directory=directory, keep=arguments.keep)
     with ThreadPoolExecutor(arguments.jobs) as threads:
-        for outcome in threads.map(work, chosen):
-            show(outcome)
-            yield outcome
+        try:
+            for number, outcome in enumerate(threads.map(work, chosen), 1):
+                show(outcome)
+                print(f"{number} of {len(chosen)}", end="\r", file=sys.stderr)
+                yield outcome
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 def show(outcome: Outcome) -> None:

@@ -30,7 +30,6 @@ PICTURES = {
     "flv1": "-c:v flv -q:v 3 -pix_fmt yuv420p",
     "h263": "-vf scale=176:144:flags=neighbor -c:v h263 -q:v 3 -pix_fmt yuv420p",
     "theora": "-c:v libtheora -q:v 8 -pix_fmt yuv420p",
-    "cinepak": "-c:v cinepak -q:v 3 -pix_fmt rgb24",
     "svq1": "-c:v svq1 -q:v 3 -pix_fmt yuv410p",
     "qtrle": "-c:v qtrle -pix_fmt rgb24",
     "rv20": "-vf scale=176:144:flags=neighbor -c:v rv20 -q:v 3 -pix_fmt yuv420p",

@@ -16,7 +16,7 @@ CONTAINERS = {  # the pictures and sounds that are usual in each, the most usual
     ),
     "webm": ("vp9 vp8 av1", "opus vorbis"),
     "avi": (
-        "mpeg4 xvid mpeg4b mjpeg h264 h264b ffv1 huffyuv utvideo raw wmv2 msmpeg4 cinepak",
+        "mpeg4 xvid mpeg4b mjpeg h264 h264b ffv1 huffyuv utvideo raw wmv2 msmpeg4",
         "mp3 s16 ac3 mp2 u8 adpcm_ms adpcm_ima aac mulaw",
     ),
     "ts": ("h264b h264 hevc mpeg2b mpeg4", "aac mp2 ac3 mp3 eac3 opus s302m dts truehd"),
