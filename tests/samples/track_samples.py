@@ -70,7 +70,7 @@ def _by_time(streams: list[Iterator[av.Packet]]) -> Iterator[av.Packet]:
 def _picture_packets(container: OutputContainer, track: PictureTrack, seconds: float) -> Iterator[av.Packet]:
     stream = container.add_stream(track.codec, rate=track.rate_hz, options=dict(track.options))
     height, width = track.frame_at(0.0).shape[:2]
-    stream.width, stream.height, stream.pix_fmt = width, height, track.pixel_format
+    stream.width, stream.height, stream.pix_fmt, stream.thread_count = width, height, track.pixel_format, 1
     return _encoded_frames(stream, track, seconds)
 
 

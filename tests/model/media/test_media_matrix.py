@@ -35,7 +35,7 @@ PICTURES = {  # name: (encoder, pixel format, options)
     "h264b": ("libx264", "yuv420p", {"preset": "veryfast", "bf": "3"}),
     "h264-422": ("libx264", "yuv422p10le", {"preset": "ultrafast"}),
     "h264-full": ("libx264", "yuvj420p", {"preset": "ultrafast"}),
-    "hevc": ("libx265", "yuv420p", {"preset": "ultrafast", "x265-params": "log-level=none"}),
+    "hevc": ("libx265", "yuv420p", {"preset": "ultrafast", "x265-params": "log-level=none:pools=none"}),
     "mpeg1": ("mpeg1video", "yuv420p", {"b": "1000000"}),
     "mpeg2": ("mpeg2video", "yuv420p", {"b": "1000000", "bf": "2"}),
     "mpeg4": ("mpeg4", "yuv420p", {"b": "1000000"}),
