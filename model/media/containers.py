@@ -10,18 +10,22 @@ from functools import partial
 from itertools import islice
 from math import floor
 from pathlib import Path
+from typing import Any
 
 import av
 import av.error
 import numpy as np
+from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
+from model.media.channels import Mixer
 from model.media.segments import LONGEST_JITTER_S, TIE_S, SoundBlock, TimedFrame
+from model.media.tracks import PictureTrack, SoundTrack, choose_picture, choose_sound, note_pictures, note_sounds
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
@@ -39,6 +43,23 @@ MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open 
     (0, b"ID3"),
     (0, b"FORM"),
 )
+ASIDE = (
+    Disposition.comment
+    | Disposition.hearing_impaired
+    | Disposition.visual_impaired
+    | Disposition.descriptions
+    | Disposition.clean_effects
+    | Disposition.dependent
+)
+COVER = Disposition.attached_pic | Disposition.timed_thumbnails
+SAMPLE_TYPES: dict[str, np.dtype[Any]] = {
+    "u8": np.dtype(np.uint8),
+    "s16": np.dtype(np.int16),
+    "s32": np.dtype(np.int32),
+    "s64": np.dtype(np.int64),
+    "flt": np.dtype(np.float32),
+    "dbl": np.dtype(np.float64),
+}
 PACKETS_AHEAD = 30
 SOUND_BLOCK_S = 0.5
 FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
@@ -54,12 +75,13 @@ class Tracks:
     width: int
     height: int
     duration_s: float | None
+    notes: tuple[str, ...] = ()
 
 
-def probe(path: Path) -> Tracks:
-    """Read the head of a container. Raises NotAMedium, Damaged."""
+def probe(path: Path, audio_track: int | None = None) -> Tracks:
+    """Read the head of a container. Raises NotAMedium, Damaged, NoSoundTrack."""
     with _opened(path) as container:
-        sound, picture = _sound_stream(container), _picture_stream(container)
+        sound, picture = _sound_stream(container, path, audio_track), _picture_stream(container)
         return Tracks(
             format_name=container.format.name,
             sound_codec=sound.codec_context.name if sound else None,
@@ -67,32 +89,34 @@ def probe(path: Path) -> Tracks:
             width=picture.codec_context.width if picture else 0,
             height=picture.codec_context.height if picture else 0,
             duration_s=container.duration / av.time_base if container.duration else None,
+            notes=_notes(container, None if audio_track else sound, picture),
         )
 
 
-def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield the sound track, mean of its channels, at its native rate, timed from the container's start.
+def read_sound(path: Path, audio_track: int | None = None) -> Iterator[SoundBlock]:
+    """Yield a sound track, mixed to one channel, at its native rate, timed from the container's start.
 
-    Raises NotAMedium, Damaged.
+    Raises NotAMedium, Damaged, NoSoundTrack.
     """
     with _opened(path) as container:
-        stream = _sound_stream(container)
+        stream = _sound_stream(container, path, audio_track)
         if stream is None:
             return
         _skip_others(container, stream)
         origin_s, block_s, next_s = _origin_s(container), 0.0, 0.0
         frames: list[av.AudioFrame] = []
+        mixer = Mixer()
         for frame in container.decode(stream):
             start_s = frame.time - origin_s if frame.time is not None else next_s
             if frames and not _continues(frames, frame, start_s - next_s):
-                yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames))
+                yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer))
                 frames = []
             if not frames:
                 block_s = next_s = start_s
             frames.append(frame)
             next_s += frame.samples / frame.sample_rate
         if frames:
-            yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames))
+            yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer))
 
 
 def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
@@ -156,6 +180,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     except (av.error.FFmpegError, ValueError) as error:
         raise _not_opened(path, error) from error
     with container:
+        _forget_odd_layouts(container)
         try:
             yield container
         except (av.error.FFmpegError, ValueError, MemoryError, LookupError) as error:  # a track that appears midway
@@ -163,6 +188,18 @@ def _opened(path: Path) -> Iterator[InputContainer]:
                 f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
                 "Copy or export the file again."
             ) from error
+
+
+def _forget_odd_layouts(container: InputContainer) -> None:
+    """Keep of a layout that has no name (right, left, left, right) only how many channels there are.
+
+    PyAV frees the list of such a layout's channels each time that it is looked at, which crashes at the second.
+    """
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
+            layout = stream.codec_context.layout
+            if " channels (" in layout.name:
+                stream.codec_context.layout = f"{layout.nb_channels} channels"
 
 
 def _not_opened(path: Path, error: Exception) -> MediaError:
@@ -183,16 +220,54 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)  # without the path, which is no client's business
 
 
-def _sound_stream(container: InputContainer) -> AudioStream | None:
-    decodable = (stream for stream in container.streams.audio if stream.codec_context is not None)
-    return next(decodable, None)
+def _sound_tracks(container: InputContainer) -> list[SoundTrack]:
+    best = container.streams.best  # PyAV tells no programmes, but FFmpeg's best track is of that of the related one
+    picture = _picture_stream(container)
+    programme = best("audio", related=picture)
+    return [
+        SoundTrack(
+            index=stream.index,
+            number=number,
+            decodable=stream.codec_context is not None,
+            with_picture=best("audio", related=stream) == programme,
+            default=bool(stream.disposition & Disposition.default),
+            aside=bool(stream.disposition & ASIDE),
+            channels=stream.codec_context.channels if stream.codec_context else 0,
+        )
+        for number, stream in enumerate(container.streams.audio, start=1)
+    ]
+
+
+def _picture_tracks(container: InputContainer) -> list[PictureTrack]:
+    return [
+        PictureTrack(
+            index=stream.index,
+            decodable=stream.codec_context is not None,
+            cover=bool(stream.disposition & COVER),
+            default=bool(stream.disposition & Disposition.default),
+            width=stream.codec_context.width if stream.codec_context else 0,
+            height=stream.codec_context.height if stream.codec_context else 0,
+        )
+        for stream in container.streams.video
+    ]
+
+
+def _sound_stream(container: InputContainer, path: Path, audio_track: int | None) -> AudioStream | None:
+    track = choose_sound(path.name, _sound_tracks(container), audio_track)
+    return next((stream for stream in container.streams.audio if track and stream.index == track.index), None)
 
 
 def _picture_stream(container: InputContainer) -> VideoStream | None:
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
+    track = choose_picture(_picture_tracks(container))
+    return next((stream for stream in container.streams.video if track and stream.index == track.index), None)
+
+
+def _notes(container: InputContainer, sound: AudioStream | None, picture: VideoStream | None) -> tuple[str, ...]:
+    """Say which tracks were taken where there were others."""
+    sounds, pictures = _sound_tracks(container), _picture_tracks(container)
+    return note_sounds(sounds, next((track for track in sounds if sound and track.index == sound.index), None)) + (
+        note_pictures(pictures, next((track for track in pictures if picture and track.index == picture.index), None))
+    )
 
 
 def _skip_others(container: InputContainer, wanted: AudioStream | VideoStream) -> None:
@@ -253,19 +328,20 @@ def _continues(frames: list[av.AudioFrame], frame: av.AudioFrame, gap_s: float) 
     return alike and not full and abs(gap_s) <= LONGEST_JITTER_S
 
 
-def _mono(frames: list[av.AudioFrame]) -> Float32[np.ndarray, "samples"]:
-    samples: np.ndarray = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
-    if not frames[0].format.is_planar:
-        samples = samples.reshape(-1, frames[0].layout.nb_channels).T
-    if samples.dtype.kind == "f":
-        # NaN and infinity are refused by name in fill_gaps.
-        with np.errstate(invalid="ignore", over="ignore"):
-            mean = samples.mean(axis=0, dtype=np.float32)
-    else:
-        full_scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
-        middle = full_scale if samples.dtype.kind == "u" else 0.0
-        mean = ((samples.mean(axis=0) - middle) / full_scale).astype(np.float32)
-    return np.asarray(mean)
+def _mono(frames: list[av.AudioFrame], mixer: Mixer) -> Float32[np.ndarray, "samples"]:
+    samples = np.concatenate([_samples(frame) for frame in frames], axis=1)
+    return mixer.mix(samples, [channel.name for channel in frames[0].layout.channels], frames[0].sample_rate)
+
+
+def _samples(frame: av.AudioFrame) -> Shaped[np.ndarray, "channels samples"]:
+    """Return a frame's samples. PyAV's own `to_ndarray` reads past the end of eight or more planes and crashes."""
+    count, kind = frame.layout.nb_channels, SAMPLE_TYPES[frame.format.name.removesuffix("p")]
+    if not frame.format.is_planar:
+        packed = np.frombuffer(memoryview(AudioPlane(frame, 0)), kind, frame.samples * count)
+        return np.asarray(packed.reshape(-1, count).T)
+    return np.stack(
+        [np.frombuffer(memoryview(AudioPlane(frame, number)), kind, frame.samples) for number in range(count)]
+    )
 
 
 def _upright_rgb(frame: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:

@@ -24,6 +24,7 @@ from model.errors import (
 )
 from model.media import containers, pictures, sounds
 from model.media.segments import SHORTEST_REST_S, Segment, SoundBlock, TimedFrame, cut_segments
+from model.media.tracks import check_number
 
 SMALLEST_SIDE = 16
 # How much earlier than declared a container may end: in seconds or as a share, whichever is more.
@@ -84,6 +85,7 @@ class Medium:
     exact_duration: bool
     limits: Limits
     notes: tuple[str, ...] = ()
+    audio_track: int | None = None
 
     @property
     def has_picture(self) -> bool:
@@ -127,7 +129,9 @@ class Medium:
     def _blocks(self) -> Iterator[SoundBlock]:
         if not self.has_sound:
             return iter(())
-        return sounds.read_sound(self.path) if self.decoder == "sound file" else containers.read_sound(self.path)
+        if self.decoder == "sound file":
+            return sounds.read_sound(self.path)
+        return containers.read_sound(self.path, self.audio_track)
 
     def _frames(self) -> Iterator[TimedFrame]:
         if not self.has_picture:
@@ -209,10 +213,12 @@ def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = N
 
     `audio_track`: which of its sound tracks to take, counted from 1; None for the one that a player takes.
 
-    Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong.
+    Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong, NoSoundTrack.
     """
     _check_size(path, limits)
-    medium = _picture(path, limits) or _sound(path, limits) or _container(path, limits)
+    medium = _picture(path, limits) or _sound(path, limits) or _container(path, limits, audio_track)
+    if audio_track is not None and medium.decoder != "container":
+        check_number(path.name, audio_track, int(medium.has_sound))
     if medium.duration_s is not None and medium.duration_s > limits.decoded_s:
         raise _too_long(path, medium.duration_s, limits)
     return medium
@@ -272,8 +278,8 @@ def _sound(path: Path, limits: Limits) -> Medium | None:
     )
 
 
-def _container(path: Path, limits: Limits) -> Medium:
-    tracks = containers.probe(path)
+def _container(path: Path, limits: Limits, audio_track: int | None) -> Medium:
+    tracks = containers.probe(path, audio_track)
     if tracks.picture_codec is None and tracks.sound_codec is None:
         raise NotAMedium(
             f"{path.name} holds no sound or picture track that can be decoded here. "
@@ -290,6 +296,8 @@ def _container(path: Path, limits: Limits) -> Medium:
         decoder="container",
         exact_duration=tracks.format_name.startswith(INDEXED_FORMATS),
         limits=limits,
+        notes=tracks.notes,
+        audio_track=audio_track,
     )
 
 

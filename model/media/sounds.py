@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from model.errors import Damaged
+from model.media.channels import Mixer
 from model.media.segments import SoundBlock
 
 MEDIA_TYPES = {
@@ -38,14 +38,14 @@ class SoundHead:
 
 
 def read_head(path: Path) -> SoundHead | None:
-    """Read a sound file's head; None where libsndfile does not know the format or the length.
+    """Read a sound file's head; None where libsndfile does not know the format, the length or how to mix the channels.
 
-    FFmpeg may still read such files: streams whose head was never completed, truncated Ogg files.
+    FFmpeg may still read such files: streams whose head was never completed, truncated Ogg files, surround sound.
     """
     try:
         with _opened(path) as sound:
             media_type = MEDIA_TYPES.get(sound.format)
-            if media_type is None or not 0 < sound.frames < UNKNOWN_LENGTH:
+            if media_type is None or sound.channels > 2 or not 0 < sound.frames < UNKNOWN_LENGTH:
                 return None
             return SoundHead(media_type, sound.frames / sound.samplerate)
     except soundfile.LibsndfileError:
@@ -53,16 +53,13 @@ def read_head(path: Path) -> SoundHead | None:
 
 
 def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield a sound file in blocks of a second, the mean of its channels. Raises Damaged."""
+    """Yield a sound file in blocks of a second, mixed to one channel. Raises Damaged."""
     try:
         with _opened(path) as sound:
-            rate_hz, start = sound.samplerate, 0
+            rate_hz, start, mixer = sound.samplerate, 0, Mixer()
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
-                # NaN and infinity are refused by name in fill_gaps.
-                with np.errstate(invalid="ignore", over="ignore"):
-                    mono = block.mean(axis=1, dtype=np.float32)
-                yield SoundBlock(start / rate_hz, rate_hz, mono)
+                yield SoundBlock(start / rate_hz, rate_hz, mixer.mix(block.T, (), rate_hz))
                 start += len(block)
     except soundfile.LibsndfileError as error:
         raise Damaged(

@@ -108,6 +108,26 @@ def write_sound(
     return path
 
 
+def write_channels(path: Path, channels: np.ndarray, layout: str, codec: str, sample_rate_hz: int = 48000) -> Path:
+    """Write (channels, samples) as the one sound track of a container, in the format that the suffix names."""
+    suffix = path.suffix[1:]
+    with av.open(str(path), "w", format=MUXERS.get(suffix, suffix)) as container:
+        stream = container.add_stream(codec, rate=sample_rate_hz, layout=layout)
+        resampler = av.AudioResampler(stream.codec_context.format, layout, sample_rate_hz, 1024)
+        for start in range(0, channels.shape[1], 1024):
+            block = channels[:, start : start + 1024].astype(np.float32)
+            # Packed: PyAV reads past the end of eight planes.
+            frame = av.AudioFrame.from_ndarray(block.T.reshape(1, -1).copy(), format="flt", layout=layout)
+            frame.sample_rate, frame.pts, frame.time_base = sample_rate_hz, start, Fraction(1, sample_rate_hz)
+            for resampled in resampler.resample(frame):
+                container.mux(stream.encode(resampled))
+        for resampled in resampler.resample(None):
+            if resampled is not None:
+                container.mux(stream.encode(resampled))
+        container.mux(stream.encode())
+    return path
+
+
 def write_picture(path: Path, pixels: np.ndarray | None = None, **options: object) -> Path:
     """Write a still picture in the format that the suffix names."""
     Image.fromarray(gradient() if pixels is None else pixels).save(path, **options)

@@ -205,10 +205,8 @@ def test_a_picture_that_starts_late_keeps_its_time(tmp_path: Path) -> None:
 
 
 def test_the_mean_of_the_channels_is_heard(tmp_path: Path) -> None:
-    """Opposite channels cancel, equal ones stay; the samples equal soxr's own result."""
+    """Equal channels stay; the samples equal soxr's own result."""
     left = tone(1, 44100)
-    path = write_sound(tmp_path / "s.wav", np.stack([left, -left], axis=1), 44100, "FLOAT")
-    assert read(path)[0].sound is None
     path = write_sound(tmp_path / "s.wav", np.stack([left, left], axis=1), 44100, "FLOAT")
     np.testing.assert_array_equal(read(path)[0].sound, soxr.resample(left, 44100, 16000, quality="HQ"))
 
