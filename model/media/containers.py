@@ -119,6 +119,20 @@ def read_sound(path: Path, audio_track: int | None = None) -> Iterator[SoundBloc
             yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer))
 
 
+def measure_sound_s(path: Path) -> float:
+    """Return how long the sound track is, by its packets to the end of the file, without decoding them.
+
+    Raises NotAMedium, Damaged.
+    """
+    with _opened(path) as container:
+        stream = _sound_stream(container, path, None)
+        if stream is None:
+            return 0.0
+        _skip_others(container, stream)
+        assert stream.time_base is not None
+        return float(sum(packet.duration or 0 for packet in container.demux(stream)) * stream.time_base)
+
+
 def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
     """Yield the picture track's frames, timed from the container's start, not converted yet.
 

@@ -22,7 +22,7 @@ from model.errors import (
     TooShort,
     TooSmall,
 )
-from model.media import containers, pictures, sounds
+from model.media import containers, pictures, second_opinion, sounds
 from model.media.segments import SHORTEST_REST_S, Segment, SoundBlock, TimedFrame, cut_segments
 from model.media.tracks import check_number
 
@@ -130,7 +130,7 @@ class Medium:
         if not self.has_sound:
             return iter(())
         if self.decoder == "sound file":
-            return sounds.read_sound(self.path)
+            return second_opinion.read_sound(self.path, self.media_type)
         return containers.read_sound(self.path, self.audio_track)
 
     def _frames(self) -> Iterator[TimedFrame]:
@@ -216,7 +216,7 @@ def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = N
     Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong, NoSoundTrack.
     """
     _check_size(path, limits)
-    medium = _picture(path, limits) or _sound(path, limits) or _container(path, limits, audio_track)
+    medium = _picture(path, limits) or _sound(path, limits) or _other(path, limits, audio_track)
     if audio_track is not None and medium.decoder != "container":
         check_number(path.name, audio_track, int(medium.has_sound))
     if medium.duration_s is not None and medium.duration_s > limits.decoded_s:
@@ -262,8 +262,8 @@ def _picture(path: Path, limits: Limits) -> Medium | None:
     )
 
 
-def _sound(path: Path, limits: Limits) -> Medium | None:
-    head = sounds.read_head(path)
+def _sound(path: Path, limits: Limits, last_resort: bool = False) -> Medium | None:
+    head = sounds.read_head(path, last_resort)
     if head is None:
         return None
     return Medium(
@@ -276,6 +276,17 @@ def _sound(path: Path, limits: Limits) -> Medium | None:
         exact_duration=False,
         limits=limits,
     )
+
+
+def _other(path: Path, limits: Limits, audio_track: int | None) -> Medium:
+    """Return a container, or a sound file that only libsndfile can open."""
+    try:
+        return _container(path, limits, audio_track)
+    except (NotAMedium, Damaged):
+        medium = _sound(path, limits, last_resort=True)
+        if medium is None:
+            raise
+        return medium
 
 
 def _container(path: Path, limits: Limits, audio_track: int | None) -> Medium:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import soundfile
 
 from model.errors import Damaged
+from model.media import ogg, wav
 from model.media.channels import Mixer
 from model.media.segments import SoundBlock
 
@@ -34,20 +36,23 @@ class SoundHead:
     """Hold what a sound file declares about itself."""
 
     media_type: str
-    duration_s: float
+    duration_s: float | None
 
 
-def read_head(path: Path) -> SoundHead | None:
-    """Read a sound file's head; None where libsndfile does not know the format, the length or how to mix the channels.
+def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
+    """Read a sound file's head; None where libsndfile does not know the format, or where FFmpeg may read it better.
 
-    FFmpeg may still read such files: streams whose head was never completed, truncated Ogg files, surround sound.
+    That is a stream whose head was never completed, an Ogg file that is damaged or several streams in a row, surround
+    sound. With `last_resort` those are taken too.
     """
     try:
         with _opened(path) as sound:
             media_type = MEDIA_TYPES.get(sound.format)
-            if media_type is None or sound.channels > 2 or not 0 < sound.frames < UNKNOWN_LENGTH:
+            known = 0 < sound.frames < UNKNOWN_LENGTH
+            in_one = sound.format != "OGG" or ogg.is_one_stream(path)
+            if media_type is None or not (last_resort or (known and in_one and sound.channels <= 2)):
                 return None
-            return SoundHead(media_type, sound.frames / sound.samplerate)
+            return SoundHead(media_type, sound.frames / sound.samplerate if known else None)
     except soundfile.LibsndfileError:
         return None
 
@@ -69,6 +74,11 @@ def read_sound(path: Path) -> Iterator[SoundBlock]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    # By descriptor, so that libsndfile cannot judge by the name.
-    with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-        yield sound
+    with path.open("rb") as file:
+        if patches := wav.patches_of(path):
+            with soundfile.SoundFile(io.BufferedReader(wav.Patched(file, patches))) as sound:
+                yield sound
+        else:
+            # By descriptor, so that libsndfile cannot judge by the name.
+            with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+                yield sound
