@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from itertools import islice
@@ -18,13 +19,16 @@ import numpy as np
 from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard, Disposition
+from av.frame import Frame
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 from jaxtyping import Float32, Shaped, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
 from model.media.channels import Mixer
-from model.media.segments import LONGEST_JITTER_S, TIE_S, SoundBlock, TimedFrame
+from model.media.clock import LEAP_S, Clock, Stamp, least_start_s
+from model.media.damage import SHORTEST_GAP_S, Damage
+from model.media.segments import TIE_S, Lost, SoundBlock, TimedFrame
 from model.media.tracks import PictureTrack, SoundTrack, choose_picture, choose_sound, note_pictures, note_sounds
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
@@ -62,6 +66,13 @@ SAMPLE_TYPES: dict[str, np.dtype[Any]] = {
 }
 PACKETS_AHEAD = 30
 SOUND_BLOCK_S = 0.5
+LONGEST_WANDER_S = 0.01  # within a block, stamps may be this far from where the samples are
+MOST_AHEAD = 200  # packets that are looked at behind a cut of the clock
+MOST_FAILURES = 100  # reads in a row that fail before a container counts as ended
+MOST_BYTES_BETWEEN = 512  # the heads and indexes that stand between two packets; more is something passed over
+BROKEN_CLOCKS = 0x200  # FFmpeg's AVFMT_TS_DISCONT: formats made of pieces, each with a clock of its own
+DECODING_ERRORS = (av.error.FFmpegError, ValueError, MemoryError, LookupError)
+END = object()
 FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
 
 
@@ -78,45 +89,66 @@ class Tracks:
     notes: tuple[str, ...] = ()
 
 
+@dataclass
+class Findings:
+    """Collect what reading a recording brings to light, of both of its tracks.
+
+    `cuts` of its clock, and the seconds that its leaps left out; `undecodable` tracks.
+    """
+
+    cuts: int = 0
+    skipped_s: float = 0.0
+    undecodable: list[str] = field(default_factory=list)
+
+
 def probe(path: Path, audio_track: int | None = None) -> Tracks:
     """Read the head of a container. Raises NotAMedium, Damaged, NoSoundTrack."""
     with _opened(path) as container:
-        sound, picture = _sound_stream(container, path, audio_track), _picture_stream(container)
+        sound, picture = _sound_stream(container, audio_track), _picture_stream(container)
         return Tracks(
             format_name=container.format.name,
             sound_codec=sound.codec_context.name if sound else None,
             picture_codec=picture.codec_context.name if picture else None,
             width=picture.codec_context.width if picture else 0,
             height=picture.codec_context.height if picture else 0,
-            duration_s=container.duration / av.time_base if container.duration else None,
+            duration_s=_declared_s(container, audio_track),
             notes=_notes(container, None if audio_track else sound, picture),
         )
 
 
-def read_sound(path: Path, audio_track: int | None = None) -> Iterator[SoundBlock]:
-    """Yield a sound track, mixed to one channel, at its native rate, timed from the container's start.
+def read_sound(
+    path: Path, findings: Findings | None = None, audio_track: int | None = None
+) -> Iterator[SoundBlock | Lost]:
+    """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
 
-    Raises NotAMedium, Damaged, NoSoundTrack.
+    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, NoSoundTrack.
     """
     with _opened(path) as container:
-        stream = _sound_stream(container, path, audio_track)
+        stream = _sound_stream(container, audio_track)
         if stream is None:
             return
-        _skip_others(container, stream)
-        origin_s, block_s, next_s = _origin_s(container), 0.0, 0.0
+        origin_s, damage, mixer = _origin_s(container, audio_track), Damage(), Mixer()
+        block_s, next_s, whole = 0.0, None, True
         frames: list[av.AudioFrame] = []
-        mixer = Mixer()
-        for frame in container.decode(stream):
-            start_s = frame.time - origin_s if frame.time is not None else next_s
-            if frames and not _continues(frames, frame, start_s - next_s):
-                yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer))
+        packets = _packets(path, container, stream, findings or Findings(), audio_track)
+        for frame in _decode(stream, packets, origin_s, damage):
+            start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
+            end_s = start_s + frame.samples / frame.sample_rate
+            lost, frame_whole = damage.lost_before(start_s, end_s), damage.is_whole(start_s, True, frame.is_corrupt)
+            if frames and (lost or frame_whole != whole or not _continues(frames, frame, start_s - (next_s or 0.0))):
+                yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer), whole)
                 frames = []
+            if lost:
+                yield lost
             if not frames:
                 block_s = next_s = start_s
+                whole = frame_whole
             frames.append(frame)
-            next_s += frame.samples / frame.sample_rate
+            next_s = (next_s or 0.0) + frame.samples / frame.sample_rate
+            damage.passed(end_s)
         if frames:
-            yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer))
+            yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames, mixer), whole)
+        yield from _rest(damage, findings, "sound", next_s is not None)
 
 
 def measure_sound_s(path: Path) -> float:
@@ -125,40 +157,47 @@ def measure_sound_s(path: Path) -> float:
     Raises NotAMedium, Damaged.
     """
     with _opened(path) as container:
-        stream = _sound_stream(container, path, None)
+        stream = _sound_stream(container)
         if stream is None:
             return 0.0
-        _skip_others(container, stream)
         assert stream.time_base is not None
-        return float(sum(packet.duration or 0 for packet in container.demux(stream)) * stream.time_base)
+        ticks = sum(packet.duration or 0 for packet in _demuxed(container, [stream]) if packet is not None)
+        return float(ticks * stream.time_base)
 
 
-def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
-    """Yield the picture track's frames, timed from the container's start, not converted yet.
+def read_frames(
+    path: Path, most_pixels: int, findings: Findings | None = None, audio_track: int | None = None
+) -> Iterator[TimedFrame | Lost]:
+    """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
-    Raises NotAMedium, Damaged, TooLarge.
+    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, TooLarge.
     """
     with _opened(path) as container:
         stream = _picture_stream(container)
         if stream is None:
             return
-        _skip_others(container, stream)
         # One thread: a second one takes 5 to 30 % more processor time, which slows concurrent requests down, and
         # makes a single request faster only at 720p and above.
         stream.thread_type, stream.thread_count = "NONE", 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
-        origin_s, next_s = _origin_s(container), 0.0
-        usual_s = float(1 / stream.average_rate) if stream.average_rate else FALLBACK_FRAME_S
-        for frame in _decode_frames(container, stream, origin_s):
+        origin_s, next_s = _origin_s(container, audio_track), None
+        usual_s = _usual_s(stream)
+        damage = Damage(usual_s + SHORTEST_GAP_S)
+        packets = _packets(path, container, stream, findings or Findings(), audio_track)
+        for frame in _decode_frames(container, stream, packets, origin_s, damage):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(
                     f"{path.name} holds a frame of {frame.width} x {frame.height}; at most {most_pixels} "
                     "pixels are accepted. Send it scaled down."
                 )
-            start_s = frame.time - origin_s if frame.time is not None else next_s
+            start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
             next_s = start_s + lasts_s
-            yield TimedFrame(start_s, next_s, partial(_upright_rgb, frame))
+            if lost := damage.lost_before(start_s, next_s):
+                yield lost
+            whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
+            yield TimedFrame(start_s, next_s, partial(_upright_rgb, frame), whole)
+        yield from _rest(damage, findings, "picture", next_s is not None)
 
 
 def write_mp4(
@@ -266,8 +305,8 @@ def _picture_tracks(container: InputContainer) -> list[PictureTrack]:
     ]
 
 
-def _sound_stream(container: InputContainer, path: Path, audio_track: int | None) -> AudioStream | None:
-    track = choose_sound(path.name, _sound_tracks(container), audio_track)
+def _sound_stream(container: InputContainer, audio_track: int | None = None) -> AudioStream | None:
+    track = choose_sound(Path(container.name).name, _sound_tracks(container), audio_track)
     return next((stream for stream in container.streams.audio if track and stream.index == track.index), None)
 
 
@@ -284,30 +323,190 @@ def _notes(container: InputContainer, sound: AudioStream | None, picture: VideoS
     )
 
 
-def _skip_others(container: InputContainer, wanted: AudioStream | VideoStream) -> None:
+def _packets(
+    path: Path,
+    container: InputContainer,
+    stream: AudioStream | VideoStream,
+    findings: Findings,
+    audio_track: int | None,
+) -> Iterator[av.Packet | None]:
+    """Yield a track's packets on the recording's clock; None where the container passed over something."""
+    if not container.format.name.startswith("mov"):
+        yield from _clocked(container, stream, findings, audio_track)
+        return
+    # One index lists all packets of an MP4, in order: the other track is left out, unless the clock leaps.
+    last_s, count = _origin_s(container, audio_track), 0
+    for packet in _demuxed(container, [stream]):
+        if packet is not None and packet.dts is not None:
+            time_s = float(packet.dts * packet.time_base)
+            if time_s - last_s > LEAP_S:
+                break
+            last_s = time_s + min(LEAP_S, float((packet.duration or 0) * packet.time_base))
+        count += packet is not None
+        yield packet
+    else:
+        return
+    with _opened(path) as again:
+        (same,) = [other for other in again.streams if other.index == stream.index]
+        for packet in _clocked(again, same, findings, audio_track):
+            count -= packet is not None
+            if count < 0:
+                yield packet
+
+
+def _clocked(
+    container: InputContainer, stream: AudioStream | VideoStream, findings: Findings, audio_track: int | None
+) -> Iterator[av.Packet | None]:
+    """Yield a track's packets with their stamps moved to the recording's clock, which needs those of both tracks."""
+    sound, picture = _sound_stream(container, audio_track), _picture_stream(container)
+    breaks = bool(container.format.flags & BROKEN_CLOCKS)
+    clock = Clock(_origin_s(container, audio_track), picture.index if picture else None, breaks)
+    packets = _demuxed(container, [track for track in (sound, picture) if track is not None])
+    waiting: deque[av.Packet | None] = deque()
+    usual_s = _usual_s(picture) if picture else 0.0
+
+    def ahead() -> list[Stamp]:
+        waiting.extend(islice(packets, max(0, MOST_AHEAD - len(waiting))))
+        return [stamp for packet in waiting if packet is not None and (stamp := _stamp(packet, usual_s)) is not None]
+
+    while waiting or (more := next(packets, END)) is not END:
+        packet = waiting.popleft() if waiting else more
+        if packet is None:
+            yield None
+            continue
+        stamp = _stamp(packet, usual_s)
+        shift_s = clock.shift_s(stamp, ahead) if stamp is not None else 0.0
+        if packet.stream_index == stream.index:
+            if shift_s:
+                _move(packet, round(shift_s / packet.time_base))
+            yield packet
+        findings.cuts, findings.skipped_s = clock.cuts, clock.skipped_s
+
+
+def _demuxed(container: InputContainer, streams: list[AudioStream | VideoStream]) -> Iterator[av.Packet | None]:
+    """Yield the packets of the tracks; None where bytes were passed over, because they cannot be read or understood."""
+    chosen = {stream.index for stream in streams}
+    # MP4 has its packets anywhere, and MPEG-TS marks what is damaged.
+    in_a_row = not container.format.name.startswith(("mov", "mpegts"))
     for stream in container.streams:
-        if stream.index != wanted.index:
+        if stream.index not in chosen and not in_a_row:
             stream.discard = Discard.all
+    next_byte, failures = 0, 0
+    while failures < MOST_FAILURES:
+        try:
+            for packet in container.demux():
+                failures = 0
+                if packet.size == 0 and packet.dts is None:  # it marks the end
+                    continue
+                if in_a_row and packet.pos is not None:
+                    if 0 < next_byte < packet.pos - MOST_BYTES_BETWEEN:
+                        yield None
+                    next_byte = max(next_byte, packet.pos + packet.size)
+                if packet.stream_index in chosen:
+                    yield packet
+            return
+        except DECODING_ERRORS:
+            failures += 1
+            yield None
 
 
-def _decode_frames(container: InputContainer, stream: VideoStream, origin_s: float) -> Iterator[av.VideoFrame]:
+def _stamp(packet: av.Packet, usual_s: float) -> Stamp | None:
+    shown, decoded = packet.pts, packet.dts
+    if shown is None and decoded is None:
+        return None
+    unit_s = float(packet.time_base)
+    time_s = (shown if decoded is None else decoded) * unit_s
+    lasts_s = packet.duration * unit_s if packet.duration else usual_s
+    return Stamp(packet.stream_index, time_s, time_s if shown is None else shown * unit_s, lasts_s)
+
+
+def _move(packet: av.Packet, ticks: int) -> None:
+    if packet.pts is not None:
+        packet.pts += ticks
+    if packet.dts is not None:
+        packet.dts += ticks
+
+
+def _decode_frames(
+    container: InputContainer,
+    stream: VideoStream,
+    packets: Iterator[av.Packet | None],
+    origin_s: float,
+    damage: Damage,
+) -> Iterator[av.VideoFrame]:
     """Yield every frame that `pick_frames` may choose, and more.
 
     H.264 marks the frames that no other frame refers to. Skipping those of them that no second picks saves a third of
     the decoding and changes no pixel of the rest (`test_leaving_frames_out_changes_no_choice`). This works only where
     a packet is a whole frame, which MPEG-TS and AVI do not guarantee for interlaced footage.
     """
-    if stream.codec_context.name != "h264" or not container.format.name.startswith(("mov", "matroska")):
-        yield from container.decode(stream)
-        return
+    if stream.codec_context.name == "h264" and container.format.name.startswith(("mov", "matroska")):
+        packets = _unwanted_skipped(stream, packets, origin_s, damage)
+    yield from _decode(stream, packets, origin_s, damage)
+
+
+def _unwanted_skipped(
+    stream: VideoStream, packets: Iterator[av.Packet | None], origin_s: float, damage: Damage
+) -> Iterator[av.Packet | None]:
     assert stream.time_base is not None
-    packets = container.demux(stream)
     while batch := list(islice(packets, PACKETS_AHEAD)):
-        stamps = [packet.pts for packet in batch if packet.pts is not None]
+        stamps = [packet.pts for packet in batch if packet is not None and packet.pts is not None]
         wanted = {None} | _wanted(stamps, stream.time_base, origin_s)
         for packet in batch:
-            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-            yield from stream.decode(packet)
+            if packet is not None:
+                # Behind damage all are decoded: the chosen one may fail, and gaps between frames tell what is lost.
+                every = damage.is_open or packet.pts in wanted
+                stream.codec_context.skip_frame = "DEFAULT" if every else "NONREF"
+            yield packet
+    stream.codec_context.skip_frame = "DEFAULT"
+
+
+def _decode(stream: Stream, packets: Iterator[av.Packet | None], origin_s: float, damage: Damage) -> Iterator[Frame]:
+    """Yield a track's frames, and tell `damage` what each packet came to."""
+    picture, begun = stream.type == "video", stream.type != "video"
+    for packet in packets:
+        if packet is None:
+            damage.skipped()
+            continue
+        # Whatever a picture track holds before its first key frame was never meant to be seen.
+        begun = begun or packet.is_keyframe
+        frames = _frames_of(stream, packet)
+        unit_s = float(packet.time_base)
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and begun:
+            shown_s = stamp * unit_s - origin_s
+            end_s = shown_s + (packet.duration or 0) * unit_s
+            time_s = shown_s if packet.dts is None else packet.dts * unit_s - origin_s
+            if frames is None:
+                damage.failed(time_s, end_s)
+            elif packet.is_corrupt:
+                damage.suspected(time_s, shown_s, end_s)
+            elif picture:
+                damage.passed(end_s)
+        yield from frames or ()
+    end = av.Packet()  # it holds nothing, which asks the decoder for its last frames
+    end.time_base = stream.time_base
+    yield from _frames_of(stream, end) or ()
+
+
+def _frames_of(stream: Stream, packet: av.Packet) -> list[Frame] | None:
+    try:
+        return stream.decode(packet)
+    except DECODING_ERRORS:
+        return None
+
+
+def _rest(damage: Damage, findings: Findings | None, track: str, decoded: bool) -> Iterator[Lost]:
+    """Yield what was lost at the end; a track of which nothing was decoded is left aside, with a note."""
+    lost = damage.rest()
+    if lost is not None and decoded:
+        yield lost
+    elif lost is not None and findings is not None:
+        findings.undecodable.append(track)
+
+
+def _usual_s(stream: VideoStream) -> float:
+    return float(1 / stream.average_rate) if stream.average_rate else FALLBACK_FRAME_S
 
 
 def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[int]:
@@ -326,8 +525,20 @@ def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[
     return wanted
 
 
-def _origin_s(container: InputContainer) -> float:
-    return max(0.0, (container.start_time or 0) / av.time_base)
+def _declared_s(container: InputContainer, audio_track: int | None) -> float | None:
+    if not container.duration or container.duration < 0:
+        return None
+    declared_s: float = container.duration / av.time_base
+    # A Matroska segment declares the time of its end, and a recorder's clock may go on from file to file.
+    counted_s = _origin_s(container, audio_track) if container.format.name.startswith("matroska") else 0.0
+    return declared_s - counted_s if 0 < counted_s < declared_s else declared_s
+
+
+def _origin_s(container: InputContainer, audio_track: int | None) -> float:
+    """Return where the chosen tracks begin; other tracks and programmes have no say in it."""
+    tracks = (_sound_stream(container, audio_track), _picture_stream(container))
+    known = [(t.start_time, t.time_base) for t in tracks if t and t.start_time is not None and t.time_base is not None]
+    return least_start_s(known)
 
 
 def _continues(frames: list[av.AudioFrame], frame: av.AudioFrame, gap_s: float) -> bool:
@@ -339,7 +550,7 @@ def _continues(frames: list[av.AudioFrame], frame: av.AudioFrame, gap_s: float) 
         frame.layout.nb_channels,
     )
     full = len(frames) * first.samples >= SOUND_BLOCK_S * first.sample_rate
-    return alike and not full and abs(gap_s) <= LONGEST_JITTER_S
+    return alike and not full and abs(gap_s) <= LONGEST_WANDER_S
 
 
 def _mono(frames: list[av.AudioFrame], mixer: Mixer) -> Float32[np.ndarray, "samples"]:

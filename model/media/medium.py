@@ -23,13 +23,15 @@ from model.errors import (
     TooSmall,
 )
 from model.media import containers, pictures, second_opinion, sounds
-from model.media.segments import SHORTEST_REST_S, Segment, SoundBlock, TimedFrame, cut_segments
+from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, TimedFrame, cut_segments
 from model.media.tracks import check_number
 
 SMALLEST_SIDE = 16
 # How much earlier than declared a container may end: in seconds or as a share, whichever is more.
 TOLERATED_LOSS_S = 1.0
 TOLERATED_LOSS = 0.05
+SMALLEST_TOLD_S = 0.05  # a loss of less is worth no words
+SMALLEST_HOLD_S = 1.5
 MEDIA_TYPES = {
     "aac": "audio/aac",
     "asf": "video/x-ms-asf",
@@ -45,8 +47,9 @@ INDEXED_FORMATS = (
     "mov",
     "matroska",
 )  # their declared duration is written down, not guessed from the bit rate
+ESTIMATED_TYPES = ("audio/mpeg",)  # of sound files; libsndfile counts the samples of the others
 
-Timed = TypeVar("Timed", SoundBlock, TimedFrame)
+Timed = TypeVar("Timed", SoundBlock | Lost, TimedFrame | Lost)
 
 
 @dataclass(frozen=True)
@@ -99,61 +102,7 @@ class Medium:
         start_s is, and ends with stop_s. Damage beyond stop_s is not noticed.
         Raises, while it is read: Damaged, NotFinite, TooShort, TooLong, TooLarge, TookTooLong.
         """
-        return Reading(self._read(start_s, stop_s))
-
-    def _read(self, start_s: int, stop_s: int | None) -> Generator[Segment, None, None]:
-        watch = _Watch(self.path, self.limits.wall_s)
-        count = 0
-        with closing(self._all_segments(watch)) as segments:
-            while stop_s is None or count < stop_s:
-                watch.resume()
-                segment = next(segments, None)
-                watch.pause()
-                if segment is None:
-                    self._check_whole(count, watch.end_s)
-                    return
-                if count >= self.limits.decoded_s:
-                    raise _too_long(self.path, float(count), self.limits)
-                if count >= start_s:
-                    yield segment
-                count += 1
-
-    def _all_segments(self, watch: _Watch) -> Generator[Segment, None, None]:
-        if self.kind == "picture":
-            yield Segment(0, None, pictures.read_picture(self.path))
-            return
-        blocks, frames = watch.follow(self._blocks()), watch.follow(self._frames())
-        with closing(blocks), closing(frames):
-            yield from cut_segments(blocks, frames)
-
-    def _blocks(self) -> Iterator[SoundBlock]:
-        if not self.has_sound:
-            return iter(())
-        if self.decoder == "sound file":
-            return second_opinion.read_sound(self.path, self.media_type)
-        return containers.read_sound(self.path, self.audio_track)
-
-    def _frames(self) -> Iterator[TimedFrame]:
-        if not self.has_picture:
-            return iter(())
-        if self.decoder == "animation":
-            return pictures.read_animation(self.path)
-        return containers.read_frames(self.path, self.limits.pixels)
-
-    def _check_whole(self, count: int, end_s: float) -> None:
-        if self.kind == "picture":
-            return
-        declared_s = self.duration_s if self.exact_duration and self.duration_s else 0.0
-        if declared_s - end_s > max(TOLERATED_LOSS_S, TOLERATED_LOSS * declared_s):
-            raise Damaged(
-                f"{self.path.name} declares {declared_s:.1f} s but only {end_s:.1f} s can be decoded: it was "
-                "cut short. Copy or export the whole file again."
-            )
-        if count == 0:
-            raise TooShort(
-                f"{self.path.name} lasts {end_s:.2f} s; at least {SHORTEST_REST_S} s are expected. "
-                "Send a longer recording."
-            )
+        return Reading(self, start_s, stop_s)
 
 
 class Reading:
@@ -163,29 +112,122 @@ class Reading:
     it has been read to its end.
     """
 
-    def __init__(self, segments: Generator[Segment, None, None]) -> None:
-        self._segments = segments
+    def __init__(self, medium: Medium, start_s: int, stop_s: int | None) -> None:
         self.loss_s = 0.0
         self.notes: tuple[str, ...] = ()
+        self._medium = medium
+        self._findings = containers.Findings()
+        self._watch = _Watch(medium.path, medium.limits.wall_s)
+        self._segments = self._read(start_s, stop_s)
 
     def __iter__(self) -> Iterator[Segment]:
         return self
 
     def __next__(self) -> Segment:
-        segment = next(self._segments)
-        self.loss_s += segment.lost_s
-        return segment
+        return next(self._segments)
 
     def close(self) -> None:
         """Stop decoding."""
         self._segments.close()
+
+    def _read(self, start_s: int, stop_s: int | None) -> Generator[Segment, None, None]:
+        count = 0
+        with closing(self._all_segments()) as segments:
+            while stop_s is None or count < stop_s:
+                self._watch.resume()
+                segment = next(segments, None)
+                self._watch.pause()
+                if segment is None:
+                    self._finish(count)
+                    return
+                if count >= self._medium.limits.decoded_s:
+                    raise _too_long(self._medium.path, float(count), self._medium.limits)
+                if count >= start_s:
+                    self.loss_s += segment.lost_s
+                    yield segment
+                count += 1
+
+    def _all_segments(self) -> Generator[Segment, None, None]:
+        if self._medium.kind == "picture":
+            yield Segment(0, None, pictures.read_picture(self._medium.path))
+            return
+        blocks, frames = self._watch.follow(self._blocks()), self._watch.follow(self._frames())
+        with closing(blocks), closing(frames):
+            yield from cut_segments(blocks, frames)
+
+    def _blocks(self) -> Iterator[SoundBlock | Lost]:
+        medium = self._medium
+        if not medium.has_sound:
+            return iter(())
+        if medium.decoder == "sound file":
+            return second_opinion.read_sound(medium.path, medium.media_type, self._findings)
+        return containers.read_sound(medium.path, self._findings, medium.audio_track)
+
+    def _frames(self) -> Iterator[TimedFrame | Lost]:
+        medium = self._medium
+        if not medium.has_picture:
+            return iter(())
+        if medium.decoder == "animation":
+            return pictures.read_animation(medium.path)
+        return containers.read_frames(medium.path, medium.limits.pixels, self._findings, medium.audio_track)
+
+    def _finish(self, count: int) -> None:
+        """Judge a recording that was read to its end. Raises Damaged, TooShort."""
+        medium, end_s = self._medium, self._watch.end_s
+        if medium.kind == "picture":
+            return
+        if count == 0:
+            raise self._nothing(end_s)
+        missing_s = self._missing_s(end_s)
+        self.loss_s += missing_s
+        length_s = end_s + missing_s
+        self.notes = tuple(self._told(end_s, missing_s, length_s))
+        if self.loss_s > medium.limits.most_loss * length_s:
+            raise Damaged(
+                f"{self.loss_s:.1f} s of the {length_s:.1f} s of {medium.path.name} cannot be decoded; at most "
+                f"{medium.limits.most_loss:.0%} may be lost. Copy or export the whole file again."
+            )
+
+    def _missing_s(self, end_s: float) -> float:
+        """Return what a file with an index declares beyond what was decoded, if that is more than rounding."""
+        medium = self._medium
+        declared_s = (medium.duration_s or 0.0) - self._findings.skipped_s if medium.exact_duration else 0.0
+        missing_s = declared_s - end_s
+        return missing_s if missing_s > max(TOLERATED_LOSS_S, TOLERATED_LOSS * declared_s) else 0.0
+
+    def _nothing(self, end_s: float) -> Damaged | TooShort:
+        name = self._medium.path.name
+        if self._findings.undecodable or self._missing_s(end_s) > 0:
+            return Damaged(
+                f"Nothing of {name} can be decoded: it was cut short or overwritten. Copy or export it again."
+            )
+        return TooShort(
+            f"{name} lasts {end_s:.2f} s; at least {SHORTEST_REST_S} s are expected. Send a longer recording."
+        )
+
+    def _told(self, end_s: float, missing_s: float, length_s: float) -> Iterator[str]:
+        damaged_s = self.loss_s - missing_s
+        if damaged_s >= SMALLEST_TOLD_S:
+            yield (
+                f"{damaged_s:.1f} s of {length_s:.1f} s could not be decoded (damaged): their sound is silence, "
+                "their picture the last one before"
+            )
+        if missing_s:
+            yield f"{missing_s:.1f} s of {length_s:.1f} s are missing at the end: the file was cut short"
+        for track in self._findings.undecodable:
+            yield f"nothing of the {track} track could be decoded (damaged): taken without {track}"
+        if self._findings.cuts:
+            yield f"the clock of the file falls back or leaps at {self._findings.cuts} place(s): the parts were joined"
+        held_s = end_s - self._watch.picture_end_s
+        if self._watch.picture_end_s and held_s >= SMALLEST_HOLD_S:
+            yield f"the picture ends {held_s:.1f} s before the sound: its last frame stands there"
 
 
 class _Watch:
     """Measure how far decoding has come and how long it took, without the time that the caller takes."""
 
     def __init__(self, path: Path, wall_s: float | None) -> None:
-        self.end_s = 0.0
+        self.end_s = self.picture_end_s = 0.0
         self._path, self._wall_s = path, wall_s
         self._spent_s, self._since_s = 0.0, 0.0
 
@@ -205,6 +247,8 @@ class _Watch:
                     f"{self.end_s:.0f}. Send a shorter or smaller recording, or raise the limit."
                 )
             self.end_s = max(self.end_s, item.end_s)
+            if isinstance(item, TimedFrame):
+                self.picture_end_s = max(self.picture_end_s, item.end_s)
             yield item
 
 
@@ -219,7 +263,7 @@ def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = N
     medium = _picture(path, limits) or _sound(path, limits) or _other(path, limits, audio_track)
     if audio_track is not None and medium.decoder != "container":
         check_number(path.name, audio_track, int(medium.has_sound))
-    if medium.duration_s is not None and medium.duration_s > limits.decoded_s:
+    if medium.exact_duration and medium.duration_s is not None and medium.duration_s > limits.decoded_s:
         raise _too_long(path, medium.duration_s, limits)
     return medium
 
@@ -273,7 +317,7 @@ def _sound(path: Path, limits: Limits, last_resort: bool = False) -> Medium | No
         duration_s=head.duration_s,
         media_type=head.media_type,
         decoder="sound file",
-        exact_duration=False,
+        exact_duration=head.media_type not in ESTIMATED_TYPES,
         limits=limits,
     )
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from model.errors import Damaged, MediaError
 from model.media import containers, sounds
-from model.media.segments import SoundBlock
+from model.media.segments import LONGEST_JITTER_S, Lost, SoundBlock
 
 ESTIMATED = ("audio/mpeg", "audio/flac")  # libsndfile ends where an estimate, or a wrong head, says
 MISSED_S = 0.5
 
 
-def read_sound(path: Path, media_type: str) -> Iterator[SoundBlock]:
-    """Yield a sound file, mixed to one channel, in blocks of a second. Raises Damaged where no decoder reads it."""
+def read_sound(path: Path, media_type: str, findings: containers.Findings | None = None) -> Iterator[SoundBlock | Lost]:
+    """Yield a sound file, mixed to one channel, in blocks of a second; what no decoder reads is told as Lost.
+
+    Raises Damaged where no decoder reads anything.
+    """
     end_s, failure = 0.0, None
     try:
         for block in sounds.read_sound(path):
@@ -24,14 +27,13 @@ def read_sound(path: Path, media_type: str) -> Iterator[SoundBlock]:
         failure = error
     if failure is None and not (media_type in ESTIMATED and _goes_on(path, end_s)):
         return
-    try:
-        for block in containers.read_sound(path):
-            if (rest := _cut_before(block, end_s)) is not None:
-                yield rest
-                failure = None
-    except MediaError:
-        pass
-    if failure is not None and end_s == 0:
+    found = False
+    for rest in _behind(path, end_s, findings):
+        if not found and failure is not None and rest.start_s > end_s + LONGEST_JITTER_S:
+            yield Lost(end_s, rest.start_s)
+        found = True
+        yield rest
+    if failure is not None and not found and end_s == 0:
         raise failure
 
 
@@ -43,9 +45,15 @@ def _goes_on(path: Path, end_s: float) -> bool:
         return False
 
 
-def _cut_before(block: SoundBlock, start_s: float) -> SoundBlock | None:
-    """Return what of the block lies at or behind start_s."""
-    first = max(0, round((start_s - block.start_s) * block.sample_rate_hz))
-    if first >= len(block.samples):
-        return None
-    return SoundBlock(max(block.start_s, start_s), block.sample_rate_hz, block.samples[first:])
+def _behind(path: Path, start_s: float, findings: containers.Findings | None) -> Iterator[SoundBlock | Lost]:
+    """Yield what FFmpeg reads at or behind start_s."""
+    try:
+        for block in containers.read_sound(path, findings):
+            if isinstance(block, Lost):
+                if block.end_s > start_s:
+                    yield Lost(max(block.start_s, start_s), block.end_s)
+            elif (first := max(0, round((start_s - block.start_s) * block.sample_rate_hz))) < len(block.samples):
+                rest, from_s = block.samples[first:], max(block.start_s, start_s)
+                yield SoundBlock(from_s, block.sample_rate_hz, rest, block.whole)
+    except MediaError:  # then libsndfile's own words count
+        return

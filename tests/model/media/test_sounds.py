@@ -70,6 +70,17 @@ def test_a_flac_whose_head_counts_wrong_is_read_to_its_end(tmp_path: Path) -> No
     assert heard(path) == list(range(6))
 
 
+def test_a_flac_cut_short_tells_its_loss(tmp_path: Path) -> None:
+    """The head says 6 s, four of them are there."""
+    path = write_sound(tmp_path / "a.flac", stepped_tone(6, 48000))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    reading = open_medium(path).segments()
+    seconds = [segment.start_s for segment in reading]
+    assert seconds in ([0, 1, 2], [0, 1, 2, 3], [0, 1, 2, 3, 4])
+    assert reading.loss_s == pytest.approx(6 - len(seconds), abs=0.6)
+    assert "missing at the end" in reading.notes[0]
+
+
 def test_ogg_streams_in_a_row_are_read_one_after_the_other(tmp_path: Path) -> None:
     """A chained Ogg file of 4 s and 3 s lasts 7 s."""
     first = write_sound(tmp_path / "a.ogg", stepped_tone(4, 48000)).read_bytes()
