@@ -23,7 +23,7 @@ from model.data.corpus import Annotation
 from model.data.features import Features
 from model.errors import EmptyLibrary, LibraryError, MediaError, NotAMedium, UntrainedLibrary
 from model.frontends.prior import Prior
-from model.media.medium import Limits
+from model.media.medium import DECODING, Limits
 from model.modality import Modality
 from model.network.encoder import Encoder
 
@@ -138,6 +138,7 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
             annotation.event_end_s,
             _now(),
             facts.size_bytes,
+            decoding=DECODING,
         ),
         features,
         _note(facts, features),

@@ -26,6 +26,7 @@ from model.media import containers, pictures, second_opinion, sounds
 from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, TimedFrame, cut_segments
 from model.media.tracks import check_number
 
+DECODING = 2  # the version of the rules by which a file becomes segments; 1: those before loss was told
 SMALLEST_SIDE = 16
 # How much earlier than declared a container may end: in seconds or as a share, whichever is more.
 TOLERATED_LOSS_S = 1.0

@@ -26,6 +26,10 @@ VIDEO = {
     "event_start_s",
     "event_end_s",
     "added_at",
+    "loss_s",
+    "audio_track",
+    "complete",
+    "missing",
     "original",
 }
 
@@ -62,6 +66,8 @@ def test_footage_that_comes_in_is_found(own_library: Path, tmp_path: Path) -> No
         question = {"segment_id": str(video["segments"][2]["segment_id"]), "target": "visual"}
         hits = client.post("/retrieve", data=question | {"query_modality": "visual"}).json()["hits"]
         assert hits[0]["video_id"] == video["video_id"]
+        assert (video["loss_s"], video["audio_track"], video["complete"], video["missing"]) == (0.0, None, True, False)
+        assert all(s["sound_whole"] and s["frame_whole"] for s in video["segments"])
         assert client.get(video["original"]).content == clip.read_bytes()
 
 

@@ -1,0 +1,44 @@
+"""Where the files of a catalogue's videos lie, and which of them went missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from index.rows import count_change, one_video
+from index.store import Store
+
+
+class VideoFiles:
+    """Find, move and miss the files of videos; paths as `Library.reference` names them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def videos_outside(self, folder: str) -> tuple[list[str], int]:
+        """Return the ids of the videos whose files lie elsewhere than in a folder of the library; and count all."""
+        with self._store.read() as c:
+            query = "SELECT video_id FROM videos WHERE substr(path, 1, ?) != ?"
+            outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
+            return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
+
+    def relocate(self, video_id: str, path: str) -> None:
+        """Set the path of a video's file; NotFound if there is no such video."""
+        with self._store.write() as c:
+            one_video(c, video_id)
+            c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
+
+    def names_file(self, path: str) -> bool:
+        """Say whether a video has this file, named as by `Library.reference`."""
+        with self._store.read() as c:
+            return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
+
+    def mark_missing(self, video_ids: Iterable[str], missing: bool = True) -> int:
+        """Note that the files of videos went missing, or are there again; return for how many that is news."""
+        with self._store.write() as c:
+            changed = 0
+            for video_id in video_ids:
+                query = "UPDATE videos SET missing = ? WHERE video_id = ? AND missing != ?"
+                changed += c.execute(query, (missing, video_id, missing)).rowcount
+            if changed:
+                count_change(c)
+            return changed
