@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.options import LIBRARY_DEFAULT, AudioTrackOption, DeviceOption, JsonOption, LibraryOption
 from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say, warn
 from model.errors import NotAMedium, QueryError
 from model.frontends.names import FrontEndName
@@ -27,6 +27,7 @@ def ingest_command(
         Path | None,
         typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),
     ] = None,
+    audio_track: AudioTrackOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +45,7 @@ def ingest_command(
     unused = set(annotations) - set(files)
     if unused:
         err.print(f"The labels name {len(unused)} files that are not ingested now, such as {sorted(unused)[0]}.")
-    sources = [Source(path, path.name, annotations.get(path)) for path in files]
+    sources = [Source(path, path.name, annotations.get(path), audio_track=audio_track) for path in files]
     with opened(library, device, frontend, create=True, fetch=True) as session:
         with progress(len(sources), "ingest") as step:
 

@@ -34,12 +34,16 @@ MISNAMED = (".ts", ".mts", ".mxf", ".asf", ".ogx", ".rm")
 
 @dataclass(frozen=True)
 class Source:
-    """Name a file to ingest; `uploaded` files belong to the library and go with their video."""
+    """Name a file to ingest; `uploaded` files belong to the library and go with their video.
+
+    `audio_track`: which of its sound tracks to take, counted from 1; None for the default.
+    """
 
     path: Path
     file_name: str
     annotation: Annotation | None = None
     uploaded: bool = False
+    audio_track: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,14 +116,14 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
     if _printable(source.path) != str(source.path):
         raise NotAMedium(f"the name {_printable(source.path)} is not in UTF-8, which is expected: rename the file")
     decoder = session.footage_decoder
-    facts = decoder.submit(inspect, source.path, limits).result()
+    facts = decoder.submit(inspect, source.path, limits, source.audio_track).result()
     known = session.library.catalogue.find_by_sha256(facts.sha256)
     if known is not None:
         return known
     video_id = facts.sha256[:16]
     previews = Previews(session.library, video_id)
     try:
-        features = decoder.submit(decode_footage, source.path, limits, previews.directory).result()
+        features = decoder.submit(decode_footage, source.path, limits, previews.directory, source.audio_track).result()
     except BaseException:
         previews.remove()
         raise
@@ -138,6 +142,7 @@ def _decode(session: Session, source: Source, limits: Limits) -> _Decoded | Vide
             annotation.event_end_s,
             _now(),
             facts.size_bytes,
+            audio_track=source.audio_track,
             decoding=DECODING,
         ),
         features,

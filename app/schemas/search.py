@@ -106,6 +106,7 @@ class RetrieveAnswer(Answering):
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
+    notes: list[str] = Field([], description="what was lost of the query's file, or left aside, such as sound tracks")
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -132,6 +133,7 @@ class RetrieveAnswer(Answering):
                     "fingerprint": answer.fingerprint,
                 },
                 "warnings": answer.warnings,
+                "notes": answer.notes,
                 "timings_ms": answer.timings_ms,
             }
         )
@@ -156,6 +158,7 @@ class LocalizeAnswer(Answering):
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
+    notes: list[str] = Field([], description="what was lost of the query's file, or left aside, such as sound tracks")
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -168,6 +171,7 @@ class LocalizeAnswer(Answering):
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
             warnings=list(found.warnings),
+            notes=list(found.notes),
             timings_ms=found.timings_ms,
         )
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 from av.stream import Disposition
-from media_samples import grey_frame, loudest_hz, tone, write_picture, write_sound, write_video
+from media_samples import loudest_hz, write_picture, write_sound, write_tracks, write_video
 
 from model.errors import NoSoundTrack
 from model.media.medium import Medium, open_medium
@@ -22,29 +20,6 @@ PICTURE = PictureTrack(index=0, decodable=True, cover=False, default=False, widt
 def sounds(*changes: dict[str, object]) -> list[SoundTrack]:
     """Return tracks 1, 2, ... that differ from the plain one in this."""
     return [replace(PLAIN, index=n, number=n, **change) for n, change in enumerate(changes, 1)]  # type: ignore[arg-type]
-
-
-def write_tracks(path: Path, dispositions: list[Disposition], suffix: str = "matroska") -> Path:
-    """Write a video whose sound tracks are tones of 500, 1000, 1500, ... Hz."""
-    with av.open(str(path), "w", format=suffix) as container:
-        video = container.add_stream("libx264", rate=25)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        tracks = [container.add_stream("aac", rate=48000, layout="mono") for _ in dispositions]
-        for track, disposition in zip(tracks, dispositions, strict=True):
-            track.disposition = disposition
-        for number in range(50):
-            frame = av.VideoFrame.from_ndarray(grey_frame(number / 25), format="rgb24")
-            frame.pts = number
-            container.mux(video.encode(frame))
-        container.mux(video.encode())
-        for number, track in enumerate(tracks, 1):
-            for start in range(0, 96000, 1024):
-                block = tone(2, 48000, 500 * number)[np.newaxis, start : start + 1024]
-                sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="mono")
-                sound.sample_rate, sound.pts = 48000, start
-                container.mux(track.encode(sound))
-            container.mux(track.encode())
-    return path
 
 
 def heard_hz(medium: Medium) -> float:
