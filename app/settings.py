@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from app.processes.decoder import MOST_BYTES
 from app.telemetry.logs import LogFormat
 from index.gallery_choice import GalleryChoice
 from model.frontends.names import OF_REAL_FOOTAGE, FrontEndName
-from model.media.medium import Limits
+from model.media.medium import FOOTAGE, Limits
 from model.network.device import DeviceName
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -47,7 +48,10 @@ class Settings(BaseSettings):
     decoders: int = Field(default_factory=spare_cores, ge=1, description="processes that decode what is asked")
     ingest_decoders: int = Field(1, ge=1, description="processes that decode what is taken in")
     most_decoder_bytes: int = Field(MOST_BYTES, ge=64 * 1024**2, description="memory of one such process")
-    most_ingest_s: float = Field(4 * 3600.0, gt=0, description="time spent decoding one file that is taken in")
+    most_ingest_s: float = Field(
+        4 * 3600.0, gt=0, description="time spent decoding ten minutes of a file that is taken in"
+    )
+    most_loss: float = Field(0.5, ge=0, le=1, description="share of a file that damage may take; else it is refused")
     most_batch: int = Field(MOST_BATCH, ge=1, le=MOST_BATCH, description="queries of one POST /retrieve/batch")
     most_questions: int = Field(32, ge=1, description="answered at a time; then 429")
     most_uploads: int = Field(8, ge=1, description="received at a time; then 429")
@@ -75,7 +79,17 @@ class Settings(BaseSettings):
     @property
     def query_limits(self) -> Limits:
         """Return what one query file may cost."""
-        return Limits(bytes=self.most_upload_bytes, decoded_s=self.most_query_s, wall_s=self.most_decode_s)
+        return Limits(
+            bytes=self.most_upload_bytes,
+            decoded_s=self.most_query_s,
+            wall_s=self.most_decode_s,
+            most_loss=self.most_loss,
+        )
+
+    @property
+    def footage_limits(self) -> Limits:
+        """Return what one file that is taken in may cost."""
+        return replace(FOOTAGE, most_loss=self.most_loss)
 
     @property
     def index_settings(self) -> IndexSettings:

@@ -7,6 +7,9 @@ from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
 
+import numpy as np
+from jaxtyping import Int64
+
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
 from index.records import Failure, LatentBatch, Second, SegmentRow, Stats, Video
@@ -175,6 +178,19 @@ class Catalogue(StoredLatents, VideoFiles):
         with self._store.read() as c:
             query = "SELECT coalesce(max(start_s) + 1, 0) FROM segments WHERE video_id = ?"
             return int(c.execute(query, (video_id,)).fetchone()[0])
+
+    def starts_of(self, video_id: str) -> Int64[np.ndarray, "t"]:
+        """Return where a video's seconds begin, in order."""
+        with self._store.read() as c:
+            rows = c.execute("SELECT start_s FROM segments WHERE video_id = ? ORDER BY start_s", (video_id,))
+            return np.fromiter((row[0] for row in rows), np.int64)
+
+    def silent_of(self, video_id: str) -> tuple[int, int]:
+        """Return how many seconds of a video have no sound, and how many it has."""
+        with self._store.read() as c:
+            query = "SELECT coalesce(sum(NOT heard), 0), count(*) FROM segments WHERE video_id = ?"
+            silent, seconds = c.execute(query, (video_id,)).fetchone()
+            return int(silent), int(seconds)
 
     def outdated(self, decoding: int) -> list[str]:
         """Return the ids of the videos that were decoded by older rules than these."""

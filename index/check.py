@@ -226,7 +226,7 @@ def check_orphans(library: Library) -> Iterator[Finding]:
     media |= {library.locate(path) for path in waiting if path}
 
     def belongs(path: Path) -> bool:
-        return path in media or path in ids or (path.suffix == ".npz" and path.stem in contents)
+        return path in media or path in ids or (path.suffix == ".npz" and path.name.split(".")[0] in contents)
 
     orphans = [str(path.relative_to(library.directory)) for path in found if not belongs(path) and path.exists()]
     if orphans:

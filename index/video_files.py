@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from index.rows import count_change, one_video
+from index.records import Video
+from index.rows import VIDEO, count_change, one_video, video_of
 from index.store import Store
 
 
@@ -26,6 +27,11 @@ class VideoFiles:
         with self._store.write() as c:
             one_video(c, video_id)
             c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
+
+    def videos_of(self, path: str) -> list[Video]:
+        """Return the videos that have this file, named as by `Library.reference`."""
+        with self._store.read() as c:
+            return [video_of(row) for row in c.execute(f"SELECT {VIDEO} FROM videos WHERE path = ?", (path,))]
 
     def names_file(self, path: str) -> bool:
         """Say whether a video has this file, named as by `Library.reference`."""

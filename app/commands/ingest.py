@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +28,10 @@ def ingest_command(
         typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),
     ] = None,
     audio_track: AudioTrackOption = None,
+    most_loss: Annotated[
+        float,
+        typer.Option(min=0, max=1, envvar="ECHOLENS_MOST_LOSS", help="share of a file that damage may take"),
+    ] = 0.5,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -56,7 +60,7 @@ def ingest_command(
                 if outcome.state == "failed":
                     say(f"{outcome.path.name}: {outcome.code}: {outcome.detail}", err)
 
-            outcomes = ingest(session, sources, FOOTAGE, done)
+            outcomes = ingest(session, sources, replace(FOOTAGE, most_loss=most_loss), done)
         untrained = session.library.catalogue.fingerprint is None
         warnings = () if untrained else session.warnings()
         begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0

@@ -13,10 +13,11 @@ from app.jobs.runner import Ended, RunningJob
 from app.library.ingest import Outcome, Source, ingest
 from app.library.labels import read_labels
 from app.library.session import Session
+from app.library.videos import delete_video
 from index.records import Job, JobMessage
 from model.data.corpus import Annotation
 from model.errors import LibraryBusy, LibraryError, NotAllowed, QueryError, WorkerFailure
-from model.media.medium import FOOTAGE
+from model.media.medium import FOOTAGE, Limits
 
 BUSY_RETRY_S = 2.0
 GIVE_WAY_S = 0.2
@@ -38,12 +39,14 @@ def upload_payload(
 
 
 class IngestWork:
-    """Do ingest jobs; release the library's writer lock while `writer_wanted` is set."""
+    """Do ingest jobs; release the library's writer lock while `writer_wanted` is set, also within a long file."""
 
     kind: ClassVar[str] = "ingest"
 
-    def __init__(self, session: Session, roots: tuple[Path, ...], writer_wanted: threading.Event) -> None:
-        self._session, self._writer_wanted = session, writer_wanted
+    def __init__(
+        self, session: Session, roots: tuple[Path, ...], writer_wanted: threading.Event, limits: Limits = FOOTAGE
+    ) -> None:
+        self._session, self._writer_wanted, self._limits = session, writer_wanted, limits
         self.roots = IngestRoots(roots, session.library.directory.resolve())
 
     def do(self, running: RunningJob) -> Ended | None:
@@ -51,12 +54,15 @@ class IngestWork:
         return self._directory(running) if "directory" in running.job.payload else self._upload(running)
 
     def tidy(self, job: Job) -> None:
-        """Remove an upload that became no video, unless its job failed for another reason than the file."""
+        """Remove an upload that became no whole video, unless its job failed for another reason than the file."""
         reference = job.payload.get("path")
         if reference is None or (job.state == "failed" and job.result.get("state") != "failed"):
             return
         library = self._session.library
         path = library.locate(reference)
+        for video in library.catalogue.videos_of(library.reference(path)):
+            if job.state == "cancelled" and not video.complete:
+                delete_video(library, video.video_id)
         if not library.catalogue.names_file(library.reference(path)):
             path.unlink(missing_ok=True)
 
@@ -149,7 +155,8 @@ class IngestWork:
             if running.interrupted:
                 return False
             try:
-                ingest(self._session, self._undisturbed(running, sources[finished:]), FOOTAGE, count, decoders=1)
+                left = self._undisturbed(running, sources[finished:])
+                ingest(self._session, left, self._limits, count, decoders=1, stop=lambda: self._must_stop(running))
             except (LibraryBusy, WorkerFailure):  # not the file's fault; tried again
                 running.wait(BUSY_RETRY_S)
             while self._writer_wanted.is_set() and not running.wait(GIVE_WAY_S):
@@ -159,9 +166,12 @@ class IngestWork:
     def _undisturbed(self, running: RunningJob, sources: Sequence[Source]) -> Iterator[Source]:
         """Yield files until the job must stop, or a new model waits for the writer lock."""
         for source in sources:
-            if running.interrupted or self._writer_wanted.is_set():
+            if self._must_stop(running):
                 return
             yield source
+
+    def _must_stop(self, running: RunningJob) -> bool:
+        return running.interrupted or self._writer_wanted.is_set()
 
 
 def _messages(file_name: str, outcome: Outcome) -> tuple[JobMessage, ...]:
