@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from jaxtyping import Float32, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
-from model.media.clock import LEAP_S, Clock, Stamp, least_start_s
+from model.media.clock import LEAP_S, LONGEST_HOLD_S, Clock, Stamp, least_start_s
 from model.media.damage import SHORTEST_GAP_S, Damage
 from model.media.segments import TIE_S, Lost, SoundBlock, TimedFrame
 
@@ -32,6 +32,7 @@ DEMUXERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
     "mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,tta,voc,w64,wav,wv"
 )
+INDEXED_FORMATS = ("mov", "matroska")
 MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open them
     (4, b"ftyp"),
     (4, b"moov"),
@@ -51,13 +52,19 @@ MOST_FAILURES = 100  # reads in a row that fail before a container counts as end
 MOST_BYTES_BETWEEN = 512  # the heads and indexes that stand between two packets; more is something passed over
 BROKEN_CLOCKS = 0x200  # FFmpeg's AVFMT_TS_DISCONT: formats made of pieces, each with a clock of its own
 DECODING_ERRORS = (av.error.FFmpegError, ValueError, MemoryError, LookupError)
+ONE_FRAME_A_PACKET = ("h264", "hevc")  # wherever packets have stamps for display
+LONGEST_INDEX = {"avi": 0.25, "asf": 0.25}  # the share of a file that its index may take at its end
 END = object()
+LONGEST_FRAME_S = 1.0  # the duration of a frame that declares none, where the mean is longer: a slide show
 FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Hold what a container declares about itself; None where it does not say."""
+    """Hold what a container declares about itself; None where it does not say.
+
+    `indexed`: its duration is written down, not guessed from the bit rate.
+    """
 
     format_name: str
     sound_codec: str | None
@@ -65,17 +72,20 @@ class Tracks:
     width: int
     height: int
     duration_s: float | None
+    indexed: bool
 
 
 @dataclass
 class Findings:
     """Collect what reading a recording brings to light, of both of its tracks.
 
-    `cuts` of its clock, and the seconds that its leaps left out; `undecodable` tracks.
+    `cuts` of its clock, and the seconds that its leaps left out; `undecodable` tracks; `unread`: the share of the
+    file that lies behind the last packet, where this should be nothing but an index.
     """
 
     cuts: int = 0
     skipped_s: float = 0.0
+    unread: float = 0.0
     undecodable: list[str] = field(default_factory=list)
 
 
@@ -90,6 +100,9 @@ def probe(path: Path) -> Tracks:
             width=picture.codec_context.width if picture else 0,
             height=picture.codec_context.height if picture else 0,
             duration_s=_declared_s(container),
+            # Of a fragmented MP4 only the fragments know how long it is.
+            indexed=container.format.name.startswith(INDEXED_FORMATS)
+            and (container.format.name.startswith("matroska") or any(t.frames for t in (sound, picture) if t)),
         )
 
 
@@ -151,7 +164,9 @@ def read_frames(path: Path, most_pixels: int, findings: Findings | None = None) 
                 )
             start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
-            next_s = start_s + lasts_s
+            next_s = start_s + min(lasts_s, LONGEST_HOLD_S)
+            if frame.pts is not None:
+                damage.paid(frame.pts)
             if lost := damage.lost_before(start_s, next_s):
                 yield lost
             whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
@@ -240,7 +255,7 @@ def _packets(
         return
     # One index lists all packets of an MP4, in order: the other track is left out, unless the clock leaps.
     last_s, count = _origin_s(container), 0
-    for packet in _demuxed(container, [stream]):
+    for packet in _demuxed(container, [stream], findings):
         if packet is not None and packet.dts is not None:
             time_s = float(packet.dts * packet.time_base)
             if time_s - last_s > LEAP_S:
@@ -265,7 +280,7 @@ def _clocked(
     sound, picture = _sound_stream(container), _picture_stream(container)
     breaks = bool(container.format.flags & BROKEN_CLOCKS)
     clock = Clock(_origin_s(container), picture.index if picture else None, breaks)
-    packets = _demuxed(container, [track for track in (sound, picture) if track is not None])
+    packets = _demuxed(container, [track for track in (sound, picture) if track is not None], findings)
     waiting: deque[av.Packet | None] = deque()
     usual_s = _usual_s(picture) if picture else 0.0
 
@@ -273,21 +288,30 @@ def _clocked(
         waiting.extend(islice(packets, max(0, MOST_AHEAD - len(waiting))))
         return [stamp for packet in waiting if packet is not None and (stamp := _stamp(packet, usual_s)) is not None]
 
+    shifts_s: dict[int, float] = {}
+    passed_over = False
     while waiting or (more := next(packets, END)) is not END:
         packet = waiting.popleft() if waiting else more
         if packet is None:
-            yield None
+            passed_over = True
             continue
-        stamp = _stamp(packet, usual_s)
-        shift_s = clock.shift_s(stamp, ahead) if stamp is not None else 0.0
+        cuts, stamp = clock.cuts, _stamp(packet, usual_s)
+        if stamp is not None:
+            shifts_s[packet.stream_index] = clock.shift_s(stamp, ahead)
+        passed_over = passed_over and clock.cuts == cuts  # between two recordings stand only heads
         if packet.stream_index == stream.index:
+            if passed_over:
+                yield None
+            passed_over, shift_s = False, shifts_s.get(stream.index, 0.0)
             if shift_s:
                 _move(packet, round(shift_s / packet.time_base))
             yield packet
         findings.cuts, findings.skipped_s = clock.cuts, clock.skipped_s
 
 
-def _demuxed(container: InputContainer, streams: list[AudioStream | VideoStream]) -> Iterator[av.Packet | None]:
+def _demuxed(
+    container: InputContainer, streams: list[AudioStream | VideoStream], findings: Findings
+) -> Iterator[av.Packet | None]:
     """Yield the packets of the tracks; None where bytes were passed over, because they cannot be read or understood."""
     chosen = {stream.index for stream in streams}
     # MP4 has its packets anywhere, and MPEG-TS marks what is damaged.
@@ -302,16 +326,24 @@ def _demuxed(container: InputContainer, streams: list[AudioStream | VideoStream]
                 failures = 0
                 if packet.size == 0 and packet.dts is None:  # it marks the end
                     continue
-                if in_a_row and packet.pos is not None:
-                    if 0 < next_byte < packet.pos - MOST_BYTES_BETWEEN:
+                if packet.pos is not None:
+                    if in_a_row and 0 < next_byte < packet.pos - MOST_BYTES_BETWEEN:
                         yield None
                     next_byte = max(next_byte, packet.pos + packet.size)
                 if packet.stream_index in chosen:
                     yield packet
+            findings.unread = max(findings.unread, _unread(container, next_byte))
             return
         except DECODING_ERRORS:
             failures += 1
             yield None
+
+
+def _unread(container: InputContainer, next_byte: int) -> float:
+    if container.size <= 0 or next_byte == 0:
+        return 0.0
+    unread = max(0, container.size - next_byte) / container.size
+    return unread if unread > LONGEST_INDEX.get(container.format.name, 0.0) else 0.0
 
 
 def _stamp(packet: av.Packet, usual_s: float) -> Stamp | None:
@@ -370,6 +402,8 @@ def _decode(
 ) -> Iterator[Frame]:
     """Yield a track's frames, and tell `damage` what each packet came to."""
     picture, begun = stream.type == "video", stream.type != "video"
+    usual_s = _usual_s(stream) if picture else 0.0
+    one_each = stream.codec_context.name in ONE_FRAME_A_PACKET and stream.container.format.name != "avi"
     for packet in packets:
         if packet is None:
             damage.skipped()
@@ -381,7 +415,7 @@ def _decode(
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and begun:
             shown_s = stamp * unit_s - origin_s
-            end_s = shown_s + (packet.duration or 0) * unit_s
+            end_s = shown_s + (packet.duration * unit_s if packet.duration else usual_s)
             time_s = shown_s if packet.dts is None else packet.dts * unit_s - origin_s
             if frames is None:
                 damage.failed(time_s, end_s)
@@ -389,6 +423,8 @@ def _decode(
                 damage.suspected(time_s, shown_s, end_s)
             elif picture:
                 damage.passed(end_s)
+                if one_each and stream.codec_context.skip_frame != "NONREF" and not packet.is_discard:
+                    damage.owes(time_s, stamp)
         yield from frames or ()
     end = av.Packet()  # it holds nothing, which asks the decoder for its last frames
     end.time_base = stream.time_base
@@ -412,7 +448,7 @@ def _rest(damage: Damage, findings: Findings | None, track: str, decoded: bool) 
 
 
 def _usual_s(stream: VideoStream) -> float:
-    return float(1 / stream.average_rate) if stream.average_rate else FALLBACK_FRAME_S
+    return min(LONGEST_FRAME_S, float(1 / stream.average_rate)) if stream.average_rate else FALLBACK_FRAME_S
 
 
 def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[int]:

@@ -42,10 +42,6 @@ MEDIA_TYPES = {
     "mpegts": "video/mp2t",
     "wav": "audio/wav",
 }
-INDEXED_FORMATS = (
-    "mov",
-    "matroska",
-)  # their declared duration is written down, not guessed from the bit rate
 
 Timed = TypeVar("Timed", SoundBlock | Lost, TimedFrame | Lost)
 
@@ -190,8 +186,9 @@ class Reading:
         """Return what a file with an index declares beyond what was decoded, if that is more than rounding."""
         medium = self._medium
         declared_s = (medium.duration_s or 0.0) - self._findings.skipped_s if medium.exact_duration else 0.0
-        missing_s = declared_s - end_s
-        return missing_s if missing_s > max(TOLERATED_LOSS_S, TOLERATED_LOSS * declared_s) else 0.0
+        unread = self._findings.unread if not medium.exact_duration or not declared_s else 0.0
+        missing_s = max(declared_s - end_s, end_s / (1 - unread) - end_s if unread < 1 else 0.0)
+        return missing_s if missing_s > max(TOLERATED_LOSS_S, TOLERATED_LOSS * (end_s + missing_s)) else 0.0
 
     def _nothing(self, end_s: float) -> Damaged | TooShort:
         name = self._medium.path.name
@@ -223,7 +220,7 @@ class _Watch:
     """Measure how far decoding has come and how long it took, without the time that the caller takes."""
 
     def __init__(self, path: Path, wall_s: float | None) -> None:
-        self.end_s = self.picture_end_s = 0.0
+        self.end_s = self.reached_s = self.picture_end_s = 0.0
         self._path, self._wall_s = path, wall_s
         self._spent_s, self._since_s = 0.0, 0.0
 
@@ -235,17 +232,20 @@ class _Watch:
 
     def follow(self, items: Iterable[Timed]) -> Generator[Timed, None, None]:
         """Yield the items. Raises TookTooLong once the wall time is spent."""
+        track_end_s = 0.0
         for item in items:
             spent_s = self._spent_s + time.monotonic() - self._since_s
             if self._wall_s is not None and spent_s > self._wall_s:
                 raise TookTooLong(
                     f"Decoding {self._path.name} took longer than {self._wall_s:g} s and reached second "
-                    f"{self.end_s:.0f}. Send a shorter or smaller recording, or raise the limit."
+                    f"{self.reached_s:.0f}. Send a shorter or smaller recording, or raise the limit."
                 )
-            self.end_s = max(self.end_s, item.end_s)
+            self.reached_s = max(self.reached_s, item.start_s)
+            track_end_s = item.end_s  # of the last: a frame before a cut may declare any length
             if isinstance(item, TimedFrame):
-                self.picture_end_s = max(self.picture_end_s, item.end_s)
+                self.picture_end_s = item.end_s
             yield item
+        self.end_s = max(self.end_s, track_end_s)
 
 
 def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = None) -> Medium:
@@ -333,7 +333,7 @@ def _container(path: Path, limits: Limits) -> Medium:
         duration_s=tracks.duration_s,
         media_type=_media_type(path, tracks),
         decoder="container",
-        exact_duration=tracks.format_name.startswith(INDEXED_FORMATS),
+        exact_duration=tracks.indexed,
         limits=limits,
     )
 
