@@ -40,8 +40,9 @@ class _Track:
 class Clock:
     """Give each packet of a recording its shift; ask for all packets of both tracks, in the order of the file.
 
-    `breaks`: whether the format is known for broken clocks, so that a leap of the picture alone is a cut.
-    `origin_s`: where the recording begins, by the container's clock. `cuts` counts the cuts, `skipped_s` is the time that the leaps left out, both so far.
+    `origin_s`: where the recording begins, by the container's clock. `breaks`: whether the format is known for broken
+    clocks, so that a leap of the picture alone is a cut. `cuts` counts the cuts, `skipped_s` is the time that the leaps
+    left out, both so far.
     """
 
     def __init__(self, origin_s: float, picture: int | None, breaks: bool) -> None:
