@@ -24,7 +24,8 @@ from model.errors import (
     TooLong,
 )
 from model.frontends.frontend import FrontEnd
-from model.media.medium import SMALLEST_TOLD_S, Limits, Medium, hash_file, open_medium
+from model.media.medium import Limits, Medium, hash_file, open_medium
+from model.media.reading import SMALLEST_TOLD_S
 from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
 from model.modality import Modality
 

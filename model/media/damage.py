@@ -23,6 +23,9 @@ class Damage:
         self._least_gap_s = shortest_gap_s
         self._broken: list[list[float]] = []  # [from, until) of frames that may depend on what failed
         self._suspects: list[float] = []
+        self._owed: dict[int, float] = {}  # the stamps of frames that packets promised, and when those were decoded
+        self._written_off: list[int] = []
+        self._begun, self._ordered = False, True
 
     @property
     def is_open(self) -> bool:
@@ -33,6 +36,10 @@ class Damage:
         """Note a packet that was decoded."""
         if self._gap_from_s is None and (self._good_until_s is None or end_s > self._good_until_s):
             self._good_until_s = end_s
+
+    def owes(self, time_s: float, stamp: int) -> None:
+        """Note that a packet without an error must give a frame; if it never comes, it was damaged after all."""
+        self._owed[stamp] = time_s
 
     def failed(self, time_s: float, end_s: float) -> None:
         """Note a packet, decoded at `time_s` and shown until `end_s`, that could not be decoded."""
@@ -53,16 +60,30 @@ class Damage:
         if self._gap_from_s is None and self._good_until_s is not None:
             self._gap_from_s = self._good_until_s
             self._gap_until_s = self._good_until_s + REACH_S
-            self._least_gap_s = max(self._shortest_gap_s, LONGEST_JITTER_S)
+            self._least_gap_s = max(2 * self._shortest_gap_s, LONGEST_JITTER_S)
+
+    def paid(self, stamp: int) -> None:
+        """Note a frame; frames come in the order in which they are shown."""
+        if stamp in self._written_off:  # stamps out of order show nothing: what was concluded from them is void
+            self._ordered, self._broken = False, []
+        late = [owed for owed in self._owed if owed < stamp]
+        for missing in late:
+            time_s = self._owed.pop(missing)
+            if self._begun and self._ordered:  # the first frames of a track may lean on what was before it
+                self._breaks(time_s)
+        self._written_off = [*self._written_off, *late][-MOST_REMEMBERED:] if late else self._written_off
+        self._owed.pop(stamp, None)
+        self._begun = True
 
     def lost_before(self, start_s: float, end_s: float) -> Lost | None:
         """Return what was lost directly before a frame, which was decoded."""
         if self._gap_from_s is None or start_s < self._gap_from_s - SHORTEST_GAP_S:
             return None
         from_s, self._good_until_s = self._gap_from_s, end_s
+        if start_s - from_s > self._shortest_gap_s / 2:
+            self._breaks(from_s)
         if start_s - from_s > self._least_gap_s:
             self._gap_from_s = None
-            self._breaks(from_s)
             return Lost(from_s, start_s)
         over = start_s >= self._gap_until_s - SHORTEST_GAP_S
         self._gap_from_s = None if over else max(from_s, end_s)

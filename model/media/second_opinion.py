@@ -7,13 +7,14 @@ from pathlib import Path
 
 from model.errors import Damaged, MediaError
 from model.media import containers, sounds
+from model.media.packets import Findings
 from model.media.segments import LONGEST_JITTER_S, Lost, SoundBlock
 
 ESTIMATED = ("audio/mpeg", "audio/flac")  # libsndfile ends where an estimate, or a wrong head, says
 MISSED_S = 0.5
 
 
-def read_sound(path: Path, media_type: str, findings: containers.Findings | None = None) -> Iterator[SoundBlock | Lost]:
+def read_sound(path: Path, media_type: str, findings: Findings | None = None) -> Iterator[SoundBlock | Lost]:
     """Yield a sound file, mixed to one channel, in blocks of a second; what no decoder reads is told as Lost.
 
     Raises Damaged where no decoder reads anything.
@@ -45,7 +46,7 @@ def _goes_on(path: Path, end_s: float) -> bool:
         return False
 
 
-def _behind(path: Path, start_s: float, findings: containers.Findings | None) -> Iterator[SoundBlock | Lost]:
+def _behind(path: Path, start_s: float, findings: Findings | None) -> Iterator[SoundBlock | Lost]:
     """Yield what FFmpeg reads at or behind start_s."""
     try:
         for block in containers.read_sound(path, findings):
