@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,13 +10,14 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.http import keys
+from app.http.prefix import plain_prefix
 from app.library.index_settings import IndexSettings
 from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
 from app.telemetry.logs import LogFormat
 from index.gallery_choice import GalleryChoice
 from model.frontends.names import OF_REAL_FOOTAGE, FrontEndName
-from model.media.medium import Limits
+from model.media.medium import FOOTAGE, Limits
 from model.network.device import DeviceName
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -38,6 +40,7 @@ class Settings(BaseSettings):
     key_most_per_minute: int = Field(0, ge=0, description="requests of one key; 0 for any number")
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may use the service")
     hosts: tuple[str, ...] = Field((), description="further names under which a loopback service is asked")
+    path_prefix: str | None = Field(None, description="below which a proxy shows the service, such as /lens")
     frontend: FrontEndName = Field(
         OF_REAL_FOOTAGE, description="of a new library; one that holds footage keeps its own"
     )
@@ -47,7 +50,10 @@ class Settings(BaseSettings):
     decoders: int = Field(default_factory=spare_cores, ge=1, description="processes that decode what is asked")
     ingest_decoders: int = Field(1, ge=1, description="processes that decode what is taken in")
     most_decoder_bytes: int = Field(MOST_BYTES, ge=64 * 1024**2, description="memory of one such process")
-    most_ingest_s: float = Field(4 * 3600.0, gt=0, description="time spent decoding one file that is taken in")
+    most_ingest_s: float = Field(
+        4 * 3600.0, gt=0, description="time spent decoding ten minutes of a file that is taken in"
+    )
+    most_loss: float = Field(0.5, ge=0, le=1, description="share of a file that damage may take; else it is refused")
     most_batch: int = Field(MOST_BATCH, ge=1, le=MOST_BATCH, description="queries of one POST /retrieve/batch")
     most_questions: int = Field(32, ge=1, description="answered at a time; then 429")
     most_uploads: int = Field(8, ge=1, description="received at a time; then 429")
@@ -75,12 +81,27 @@ class Settings(BaseSettings):
     @property
     def query_limits(self) -> Limits:
         """Return what one query file may cost."""
-        return Limits(bytes=self.most_upload_bytes, decoded_s=self.most_query_s, wall_s=self.most_decode_s)
+        return Limits(
+            bytes=self.most_upload_bytes,
+            decoded_s=self.most_query_s,
+            wall_s=self.most_decode_s,
+            most_loss=self.most_loss,
+        )
+
+    @property
+    def footage_limits(self) -> Limits:
+        """Return what one file that is taken in may cost."""
+        return replace(FOOTAGE, most_loss=self.most_loss)
 
     @property
     def index_settings(self) -> IndexSettings:
         """Return how the library is searched."""
         return IndexSettings(self.index, self.search_budget, self.milvus_uri, self.milvus_token.get_secret_value())
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _plain_prefix(cls, given: str | None) -> str | None:
+        return plain_prefix(given) if given else None
 
     @field_validator("cors_origins")
     @classmethod

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from sqlite3 import Connection
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64
 
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
-from index.records import Failure, LatentBatch, LatentTable, SegmentRow, Stats, Video
+from index.records import Failure, LatentBatch, Second, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
     STATS,
     VIDEO,
     count_change,
     holds_latents,
-    holds_video,
     holds_videos,
-    load_concepts,
-    load_latents,
     one_video,
     put_latents,
     segment_of,
@@ -33,12 +29,15 @@ from index.rows import (
 )
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
+from index.seconds import Stretch, clear_stretch, put_reading, put_seconds
 from index.store import LARGEST_ID, Store
-from model.errors import LibraryError, Mismatch, NotFound
+from index.stored_latents import StoredLatents
+from index.video_files import VideoFiles
+from model.errors import Mismatch, NotFound
 from model.modality import Modality
 
 
-class Catalogue:
+class Catalogue(StoredLatents, VideoFiles):
     """Keep a library's content; any number of threads may use it, and readers never wait for the writer.
 
     Every change is one transaction, which is on the disk when the method returns. `catalogue_version` grows with each
@@ -50,7 +49,7 @@ class Catalogue:
 
         An older schema becomes the newest one. With `read_only` nothing is created or changed.
         """
-        self._store = Store(path, read_only)
+        super().__init__(Store(path, read_only))
         self.queue = JobQueue(self._store)
 
     def __enter__(self) -> Catalogue:
@@ -125,13 +124,13 @@ class Catalogue:
     def ingest(
         self,
         video: Video,
-        segments: Iterable[tuple[int, bool, bool]],
+        seconds: Iterable[Second | tuple[int, bool, bool]],
         audio: LatentBatch | None = None,
         visual: LatentBatch | None = None,
     ) -> Video:
-        """Add a video with its segments and latents, all or nothing; return the one that is there if known.
+        """Add a video with its seconds and latents, all or nothing; return the one that is there if known.
 
-        `segments` are (start_s, heard, seen), `audio` and `visual` their items. Forgets a failure of that path.
+        `audio` and `visual` are the seconds' items. Forgets a failure of that path.
         NotFound for latents of a second that the video does not have, Mismatch for dimensions other than those stored,
         ValueError for numbers that are not finite.
         """
@@ -140,17 +139,64 @@ class Catalogue:
             known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
             if known is not None:
                 return video_of(known)
-            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 12)})", astuple(video))
-            c.executemany(
-                "INSERT INTO segments (video_id, start_s, heard, seen) VALUES (?, ?, ?, ?)",
-                [(video.video_id, int(start_s), bool(heard), bool(seen)) for start_s, heard, seen in segments],
-            )
-            if audio is not None:
-                put_latents(c, generation_of(c), video.video_id, "audio", audio)
-            if visual is not None:
-                put_latents(c, generation_of(c), video.video_id, "visual", visual)
+            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 17)})", astuple(video))
+            put_seconds(c, video.video_id, seconds)
+            _put_items(c, video.video_id, audio, visual)
             count_change(c)
             return video
+
+    def rewrite(
+        self,
+        video: Video,
+        stretch: Stretch,
+        seconds: Sequence[Second],
+        audio: LatentBatch | None = None,
+        visual: LatentBatch | None = None,
+    ) -> None:
+        """Write the seconds of a stretch of a video that is there, all or nothing; those that stay keep their ids.
+
+        Seconds of the stretch that are not given are deleted. `audio` and `visual` may also hold items of seconds
+        outside the stretch, whose context it is. Of the video the length, `loss_s`, `audio_track`, `decoding` and
+        `complete` become as given. NotFound if it was deleted; errors as of `ingest`.
+        """
+        with self._store.write() as c:
+            one_video(c, video.video_id)
+            clear_stretch(c, video.video_id, stretch, seconds)
+            put_seconds(c, video.video_id, seconds)
+            _put_items(c, video.video_id, audio, visual)
+            put_reading(c, video)
+            count_change(c)
+
+    def stamp(self, video: Video) -> None:
+        """Set of a video what `rewrite` sets, where its seconds stay as they are. NotFound if it was deleted."""
+        with self._store.write() as c:
+            one_video(c, video.video_id)
+            put_reading(c, video)
+
+    def end_s(self, video_id: str) -> int:
+        """Return where the last second of a video ends; 0 where there is none."""
+        with self._store.read() as c:
+            query = "SELECT coalesce(max(start_s) + 1, 0) FROM segments WHERE video_id = ?"
+            return int(c.execute(query, (video_id,)).fetchone()[0])
+
+    def starts_of(self, video_id: str) -> Int64[np.ndarray, "t"]:
+        """Return where a video's seconds begin, in order."""
+        with self._store.read() as c:
+            rows = c.execute("SELECT start_s FROM segments WHERE video_id = ? ORDER BY start_s", (video_id,))
+            return np.fromiter((row[0] for row in rows), np.int64)
+
+    def silent_of(self, video_id: str) -> tuple[int, int]:
+        """Return how many seconds of a video have no sound, and how many it has."""
+        with self._store.read() as c:
+            query = "SELECT coalesce(sum(NOT heard), 0), count(*) FROM segments WHERE video_id = ?"
+            silent, seconds = c.execute(query, (video_id,)).fetchone()
+            return int(silent), int(seconds)
+
+    def outdated(self, decoding: int) -> list[str]:
+        """Return the ids of the videos that were decoded by older rules than these."""
+        with self._store.read() as c:
+            query = "SELECT video_id FROM videos WHERE decoding < ? ORDER BY position"
+            return [row[0] for row in c.execute(query, (decoding,))]
 
     def video(self, video_id: str) -> Video:
         """Return a video; NotFound if there is none."""
@@ -210,24 +256,6 @@ class Catalogue:
             count_change(c)
             return video_of(one_video(c, video_id))
 
-    def videos_outside(self, folder: str) -> tuple[list[str], int]:
-        """Return the ids of the videos whose files lie elsewhere than in a folder of the library; and count all."""
-        with self._store.read() as c:
-            query = "SELECT video_id FROM videos WHERE substr(path, 1, ?) != ?"
-            outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
-            return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
-
-    def relocate(self, video_id: str, path: str) -> None:
-        """Set the path of a video's file; NotFound if there is no such video."""
-        with self._store.write() as c:
-            one_video(c, video_id)
-            c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
-
-    def names_file(self, path: str) -> bool:
-        """Say whether a video has this file, named as by `Library.reference`."""
-        with self._store.read() as c:
-            return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
-
     def delete_video(self, video_id: str) -> Video:
         """Delete a video with its segments and latents, and return it; NotFound if there is none."""
         with self._store.write() as c:
@@ -236,66 +264,7 @@ class Catalogue:
             count_change(c)
             return video
 
-    # Latents
-
-    def replace_latents(
-        self,
-        fingerprint: str | None,
-        batches: Iterable[tuple[str, Modality, LatentBatch]],
-        frontend: str | None = None,
-    ) -> None:
-        """Replace all latents by those of a new checkpoint: readers see all old or all new ones, even after a crash.
-
-        With `frontend` the front-end changes in the same step. A fingerprint of None leaves the library untrained.
-        `batches` yields (video_id, modality, items) and may be slow: each batch is written beside the old
-        latents, and one last transaction replaces the old by the new. Videos that are deleted meanwhile are skipped.
-        Latents that are added meanwhile are lost, so hold `Library.writer()`. If it fails, the old latents stay.
-        """
-        following = self._forget_unused_latents()  # of an attempt that was cut off
-        try:
-            for video_id, modality, batch in batches:
-                with self._store.write() as c:
-                    if holds_video(c, video_id):
-                        put_latents(c, following, video_id, modality, batch)
-            with self._store.write() as c:
-                c.execute("DELETE FROM latents WHERE generation < ?", (following,))
-                set_meta(c, "generation", str(following))
-                set_meta(c, "fingerprint", fingerprint)
-                if frontend is not None:
-                    set_meta(c, "frontend", frontend)
-                count_change(c)
-        except BaseException:
-            with suppress(LibraryError):  # not even that may fit on a full disk: the next attempt does it
-                self._forget_unused_latents()
-            raise
-
-    def _forget_unused_latents(self) -> int:
-        """Delete the latents of generations that were never swapped in; return the number of the next one."""
-        with self._store.write() as c:
-            following = generation_of(c) + 1
-            c.execute("DELETE FROM latents WHERE generation >= ?", (following,))
-            return following
-
-    def latents(self, modality: Modality) -> LatentTable:
-        """Return every item of a modality, float32 as stored, with the catalogue version that it belongs to."""
-        with self._store.read() as c:
-            return load_latents(c, modality, "", ())
-
-    def latents_of(self, video_id: str, modality: Modality) -> LatentTable:
-        """Return one video's items of a modality; NotFound if there is no such video."""
-        with self._store.read() as c:
-            one_video(c, video_id)
-            return load_latents(c, modality, "AND segments.video_id = ?", (video_id,))
-
-    def latent_of(self, segment_id: int, modality: Modality) -> LatentTable:
-        """Return one segment's item of a modality; empty if there is no such segment or it has no latent."""
-        with self._store.read() as c:
-            return load_latents(c, modality, "AND segments.segment_id = ?", (segment_id,))
-
-    def concepts_of(self, video_id: str, modality: Modality) -> dict[int, UInt8[np.ndarray, "concepts"]]:
-        """Return the concepts of a video's seconds in a modality, of those that have any, by segment id."""
-        with self._store.read() as c:
-            return load_concepts(c, video_id, modality)
+    # Figures
 
     def stats(self) -> Stats:
         """Count what there is."""
@@ -324,6 +293,13 @@ class Catalogue:
         """Return what could not be ingested, oldest first."""
         with self._store.read() as c:
             return [Failure(*row) for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")]
+
+
+def _put_items(c: Connection, video_id: str, audio: LatentBatch | None, visual: LatentBatch | None) -> None:
+    batches: tuple[tuple[Modality, LatentBatch | None], ...] = (("audio", audio), ("visual", visual))
+    for modality, batch in batches:
+        if batch is not None:
+            put_latents(c, generation_of(c), video_id, modality, batch)
 
 
 def _check_front_end(c: Connection, frontend: str) -> None:

@@ -176,8 +176,8 @@ def check_media(library: Library, content: bool, step: Callable[[], None] = lamb
         path = library.locate(video.path)
         try:
             if not path.is_file():
-                gone.append(str(path))
-            elif _has_changed(video, path, content):
+                gone += [] if video.missing else [str(path)]  # of one that is marked it is known
+            elif not video.missing and _has_changed(video, path, content):
                 changed.append(str(path))
         except OSError as error:
             gone.append(f"{path}: {error.strerror}")
@@ -194,8 +194,8 @@ def check_media(library: Library, content: bool, step: Callable[[], None] = lamb
         yield Finding(
             "changed_media",
             "fault",
-            f"Files have other content than was ingested: {named(changed)}. Put the originals back, or ingest the new "
-            "ones and delete the old videos.",
+            f"Files have other content than was ingested: {named(changed)}. Ingest them, and the new content takes "
+            "the place of the old; or put the originals back.",
             tuple(changed),
         )
 
@@ -226,7 +226,7 @@ def check_orphans(library: Library) -> Iterator[Finding]:
     media |= {library.locate(path) for path in waiting if path}
 
     def belongs(path: Path) -> bool:
-        return path in media or path in ids or (path.suffix == ".npz" and path.stem in contents)
+        return path in media or path in ids or (path.suffix == ".npz" and path.name.split(".")[0] in contents)
 
     orphans = [str(path.relative_to(library.directory)) for path in found if not belongs(path) and path.exists()]
     if orphans:

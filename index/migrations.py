@@ -26,6 +26,15 @@ STEPS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX keys_by_age ON idempotency_keys (at)",
     ),
     5: ("ALTER TABLE latents ADD COLUMN concepts BLOB",),  # NULL: by a front-end without concepts, or an older release
+    6: (
+        "ALTER TABLE videos ADD COLUMN loss_s REAL NOT NULL DEFAULT 0",  # older releases refused what was damaged
+        "ALTER TABLE videos ADD COLUMN audio_track INTEGER",
+        "ALTER TABLE videos ADD COLUMN decoding INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE videos ADD COLUMN complete INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE videos ADD COLUMN missing INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE segments ADD COLUMN sound_whole INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE segments ADD COLUMN frame_whole INTEGER NOT NULL DEFAULT 1",
+    ),
 }
 
 

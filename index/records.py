@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, Int64, Shaped, UInt8
@@ -16,7 +16,10 @@ from model.data.latents import Latents
 class Video:
     """Describe one file of footage; `video_id` is the first 16 hex digits of `sha256`, times in seconds.
 
-    `size_bytes` is None for videos that an older release ingested.
+    `size_bytes` is None for videos that an older release ingested. `loss_s`: how much of it could not be decoded.
+    `audio_track`: the sound track that was asked for, counted from 1; None for the default. `decoding`: the version of
+    the rules that it was decoded by. `complete`: it has been read to its end. `missing`: its file went missing, and it
+    is not searched.
     """
 
     video_id: str
@@ -31,17 +34,37 @@ class Video:
     event_end_s: float | None
     added_at: str
     size_bytes: int | None = None
+    loss_s: float = 0.0
+    audio_track: int | None = None
+    decoding: int = 1
+    complete: bool = True
+    missing: bool = False
 
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """Describe the second [start_s, start_s + 1) of a video, and whether it has a sound and a frame."""
+    """Describe the second [start_s, start_s + 1) of a video, and whether it has a sound and a frame.
+
+    `sound_whole`, `frame_whole`: whether they were decoded without damage; true where there is none.
+    """
 
     segment_id: int
     video_id: str
     start_s: int
     heard: bool
     seen: bool
+    sound_whole: bool = True
+    frame_whole: bool = True
+
+
+class Second(NamedTuple):
+    """Describe a second that goes into the catalogue; fields as of a SegmentRow."""
+
+    start_s: int
+    heard: bool
+    seen: bool
+    sound_whole: bool = True
+    frame_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,7 +154,11 @@ class LatentTable:
 
 @dataclass(frozen=True)
 class Stats:
-    """Count what a catalogue holds."""
+    """Count what a catalogue holds.
+
+    `lossy`: videos of which something could not be decoded, `loss_s` seconds in all. `incomplete`: videos that have not
+    been read to their end. `missing`: those whose files went missing.
+    """
 
     videos: int
     segments: int
@@ -140,6 +167,10 @@ class Stats:
     failed: int
     labelled: int
     duration_s: float
+    lossy: int
+    loss_s: float
+    incomplete: int
+    missing: int
     frontend: str | None
     fingerprint: str | None
     catalogue_version: int

@@ -17,9 +17,9 @@ from model.modality import Modality
 
 VIDEO = (
     "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at, "
-    "size_bytes"
+    "size_bytes, loss_s, audio_track, decoding, complete, missing"
 )
-SEGMENT = "segment_id, video_id, start_s, heard, seen"
+SEGMENT = "segment_id, video_id, start_s, heard, seen, sound_whole, frame_whole"
 JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at, cancelling, error_count"
 STATS = """
 SELECT (SELECT count(*) FROM videos) AS videos,
@@ -30,7 +30,11 @@ SELECT (SELECT count(*) FROM videos) AS videos,
         WHERE generation = :generation AND modality = 'visual') AS visual_latents,
        (SELECT count(*) FROM failures) AS failed,
        (SELECT count(*) FROM videos WHERE label IS NOT NULL) AS labelled,
-       (SELECT coalesce(sum(duration_s), 0.0) FROM videos) AS duration_s
+       (SELECT coalesce(sum(duration_s), 0.0) FROM videos) AS duration_s,
+       (SELECT count(*) FROM videos WHERE loss_s > 0) AS lossy,
+       (SELECT coalesce(sum(loss_s), 0.0) FROM videos) AS loss_s,
+       (SELECT count(*) FROM videos WHERE NOT complete) AS incomplete,
+       (SELECT count(*) FROM videos WHERE missing) AS missing
 """
 FLOAT32 = np.dtype("<f4")
 MOST_MESSAGES = 1000  # errors of a job that are kept, and notes; further errors are only counted
@@ -101,12 +105,12 @@ def one_job(c: sqlite3.Connection, job_id: str) -> Job:
 def video_of(row: sqlite3.Row | dict[str, Any]) -> Video:
     """Read the columns VIDEO."""
     values: dict[str, Any] = dict(row)
-    return Video(**values | {"uploaded": bool(row["uploaded"])})
+    return Video(**values | {name: bool(row[name]) for name in ("uploaded", "complete", "missing")})
 
 
 def segment_of(row: sqlite3.Row) -> SegmentRow:
     """Read the columns SEGMENT."""
-    return SegmentRow(row["segment_id"], row["video_id"], row["start_s"], bool(row["heard"]), bool(row["seen"]))
+    return SegmentRow(row["segment_id"], row["video_id"], row["start_s"], *map(bool, tuple(row)[3:]))
 
 
 def job_of(row: sqlite3.Row) -> Job:
@@ -192,7 +196,8 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
             concepts[i] = np.frombuffer(named, np.uint8)
     ids, video_ids, start_s, labels, heard, seen = zip(*rows, strict=True) if rows else ((),) * 6
     theirs = (
-        f"SELECT {VIDEO} FROM videos WHERE video_id IN (SELECT segments.video_id FROM segments WHERE true {condition})"
+        f"SELECT {VIDEO} FROM videos WHERE video_id IN "
+        f"(SELECT video_id FROM segments JOIN videos USING (video_id) WHERE true {condition})"
     )
     return LatentTable(
         ids=np.array(ids, np.int64),

@@ -33,7 +33,12 @@ CREATE TABLE videos (
     event_start_s REAL,
     event_end_s REAL,
     added_at TEXT NOT NULL,
-    size_bytes INTEGER
+    size_bytes INTEGER,
+    loss_s REAL NOT NULL DEFAULT 0,
+    audio_track INTEGER,
+    decoding INTEGER NOT NULL DEFAULT 1,
+    complete INTEGER NOT NULL DEFAULT 1,
+    missing INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX videos_by_path ON videos (path);
 CREATE TABLE segments (
@@ -42,6 +47,8 @@ CREATE TABLE segments (
     start_s INTEGER NOT NULL,
     heard INTEGER NOT NULL,
     seen INTEGER NOT NULL,
+    sound_whole INTEGER NOT NULL DEFAULT 1,
+    frame_whole INTEGER NOT NULL DEFAULT 1,
     UNIQUE (video_id, start_s)
 );
 CREATE TABLE latents (

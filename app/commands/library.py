@@ -22,9 +22,14 @@ NAMES = {
     "failed": "files that could not be ingested",
     "labelled": "labelled videos",
     "duration_s": "total length (s)",
+    "lossy": "videos of which a part could not be decoded",
+    "loss_s": "lost of them (s)",
+    "incomplete": "videos that have not been read to their end",
+    "missing": "videos whose files went missing: not searched",
     "frontend": "front-end",
     "fingerprint": "fingerprint of the model",
     "catalogue_version": "version of the catalogue",
+    "outdated": "videos that an older release decoded: ingest them again",
 }
 
 
@@ -34,9 +39,11 @@ def stats(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False)
     from rich.table import Table
 
     from index.library import Library
+    from model.media.medium import DECODING
 
     with Library.open(library, create=False) as opened_library:
         counts = asdict(opened_library.catalogue.stats())
+        counts["outdated"] = len(opened_library.catalogue.outdated(DECODING))
         failures = [asdict(f) for f in opened_library.catalogue.failures()]
         sizes = opened_library.sizes()
     if as_json:

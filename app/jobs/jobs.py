@@ -34,7 +34,7 @@ class Jobs:
         self._library, self._most_queued = session.library, settings.most_queued_jobs
         self._queue = session.library.catalogue.queue
         writer_wanted = threading.Event()
-        self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted)
+        self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted, settings.footage_limits)
         self._training = TrainingWork(session, settings.training_threads, writer_wanted)
         works: tuple[Work, ...] = (self._ingest, self._training, ReencodeWork(session, writer_wanted))
         self._runners = {work.kind: JobRunner(self._queue, work) for work in works}

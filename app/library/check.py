@@ -14,6 +14,7 @@ from index.library import Library
 from model.data.features import UNREADABLE, Features
 from model.errors import EmptyLibrary, FrontEndError, Mismatch, UntrainedLibrary
 from model.frontends.registry import make_front_end
+from model.media.medium import DECODING
 
 
 def check(directory: Path, media: bool, step: Callable[[], None] = lambda: None) -> list[Finding]:
@@ -27,10 +28,39 @@ def check(directory: Path, media: bool, step: Callable[[], None] = lambda: None)
             findings += [
                 *_check_model(library),
                 *_check_cache(library),
+                *_check_reading(library),
                 *check_media(library, media, step),
                 *check_orphans(library),
             ]
     return findings
+
+
+def _check_reading(library: Library) -> Iterator[Finding]:
+    """Say which videos were not read to their end, went missing, or were decoded by an older release."""
+    videos = list(library.catalogue.every_video())
+    groups = (
+        (
+            "incomplete",
+            [v.file_name for v in videos if not v.complete],
+            "Videos have not been read to their end: {}. They are being taken in right now, or that was cut off: "
+            "ingest their files again, it goes on where it was.",
+        ),
+        (
+            "missing",
+            [v.file_name for v in videos if v.missing],
+            "Videos are not searched, since their files went missing: {}. Put the files back and ingest them again, or "
+            "delete the videos.",
+        ),
+        (
+            "older_decoding",
+            [v.file_name for v in videos if v.decoding < DECODING],
+            "Videos were decoded by the rules of an older release: {}. They are found as before. To read them by "
+            "today's rules ingest their files again: echolens ingest PATH",
+        ),
+    )
+    for code, names, text in groups:
+        if names:
+            yield Finding(code, "remark", text.format(named(names)), tuple(names))
 
 
 def _check_model(library: Library) -> Iterator[Finding]:

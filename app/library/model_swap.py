@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.library.default_model import begin
-from app.library.features import features_of
-from app.library.ingest import MOST_THREADS, encoded
+from app.library.encoding import encoded_parts
+from app.library.features import committed, feature_parts
+from app.library.ingest import MOST_THREADS
 from app.library.session import Session
 from app.processes.ahead import ahead
 from app.processes.cores import usable_cores
 from index.disk import flush, writing
 from index.records import LatentBatch, Video
-from model.data.features import Features
+from model.data.feature_parts import FeatureParts
+from model.data.features import UNREADABLE
 from model.errors import EmptyLibrary, MediaError, Mismatch, NotFound, OriginalsGone, UntrainedLibrary
 from model.frontends.frontend import FrontEnd
 from model.modality import Modality
@@ -111,7 +113,7 @@ def swap_in(
         nonlocal videos
         for video, made in _features_ahead(session, front_end):
             try:
-                features = made.result()
+                parts = made.result()
             except (NotFound, MediaError) as error:
                 if not holds(video):
                     continue
@@ -120,8 +122,14 @@ def swap_in(
                 continue
             if not holds(video):
                 continue
-            for modality, batch in (encoded(encoder, features, front_end.prior) if encoder else {}).items():
-                yield video.video_id, modality, batch
+            found = encoded_parts(encoder, committed(session, video, parts), front_end.prior) if encoder else ()
+            try:
+                for modality, batch in (item for batches in found for item in batches.items()):
+                    yield video.video_id, modality, batch
+            except UNREADABLE:
+                if holds(video):
+                    raise
+                continue
             videos += 1
             step()
         if left_out and not (leave_out and videos):
@@ -169,12 +177,12 @@ def _originals_gone(file_names: Sequence[str], of: int) -> OriginalsGone:
     )
 
 
-def _features_ahead(session: Session, front_end: FrontEnd) -> Iterator[tuple[Video, Future[Features]]]:
-    """Yield every video with its features, of which a few are made ahead."""
+def _features_ahead(session: Session, front_end: FrontEnd) -> Iterator[tuple[Video, Future[FeatureParts]]]:
+    """Yield every video with its features, of which a few videos' are made ahead."""
     most = min(MOST_THREADS, usable_cores())
     with ThreadPoolExecutor(most) as pool:
         yield from ahead(
-            pool, lambda video: features_of(session, video, front_end), session.library.catalogue.every_video(), most
+            pool, lambda video: feature_parts(session, video, front_end), session.library.catalogue.every_video(), most
         )
 
 

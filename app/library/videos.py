@@ -7,15 +7,15 @@ from index.library import Library
 from index.records import Video
 
 
-def delete_video(library: Library, video_id: str) -> Video:
-    """Delete a video with its previews and features and return it; its file is deleted only if it was uploaded.
+def delete_video(library: Library, video_id: str, with_file: bool = True) -> Video:
+    """Delete a video with its previews and features and return it; its file, if it was uploaded, `with_file`.
 
     Raises NotFound.
     """
     video = library.catalogue.delete_video(video_id)
     Previews(library, video_id).remove()
-    for features in library.cache.glob(f"features/*/{video.sha256}.npz"):
+    for features in library.cache.glob(f"features/*/{video.sha256}.*"):
         features.unlink(missing_ok=True)
-    if video.uploaded:
+    if video.uploaded and with_file:
         library.locate(video.path).unlink(missing_ok=True)
     return video

@@ -6,28 +6,24 @@ Only features leave a worker: they are much smaller than the sound and pictures 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from app.media.previews import write_preview
 from app.media.timings import Timings
 from app.media.upload import SmallUpload, on_disk
-from model.data.features import Features
 from model.data.temporal_context import MOST_WIDTH_S
 from model.errors import (
     NoPicture,
     NoSoundTrack,
-    NotAMedium,
     QueryError,
     Silent,
     TooLong,
 )
 from model.frontends.frontend import FrontEnd
-from model.media.medium import FOOTAGE, Limits, Medium, hash_file, open_medium
+from model.media.medium import Limits, Medium, hash_file, open_medium, unreadable
 from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
 from model.modality import Modality
 
@@ -38,7 +34,6 @@ DIRECTIONS: dict[Direction, tuple[Modality, Modality]] = {  # of the query, of w
 }
 MOST_AVERAGED_S = 10
 MOST_TARGET_S = 60
-CHUNK_S = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +66,10 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Facts:
-    """Hold what the head of a file says; `has_sound`, `has_picture`: the tracks that it declares."""
+    """Hold what the head of a file says; `has_sound`, `has_picture`: the tracks that it declares.
+
+    `notes`: what a person should know of the choice that was made among its tracks.
+    """
 
     sha256: str
     size_bytes: int
@@ -79,6 +77,7 @@ class Facts:
     declared_s: float | None
     has_sound: bool
     has_picture: bool
+    notes: tuple[str, ...] = ()
 
 
 def decode_query(
@@ -147,34 +146,16 @@ def decode_clip(
     return Decoded(own[0], target, length_s, timings.stages_ms)
 
 
-def decode_footage(front_end: FrontEnd, path: Path, limits: Limits, previews: Path) -> Features:
-    """Return the features of a whole recording and write the previews of its seconds. Holds four frames at a time.
-
-    Raises MediaError, and LibraryError where a preview cannot be written.
-    """
-    segments = open_medium(path, limits).segments()
-    parts = []
-    while chunk := list(islice(segments, CHUNK_S)):
-        for segment in chunk:
-            write_preview(previews, segment)
-        parts.append(front_end.features(chunk))
-    return Features(*(np.concatenate([getattr(p, n) for p in parts]) for n in Features.__dataclass_fields__))
-
-
-def decode_preview(_: FrontEnd, path: Path, start_s: int, previews: Path) -> None:
-    """Write the previews of one second anew. Raises MediaError, LibraryError."""
-    for segment in open_medium(path, FOOTAGE).segments(start_s, start_s + 1):
-        write_preview(previews, segment)
-
-
-def inspect(_: FrontEnd, path: Path, limits: Limits) -> Facts:
+def inspect(_: FrontEnd, path: Path, limits: Limits, audio_track: int | None = None) -> Facts:
     """Read a file's head and hash its bytes. Raises MediaError."""
-    medium = open_medium(path, limits)
+    medium = open_medium(path, limits, audio_track)
     try:
         sha256, size_bytes = hash_file(path), path.stat().st_size
     except OSError as error:
-        raise NotAMedium(f"{path.name} cannot be read ({error.strerror}): check the disk and the rights") from error
-    return Facts(sha256, size_bytes, medium.media_type, medium.duration_s, medium.has_sound, medium.has_picture)
+        raise unreadable(path, error) from error
+    return Facts(
+        sha256, size_bytes, medium.media_type, medium.duration_s, medium.has_sound, medium.has_picture, medium.notes
+    )
 
 
 def canary(front_end: FrontEnd) -> dict[Modality, Track]:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from app.http.etags import PREVIEW, tag, unchanged
 from app.http.openapi import UNCHANGED, binary
 from app.http.route_table import needs
-from app.media.decoding import decode_preview
+from app.media.footage import decode_preview
 from app.media.previews import Make, Previews
 from app.service import Current, Service
-from index.records import SegmentRow
+from index.records import SegmentRow, Video
 
 router = APIRouter(prefix="/segments", tags=["library"])
 FRAME, SOUND = binary("image/jpeg") | UNCHANGED, binary("audio/wav") | UNCHANGED
@@ -23,10 +23,10 @@ FRAME, SOUND = binary("image/jpeg") | UNCHANGED, binary("audio/wav") | UNCHANGED
 @needs("read")
 def get_frame(service: Current, request: Request, segment_id: int) -> Response:
     """Send the frame of a second, at most 480 pixels a side."""
-    row, etag = _found(service, segment_id, "frame")
+    row, video, etag = _found(service, segment_id, "frame")
     if row.seen and (answer := unchanged(request, etag, PREVIEW)):
         return answer
-    content = Previews(service.session.library, row.video_id).frame(row, _maker(service))
+    content = Previews(service.session.library, row.video_id).frame(row, _maker(service, video))
     return Response(content, 200, PREVIEW | {"ETag": etag}, "image/jpeg")
 
 
@@ -35,24 +35,26 @@ def get_frame(service: Current, request: Request, segment_id: int) -> Response:
 @needs("read")
 def get_sound(service: Current, request: Request, segment_id: int) -> Response:
     """Send the sound of a second, 16 kHz mono."""
-    row, etag = _found(service, segment_id, "sound")
+    row, video, etag = _found(service, segment_id, "sound")
     if row.heard and (answer := unchanged(request, etag, PREVIEW)):
         return answer
-    content = Previews(service.session.library, row.video_id).sound(row, _maker(service))
+    content = Previews(service.session.library, row.video_id).sound(row, _maker(service, video))
     return Response(content, 200, PREVIEW | {"ETag": etag}, "audio/wav")
 
 
-def _found(service: Service, segment_id: int, kind: str) -> tuple[SegmentRow, str]:
-    """Return a second and the tag of its preview: the content that it is made of, which second, and what of it."""
+def _found(service: Service, segment_id: int, kind: str) -> tuple[SegmentRow, Video, str]:
+    """Return a second, its video and the tag of its preview: what it is made of, how, which second, and what of it."""
     catalogue = service.session.library.catalogue
     row = catalogue.segment(segment_id)
-    return row, tag(catalogue.video(row.video_id).sha256, row.start_s, kind)
+    video = catalogue.video(row.video_id)
+    return row, video, tag(video.sha256, video.decoding, video.audio_track, row.start_s, kind)
 
 
-def _maker(service: Service) -> Make:
+def _maker(service: Service, video: Video) -> Make:
     """Make previews that are gone where queries are decoded."""
 
     def make(original: Path, start_s: int, directory: Path) -> None:
-        service.session.decoder.submit(decode_preview, original, start_s, directory).result()
+        decoder = service.session.decoder
+        decoder.submit(decode_preview, original, start_s, directory, video.audio_track).result()
 
     return make

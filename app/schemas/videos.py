@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.schemas.answering import Answering
 from app.schemas.search import Reason
+from app.telemetry.current_request import link
 from model.modality import Modality
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ class SegmentConcepts(Answering):
 
 
 class SegmentAnswer(Answering):
-    """One second of a video, whether it is heard and seen, and its concepts."""
+    """One second of a video, whether it is heard and seen, and decoded without damage, and its concepts."""
 
     segment_id: int
     start_s: int
     heard: bool
     seen: bool
+    sound_whole: bool = Field(description="false: its sound is damaged, or a part of it was lost")
+    frame_whole: bool = Field(description="false: its frame is damaged, concealed or lost")
     concepts: SegmentConcepts
 
 
@@ -47,6 +50,10 @@ class VideoAnswer(Answering):
     event_start_s: float | None
     event_end_s: float | None
     added_at: str
+    loss_s: float = Field(description="how much of it could not be decoded")
+    audio_track: int | None = Field(description="the sound track that was asked for, from 1; null: the default")
+    complete: bool = Field(description="false: it has not been read to its end yet")
+    missing: bool = Field(description="true: its file went missing, and it is not searched")
     original: str
 
     @staticmethod
@@ -61,7 +68,11 @@ class VideoAnswer(Answering):
             event_start_s=video.event_start_s,
             event_end_s=video.event_end_s,
             added_at=video.added_at,
-            original=f"/videos/{video.video_id}/original",
+            loss_s=video.loss_s,
+            audio_track=video.audio_track,
+            complete=video.complete,
+            missing=video.missing,
+            original=link(f"videos/{video.video_id}/original"),
         )
 
 
@@ -79,6 +90,8 @@ class VideoDetailAnswer(VideoAnswer):
                 "start_s": r.start_s,
                 "heard": r.heard,
                 "seen": r.seen,
+                "sound_whole": r.sound_whole,
+                "frame_whole": r.frame_whole,
                 "concepts": {m: list(map(vars, concepts[m].get(r.segment_id, ()))) for m in concepts},
             }
             for r in rows

@@ -57,4 +57,6 @@ class FrontEnd(ABC):
             visual=visual,
             heard=np.array([s.sound is not None for s in segments], bool),
             seen=np.array([s.frame is not None for s in segments], bool),
+            sound_whole=np.array([s.sound_whole for s in segments], bool),
+            frame_whole=np.array([s.frame_whole for s in segments], bool),
         )

@@ -21,7 +21,8 @@ from latent_samples import clustered_latents
 import index.job_queue
 from index.catalogue import Catalogue
 from index.job_state import JobState
-from index.records import Failure, LatentBatch, LatentTable
+from index.records import Failure, LatentBatch, LatentTable, Second
+from index.seconds import Stretch
 from index.store import Store
 from model.data.latents import Latents
 from model.errors import LibraryBusy, LibraryError, Mismatch, NotFound
@@ -92,6 +93,68 @@ def test_latents_are_ordered_by_segment_over_videos(catalogue: Catalogue) -> Non
     assert len(catalogue.latent_of(10**6, "visual").ids) == 0
 
 
+def test_a_video_grows_by_stretches(catalogue: Catalogue) -> None:
+    """What is appended is there at once and complete at the end; older seconds keep their ids and latents."""
+    begun = replace(video(1), duration_s=3.0, complete=False, loss_s=0.5)
+    ingest_parts = [Second(3, True, False, sound_whole=False), Second(5, False, True, frame_whole=False)]
+    audio = clustered_latents(2)
+    catalogue.ingest(begun, SECONDS, LatentBatch(np.array([0, 2]), audio))
+    before = catalogue.segments_of(begun.video_id)
+    assert catalogue.stats().incomplete == 1
+    assert catalogue.end_s(begun.video_id) == 3
+    ended = replace(begun, duration_s=6.0, loss_s=1.25, complete=True, label="not of the reading")
+    context = LatentBatch(np.array([2, 3]), clustered_latents(2, seed=9))
+    catalogue.rewrite(ended, Stretch(3), ingest_parts, context)
+    rows = catalogue.segments_of(begun.video_id)
+    assert rows[:3] == before
+    assert [(r.start_s, r.heard, r.seen, r.sound_whole, r.frame_whole) for r in rows[3:]] == [
+        (3, True, False, False, True),
+        (5, False, True, True, False),
+    ]
+    assert catalogue.video(begun.video_id) == replace(ended, label=None)
+    table = catalogue.latents("audio")
+    assert table.start_s.tolist() == [0, 2, 3]
+    assert same(table.latents, Latents.concatenate([audio[[0]], context.latents]))
+    stats = catalogue.stats()
+    assert (stats.incomplete, stats.lossy, stats.loss_s, catalogue.end_s(begun.video_id)) == (0, 1, 1.25, 6)
+    assert catalogue.end_s("none") == 0
+
+
+def test_a_stretch_is_written_anew_and_the_rest_stays(catalogue: Catalogue) -> None:
+    """Of seconds 1 and 2 the last goes and the other changes, with its id; second 0 keeps all. All or nothing."""
+    ingest(catalogue, 1)
+    ids = [row.segment_id for row in catalogue.segments_of(video(1).video_id)]
+    first = catalogue.latent_of(ids[0], "audio").latents
+    spoilt = clustered_latents(1)
+    spoilt.mu[0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        catalogue.rewrite(video(1), Stretch(1), [Second(1, True, False)], LatentBatch(np.array([1]), spoilt))
+    assert [row.segment_id for row in catalogue.segments_of(video(1).video_id)] == ids
+    catalogue.rewrite(video(1), Stretch(1, 3), [Second(1, True, False)], LatentBatch(np.array([1]), first))
+    rows = catalogue.segments_of(video(1).video_id)
+    assert [(r.segment_id, r.start_s, r.heard, r.seen) for r in rows] == [(ids[0], 0, True, True), (ids[1], 1, 1, 0)]
+    assert catalogue.latents("audio").ids.tolist() == ids[:2]
+    assert catalogue.latents("visual").ids.tolist() == [ids[0]]
+    with pytest.raises(NotFound):
+        catalogue.rewrite(video(2), Stretch(0), [])
+
+
+def test_what_went_missing_is_not_searched(catalogue: Catalogue) -> None:
+    """Its items are in no table of the library until it is there again; each news raises the version once."""
+    for number in range(3):
+        ingest(catalogue, number)
+    before, version, ids = catalogue.latents("audio"), catalogue.catalogue_version, [video(n).video_id for n in (0, 2)]
+    assert catalogue.mark_missing(ids) == 2
+    assert catalogue.mark_missing(ids) == 0
+    assert catalogue.catalogue_version == version + 1
+    table = catalogue.latents("audio")
+    assert set(table.video_ids) == set(table.videos) == {video(1).video_id}
+    assert catalogue.stats().missing == 2
+    assert len(catalogue.latents_of(video(0).video_id, "audio").ids) == 2, "they are kept"
+    assert catalogue.mark_missing(ids, missing=False) == 2
+    assert catalogue.latents("audio").ids.tolist() == before.ids.tolist()
+
+
 def test_the_same_content_is_added_once(catalogue: Catalogue) -> None:
     """A second file of the same bytes returns the first's record and changes nothing but a failure."""
     ingest(catalogue, 1, "dog")
@@ -110,6 +173,8 @@ CHANGES: list[Callable[[Catalogue], object]] = [
     lambda c: c.delete_video(video(1).video_id),
     lambda c: c.replace_latents("new", []),
     lambda c: c.set_identity("raw", None),
+    lambda c: c.rewrite(video(1), Stretch(1), []),
+    lambda c: c.mark_missing([video(1).video_id]),
 ]
 REST: list[Callable[[Catalogue], object]] = [
     lambda c: c.ingest(video(1), SECONDS),
@@ -117,6 +182,7 @@ REST: list[Callable[[Catalogue], object]] = [
     lambda c: c.queue.accept(job(1), 100),
     lambda c: c.queue.take_up(),
     lambda c: c.latents("audio"),
+    lambda c: c.stamp(replace(video(1), decoding=2)),
 ]
 
 

@@ -54,6 +54,27 @@ def test_a_library_of_the_first_release_is_upgraded_with_all_it_holds(tmp_path: 
     assert layout(path) == layout(tmp_path / "new.sqlite")
 
 
+def test_what_schema_5_held_counts_as_whole_and_as_decoded_by_the_first_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its videos are complete, nothing of them is lost or missing, and they are known as decoded by older rules."""
+    path = tmp_path / "old.sqlite"
+    first_release(path)
+    with monkeypatch.context() as older:
+        older.setattr("index.migrations.STEPS", {version: STEPS[version] for version in range(2, 6)})
+        Store(path).close()
+        assert stored_version(path) == 5
+    with Catalogue(path) as catalogue:
+        video, (row,) = catalogue.video(VIDEO_ID), catalogue.segments_of(VIDEO_ID)
+        assert (video.loss_s, video.audio_track, video.decoding) == (0.0, None, 1)
+        assert (video.complete, video.missing) == (True, False)
+        assert (row.heard, row.seen, row.sound_whole, row.frame_whole) == (True, False, True, True)
+        assert catalogue.outdated(2) == [VIDEO_ID]
+        assert catalogue.outdated(1) == []
+        assert catalogue.latents("audio").ids.tolist() == [7]
+    assert stored_version(path) == newest() == 6
+
+
 def test_steps_are_taken_in_order_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two made-up steps beyond the newest are run when the library is opened, and not again the next time."""
     path, first = tmp_path / "c.sqlite", newest() + 1

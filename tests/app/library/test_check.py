@@ -44,6 +44,23 @@ def test_a_sound_library_is_said_to_be(echolens: Command, own_library: Path) -> 
     assert contents(own_library) == before
 
 
+def test_how_videos_were_read_is_told(echolens: Command, own_library: Path) -> None:
+    """One cut off, one missing, one of an older release: three remarks, each with what to do; stats count them."""
+    sql(
+        "UPDATE videos SET complete = 0, loss_s = 1.5 WHERE position = 1",
+        "UPDATE videos SET missing = 1 WHERE position = 2",
+        "UPDATE videos SET decoding = 1 WHERE position = 3",
+    )(own_library)
+    ran = echolens("library", "check", "--library", own_library, "--json")
+    found = findings(ran)
+    assert (ran.code, set(found)) == (SOUND, {"incomplete", "missing", "older_decoding"})
+    assert all(len(f["items"]) == 1 and f["severity"] == "remark" for f in found.values())
+    assert "echolens ingest" in found["older_decoding"]["detail"]
+    stats = json.loads(echolens("library", "stats", "--library", own_library, "--json").out)
+    counted = ("lossy", "loss_s", "incomplete", "missing", "outdated")
+    assert [stats[name] for name in counted] == [1, 1.5, 1, 1, 1]
+
+
 def sql(*statements: str) -> Harm:
     """Return what runs statements in a library's catalogue behind Echolens's back."""
 

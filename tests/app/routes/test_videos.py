@@ -11,7 +11,17 @@ import pytest
 import soundfile
 from media_samples import stepped_tone, write_picture, write_sound, write_video
 from PIL import Image
-from service_samples import CLIP_S, assert_answers, assert_problem, ended_job, film, ingest_into, serving, upload
+from service_samples import (
+    CLIP_S,
+    assert_answers,
+    assert_problem,
+    ended_job,
+    film,
+    ingest_into,
+    location_of,
+    serving,
+    upload,
+)
 from starlette.testclient import TestClient
 
 from app.library.ingest import Source
@@ -26,6 +36,10 @@ VIDEO = {
     "event_start_s",
     "event_end_s",
     "added_at",
+    "loss_s",
+    "audio_track",
+    "complete",
+    "missing",
     "original",
 }
 
@@ -49,7 +63,7 @@ def test_footage_that_comes_in_is_found(own_library: Path, tmp_path: Path) -> No
         version = client.get("/health/ready").json()["catalogue_version"]
         answer = upload(client, clip, label="kettle", event_start_s=1, event_end_s=2.5)
         assert answer.status_code == 202
-        assert answer.headers["location"] == f"/jobs/{answer.json()['job_id']}"
+        assert location_of(answer) == f"/jobs/{answer.json()['job_id']}"
         job = ended_job(client, answer.json()["job_id"])
         assert (job["state"], job["progress"], job["result"]["state"]) == ("done", 1.0, "added")
         video = client.get(f"/videos/{job['result']['video_id']}").json()
@@ -62,6 +76,8 @@ def test_footage_that_comes_in_is_found(own_library: Path, tmp_path: Path) -> No
         question = {"segment_id": str(video["segments"][2]["segment_id"]), "target": "visual"}
         hits = client.post("/retrieve", data=question | {"query_modality": "visual"}).json()["hits"]
         assert hits[0]["video_id"] == video["video_id"]
+        assert (video["loss_s"], video["audio_track"], video["complete"], video["missing"]) == (0.0, None, True, False)
+        assert all(s["sound_whole"] and s["frame_whole"] for s in video["segments"])
         assert client.get(video["original"]).content == clip.read_bytes()
 
 

@@ -21,6 +21,8 @@ def features(seconds: int, seed: int) -> Features:
         visual=random.random((seconds, 2, 2)).astype(np.float32),
         heard=random.random(seconds) < 0.7,
         seen=random.random(seconds) < 0.7,
+        sound_whole=np.ones(seconds, bool),
+        frame_whole=np.ones(seconds, bool),
     )
 
 

@@ -1,0 +1,193 @@
+"""Take one file into a library: its parts are committed one by one, and all of them go where it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from app.library.encoding import PartEncoder, seconds_of
+from app.library.features import keep_part
+from app.library.listing import is_no_medium
+from app.library.notes import joined, note_of
+from app.library.reading import Begun, Reader, needs_another_track
+from app.library.rereading import reread
+from app.library.source import Outcome, Source, printable
+from app.library.supersede import Places
+from app.library.videos import delete_video
+from app.media.decoding import Facts
+from app.media.footage import Part
+from app.media.previews import Previews
+from index.records import Failure, Video
+from index.seconds import Stretch
+from model.data.corpus import Annotation
+from model.data.feature_parts import FeatureParts
+from model.data.features import UNREADABLE, Features
+from model.errors import Changing, Damaged, LibraryError, MediaError, NotFound
+from model.media.medium import DECODING
+from model.network.encoder import Encoder
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """Take in files that a reader reads; `encoder` is the library's model, None while it has none."""
+
+    reader: Reader
+    encoder: Encoder | None
+    places: Places
+
+    def take(self, source: Source, begun: Begun) -> Outcome | None:
+        """Take in a file; None where the reader was told to stop: a later call with this file goes on.
+
+        Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
+        """
+        known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
+        moved = None if known is None else self.places.found(known, self._reference(source))
+        if known is not None and known.complete:
+            self._annotate(source, known)
+            if self.reader.start_s(source, known) is None:
+                return Outcome(source.path, "known", known.video_id, note=moved)
+            try:
+                return reread(self.reader, self.encoder, source, begun, known)
+            except Changing as error:
+                return self.fail(source, error)
+        before = None if known is None else self._before(source, known)
+        if known is not None and before is None:
+            delete_video(self.reader.session.library, known.video_id, with_file=False)
+        try:
+            return self._take_parts(source, begun, known, before)
+        except MediaError as error:
+            self._withdraw(begun.facts)
+            return self.fail(source, error)
+        except NotFound:
+            self._withdraw(begun.facts)
+            detail = f"{source.file_name} was deleted from the library while it was taken in"
+            return Outcome(source.path, "failed", None, NotFound.code, detail)
+
+    def fail(self, source: Source, error: MediaError) -> Outcome:
+        """Record why a file cannot be taken in; what changes, or is no medium of a directory, is no failure."""
+        detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
+        if isinstance(error, Changing):
+            return Outcome(source.path, "changing", None, error.code, detail)
+        if source.listed and is_no_medium(source.path, error):
+            return Outcome(source.path, "passed")
+        if not source.uploaded:  # of an upload the job says it, and its file goes
+            failure = Failure(printable(source.path), error.code, detail, _now())
+            self.reader.session.library.catalogue.record_failure(failure)
+        return Outcome(source.path, "failed", None, error.code, detail)
+
+    def _take_parts(self, source: Source, begun: Begun, known: Video | None, before: Features | None) -> Outcome | None:
+        """Commit part after part. `before`: the last seconds that a cut-off ingest committed, None to begin anew."""
+        session, facts = self.reader.session, begun.facts
+        going_on = None if before is None else known
+        start_s = 0 if going_on is None else session.library.catalogue.end_s(going_on.video_id)
+        seconds = 0 if going_on is None else len(session.library.catalogue.starts_of(going_on.video_id))
+        video, encoder = going_on or self._record(source, facts, known), self._part_encoder(before)
+        took_place: str | None = None
+        for part in self.reader.parts(source, begun, going_on, start_s):
+            seconds += len(part.features)
+            length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
+            video = replace(video, duration_s=length_s, loss_s=loss_s, complete=part.ended)
+            if part.ended:
+                self._check_loss(source, video)
+            self._commit(video, part, encoder, is_first=going_on is None and part.start_s == 0)
+            took_place = self.places.holds(video, video.path) or took_place
+        if not video.complete:
+            return None
+        self._annotate(source, video)
+        note = joined((took_place, note_of(session.library.catalogue, video, facts, part)))
+        return Outcome(source.path, "added", video.video_id, note=note)
+
+    def _before(self, source: Source, known: Video) -> Features | None:
+        """Return the last seconds of a video that was cut off, None where they are gone or of another sound track."""
+        if needs_another_track(source, known):
+            return None
+        try:
+            end_s = self.reader.session.library.catalogue.end_s(known.video_id)
+            before = self._kept(known.sha256).before(end_s, max(1, self._part_encoder(None).context_s))
+        except UNREADABLE:
+            return None
+        return before if before is not None and before.start_s[-1] == end_s - 1 else None
+
+    def _part_encoder(self, before: Features | None) -> PartEncoder:
+        return PartEncoder(self.encoder, self.reader.session.front_end.prior, before)
+
+    def _kept(self, sha256: str) -> FeatureParts:
+        session = self.reader.session
+        return FeatureParts(session.library.features_path(sha256, session.front_end.identity))
+
+    def _commit(self, video: Video, part: Part, encoder: PartEncoder, is_first: bool) -> None:
+        """Write a part: its features, which can be made again, before what makes it a part of the library."""
+        catalogue, kept = self.reader.session.library.catalogue, self._kept(video.sha256)
+        try:
+            keep_part(kept, part.start_s, part.features)
+            batches, seconds = encoder.encoded(part.features), seconds_of(part.features)
+            audio, visual = batches.get("audio"), batches.get("visual")
+            if is_first:
+                catalogue.ingest(video, seconds, audio, visual)
+            else:
+                catalogue.rewrite(video, Stretch(part.start_s), seconds, audio, visual)
+        except LibraryError:
+            kept.path(part.start_s).unlink(missing_ok=True)
+            if is_first:
+                Previews(self.reader.session.library, video.video_id).remove()
+            raise
+
+    def _check_loss(self, source: Source, video: Video) -> None:
+        """Refuse what was gone on with after a stop: its last reading knows only of what it read itself."""
+        if video.loss_s > self.reader.limits.most_loss * video.duration_s:
+            raise Damaged(
+                f"{video.loss_s:.1f} s of the {video.duration_s:.1f} s of {source.path.name} could not be decoded, at "
+                f"most a share of {self.reader.limits.most_loss:g} may be lost: copy or export the file again, or "
+                "allow more with ECHOLENS_MOST_LOSS or --most-loss"
+            )
+
+    def _withdraw(self, facts: Facts) -> None:
+        """Remove everything of a file that is refused."""
+        library = self.reader.session.library
+        video = library.catalogue.find_by_sha256(facts.sha256)
+        if video is not None:
+            delete_video(library, video.video_id)
+        else:
+            Previews(library, _video_id(facts)).remove()
+            self._kept(facts.sha256).remove()
+
+    def _record(self, source: Source, facts: Facts, known: Video | None) -> Video:
+        """Return a video without seconds; `known`: the one whose label it takes over, if any."""
+        given = source.annotation or Annotation(_video_id(facts))
+        if given.label is None and known is not None:
+            given = Annotation(known.video_id, known.label, known.event_start_s, known.event_end_s)
+        return Video(
+            _video_id(facts),
+            facts.sha256,
+            self._reference(source),
+            source.file_name,
+            facts.media_type,
+            0.0,
+            source.uploaded,
+            given.label,
+            given.event_start_s,
+            given.event_end_s,
+            _now(),
+            facts.size_bytes,
+            audio_track=source.audio_track,
+            decoding=DECODING,
+        )
+
+    def _reference(self, source: Source) -> str:
+        return self.reader.session.library.reference(source.path)
+
+    def _annotate(self, source: Source, video: Video) -> None:
+        """Give a video the label that came with its file."""
+        annotation = source.annotation
+        if annotation is not None and annotation.label is not None:
+            given = (annotation.label, annotation.event_start_s, annotation.event_end_s)
+            if given != (video.label, video.event_start_s, video.event_end_s):
+                self.reader.session.library.catalogue.update_labels(video.video_id, *given)
+
+
+def _video_id(facts: Facts) -> str:
+    return facts.sha256[:16]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

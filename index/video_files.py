@@ -1,0 +1,70 @@
+"""Where the files of a catalogue's videos lie, and which of them went missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from index.records import Video
+from index.rows import VIDEO, count_change, one_video, video_of
+from index.store import Store
+
+
+class VideoFiles:
+    """Find, move and miss the files of videos; paths as `Library.reference` names them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def videos_outside(self, folder: str) -> tuple[list[str], int]:
+        """Return the ids of the videos whose files lie elsewhere than in a folder of the library; and count all."""
+        with self._store.read() as c:
+            query = "SELECT video_id FROM videos WHERE substr(path, 1, ?) != ?"
+            outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
+            return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
+
+    def relocate(self, video_id: str, path: str) -> None:
+        """Set the path of a video's file; NotFound if there is no such video."""
+        with self._store.write() as c:
+            one_video(c, video_id)
+            c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
+
+    def videos_of(self, path: str) -> list[Video]:
+        """Return the videos that have this file, named as by `Library.reference`."""
+        with self._store.read() as c:
+            return [video_of(row) for row in c.execute(f"SELECT {VIDEO} FROM videos WHERE path = ?", (path,))]
+
+    def names_file(self, path: str) -> bool:
+        """Say whether a video has this file, named as by `Library.reference`."""
+        with self._store.read() as c:
+            return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
+
+    def videos_below(self, directory: str) -> list[Video]:
+        """Return the videos whose files lie below a directory, in the order they were added; uploads never do."""
+        below = f"{directory.rstrip('/')}/"
+        with self._store.read() as c:
+            query = f"SELECT {VIDEO} FROM videos WHERE NOT uploaded AND substr(path, 1, ?) = ? ORDER BY position"
+            return [video_of(row) for row in c.execute(query, (len(below), below))]
+
+    def others_at(self, path: str, sha256: str) -> list[str]:
+        """Return the ids of the videos with this path and other content than this."""
+        with self._store.read() as c:
+            query = "SELECT video_id FROM videos WHERE path = ? AND sha256 != ?"
+            return [row[0] for row in c.execute(query, (path, sha256))]
+
+    def superseded(self) -> list[tuple[Video, Video]]:
+        """Return each video that is missing because other content lies under its path, and that content's video."""
+        with self._store.read() as c:
+            query = "SELECT old.video_id, new.video_id FROM videos AS old JOIN videos AS new USING (path) "
+            pairs = c.execute(f"{query} WHERE old.missing AND NOT new.missing AND new.complete").fetchall()
+            return [(video_of(one_video(c, old)), video_of(one_video(c, new))) for old, new in pairs]
+
+    def mark_missing(self, video_ids: Iterable[str], missing: bool = True) -> int:
+        """Note that the files of videos went missing, or are there again; return for how many that is news."""
+        with self._store.write() as c:
+            changed = 0
+            for video_id in video_ids:
+                query = "UPDATE videos SET missing = ? WHERE video_id = ? AND missing != ?"
+                changed += c.execute(query, (missing, video_id, missing)).rowcount
+            if changed:
+                count_change(c)
+            return changed
