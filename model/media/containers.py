@@ -34,8 +34,9 @@ from model.media.streams import forget_odd_layouts, mono, notes, picture_stream,
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,tta,voc,w64,wav,wv"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dhav,dsf,dts,dtshd,dv,eac3,flac,flv,gif,gxf,h264,hevc,iff,ircam,"
+    "ivf,loas,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mlp,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nistsphere,nsv,nut,"
+    "nuv,obu,ogg,oma,pva,qcp,rm,sox,tak,truehd,tta,ty,vc1,voc,vvc,w64,wav,wtv,wv,yuv4mpegpipe"
 )
 MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open them
     (4, b"ftyp"),

@@ -14,7 +14,6 @@ __all__ = [
     "DECODING",
     "FOOTAGE",
     "LIMITS",
-    "SMALLEST_TOLD_S",
     "Limits",
     "Medium",
     "Reading",
