@@ -27,6 +27,7 @@ from model.media.packets import (
     Source,
     decoded,
     decoded_frames,
+    first_cut_s,
     track_packets,
     usual_frame_s,
 )
@@ -83,10 +84,17 @@ def probe(path: Path) -> Tracks:
         )
 
 
-def read_sound(path: Path, findings: Findings | None = None) -> Iterator[SoundBlock | Lost]:
+def first_cut_of(path: Path, until_s: float) -> float:
+    """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
+    with _source(path) as source:
+        return first_cut_s(source, until_s)
+
+
+def read_sound(path: Path, findings: Findings | None = None, from_s: float = 0.0) -> Iterator[SoundBlock | Lost]:
     """Yield the sound track, mean of its channels, at its native rate, timed from the recording's beginning.
 
-    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged.
+    What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; blocks from before it may come, to
+    be left aside. Raises NotAMedium, Damaged.
     """
     findings = findings or Findings()
     with _source(path) as source:
@@ -97,7 +105,7 @@ def read_sound(path: Path, findings: Findings | None = None) -> Iterator[SoundBl
         block_s, whole = 0.0, True
         next_s: float | None = None
         frames: list[av.AudioFrame] = []
-        packets = track_packets(source, stream, findings, partial(_source, path))
+        packets = track_packets(source, stream, findings, partial(_source, path), from_s)
         for frame in decoded(source, stream, packets, damage):
             start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             end_s = start_s + frame.samples / frame.sample_rate
@@ -118,10 +126,13 @@ def read_sound(path: Path, findings: Findings | None = None) -> Iterator[SoundBl
         yield from _rest(damage, findings, "sound", next_s is not None)
 
 
-def read_frames(path: Path, most_pixels: int, findings: Findings | None = None) -> Iterator[TimedFrame | Lost]:
+def read_frames(
+    path: Path, most_pixels: int, findings: Findings | None = None, from_s: float = 0.0
+) -> Iterator[TimedFrame | Lost]:
     """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
-    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, TooLarge.
+    What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; frames from before it may come.
+    Raises NotAMedium, Damaged, TooLarge.
     """
     findings = findings or Findings()
     with _source(path) as source:
@@ -135,7 +146,7 @@ def read_frames(path: Path, most_pixels: int, findings: Findings | None = None) 
         origin_s, usual_s = source.origin_s, usual_frame_s(stream)
         next_s: float | None = None
         damage = Damage(usual_s + SHORTEST_GAP_S)
-        packets = track_packets(source, stream, findings, partial(_source, path))
+        packets = track_packets(source, stream, findings, partial(_source, path), from_s)
         for frame in decoded_frames(source, stream, packets, damage):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(

@@ -13,6 +13,7 @@ __all__ = ["DECODING", "FOOTAGE", "LIMITS", "Limits", "Medium", "Reading", "hash
 
 DECODING = 2  # the version of the rules by which seconds are decoded; a new one may give other bits
 SMALLEST_SIDE = 16
+ENTERABLE_SOUNDS = ("audio/wav", "audio/flac", "audio/aiff", "audio/x-caf")  # libsndfile finds any sample of them
 MEDIA_TYPES = {
     "aac": "audio/aac",
     "asf": "video/x-ms-asf",
@@ -91,6 +92,7 @@ def _sound(path: Path, limits: Limits) -> Medium | None:
         media_type=head.media_type,
         decoder="sound file",
         exact_duration=False,
+        enterable=head.media_type in ENTERABLE_SOUNDS,
         limits=limits,
     )
 
@@ -112,6 +114,7 @@ def _container(path: Path, limits: Limits) -> Medium:
         media_type=_media_type(path, tracks),
         decoder="container",
         exact_duration=tracks.indexed,
+        enterable=tracks.indexed,
         limits=limits,
     )
 

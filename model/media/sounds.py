@@ -52,11 +52,12 @@ def read_head(path: Path) -> SoundHead | None:
         return None
 
 
-def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield a sound file in blocks of a second, the mean of its channels. Raises Damaged."""
+def read_sound(path: Path, from_s: int = 0) -> Iterator[SoundBlock]:
+    """Yield a sound file from a second on, in blocks of a second, the mean of its channels. Raises Damaged."""
     try:
         with _opened(path) as sound:
-            rate_hz, start = sound.samplerate, 0
+            rate_hz = sound.samplerate
+            start = sound.seek(from_s * rate_hz) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
                 # NaN and infinity are refused by name in fill_gaps.
