@@ -41,12 +41,13 @@ class Clock:
     """Give each packet of a recording its shift; ask for all packets of both tracks, in the order of the file.
 
     `origin_s`: where the recording begins, by the container's clock. `breaks`: whether the format is known for broken
-    clocks, so that a leap of the picture alone is a cut. `cuts` counts the cuts, `skipped_s` is the time that the leaps
-    left out, both so far.
+    clocks, so that a leap of the picture alone is a cut. `cuts` counts the cuts, `cut_at_s` is where the last one lies,
+    `skipped_s` is the time that the leaps left out, all so far.
     """
 
     def __init__(self, origin_s: float, picture: int | None, breaks: bool) -> None:
         self.cuts = 0
+        self.cut_at_s = 0.0
         self.skipped_s = 0.0
         self._picture, self._breaks = picture, breaks
         self._tracks: dict[int, _Track] = {}
@@ -84,6 +85,7 @@ class Clock:
         start_s = min([stamp.shown_s, *(other.shown_s for other in others[:1])])
         shift_s = self._continues_s(track, both=bool(others)) - start_s
         self.cuts += 1
+        self.cut_at_s = start_s + shift_s
         self.skipped_s += max(0.0, track.shift_s - shift_s)
         self._shifts_s = [*self._shifts_s, shift_s][-MOST_SHIFTS:]
         return shift_s

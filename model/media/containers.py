@@ -26,6 +26,7 @@ from model.media.packets import (
     decoded,
     decoded_frames,
     demuxed,
+    first_cut_s,
     track_packets,
     usual_frame_s,
 )
@@ -86,12 +87,19 @@ def probe(path: Path, audio_track: int | None = None) -> Tracks:
         )
 
 
+def first_cut_of(path: Path, until_s: float, audio_track: int | None = None) -> float:
+    """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
+    with _source(path, audio_track) as source:
+        return first_cut_s(source, until_s)
+
+
 def read_sound(
-    path: Path, findings: Findings | None = None, audio_track: int | None = None
+    path: Path, findings: Findings | None = None, audio_track: int | None = None, from_s: float = 0.0
 ) -> Iterator[SoundBlock | Lost]:
     """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
 
-    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, NoSoundTrack.
+    What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; blocks from before it may come, to
+    be left aside. Raises NotAMedium, Damaged, NoSoundTrack.
     """
     findings = findings or Findings()
     with _source(path, audio_track) as source:
@@ -102,7 +110,7 @@ def read_sound(
         block_s, whole = 0.0, True
         next_s: float | None = None
         frames: list[av.AudioFrame] = []
-        packets = track_packets(source, stream, findings, partial(_source, path, audio_track))
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
         for frame in decoded(source, stream, packets, damage):
             start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             end_s = start_s + frame.samples / frame.sample_rate
@@ -137,11 +145,16 @@ def measure_sound_s(path: Path) -> float:
 
 
 def read_frames(
-    path: Path, most_pixels: int, findings: Findings | None = None, audio_track: int | None = None
+    path: Path,
+    most_pixels: int,
+    findings: Findings | None = None,
+    audio_track: int | None = None,
+    from_s: float = 0.0,
 ) -> Iterator[TimedFrame | Lost]:
     """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
-    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, TooLarge.
+    What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; frames from before it may come.
+    Raises NotAMedium, Damaged, TooLarge.
     """
     findings = findings or Findings()
     with _source(path, audio_track) as source:
@@ -155,7 +168,7 @@ def read_frames(
         origin_s, usual_s = source.origin_s, usual_frame_s(stream)
         next_s: float | None = None
         damage = Damage(usual_s + SHORTEST_GAP_S)
-        packets = track_packets(source, stream, findings, partial(_source, path, audio_track))
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
         for frame in decoded_frames(source, stream, packets, damage):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(

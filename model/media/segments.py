@@ -147,6 +147,9 @@ def pick_frames(frames: Iterable[TimedFrame | Lost]) -> Iterator[PictureSecond]:
         reaches_middle = count == 1 or max((last or best).end_s, lost.end_s) >= second + 0.5
         yield _picture_second(second, best, last, lost, reaches_middle)
         second += 1
+    elif second == 0 and last is not None:  # all were shown before time zero, the last one stands
+        yield _picture_second(second, None, last, lost, reaches_middle=False)
+        second += 1
     while last is not None and max(last.end_s, lost.end_s) > second + 0.5:
         yield _picture_second(second, None, last, lost, reaches_middle=True)
         second += 1

@@ -64,12 +64,12 @@ def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
         return None
 
 
-def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield a sound file in blocks of a second, mixed to one channel. Raises Damaged."""
+def read_sound(path: Path, from_s: int = 0) -> Iterator[SoundBlock]:
+    """Yield a sound file from a second on, in blocks of a second, mixed to one channel. Raises Damaged."""
     try:
         with _opened(path) as sound:
-            rate_hz, start, mixer = sound.samplerate, 0, Mixer()
-            full_scale = _full_scale(sound)
+            rate_hz, mixer, full_scale = sound.samplerate, Mixer(), _full_scale(sound)
+            start = sound.seek(from_s * rate_hz) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
                 if full_scale != 1:
