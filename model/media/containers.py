@@ -84,13 +84,13 @@ def probe(path: Path) -> Tracks:
         )
 
 
-def first_cut_of(path: Path, until_s: float) -> float:
+def first_cut_of(path: Path, until_s: int) -> float:
     """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
     with _source(path) as source:
         return first_cut_s(source, until_s)
 
 
-def read_sound(path: Path, findings: Findings | None = None, from_s: float = 0.0) -> Iterator[SoundBlock | Lost]:
+def read_sound(path: Path, findings: Findings | None = None, from_s: int = 0) -> Iterator[SoundBlock | Lost]:
     """Yield the sound track, mean of its channels, at its native rate, timed from the recording's beginning.
 
     What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; blocks from before it may come, to
@@ -127,7 +127,7 @@ def read_sound(path: Path, findings: Findings | None = None, from_s: float = 0.0
 
 
 def read_frames(
-    path: Path, most_pixels: int, findings: Findings | None = None, from_s: float = 0.0
+    path: Path, most_pixels: int, findings: Findings | None = None, from_s: int = 0
 ) -> Iterator[TimedFrame | Lost]:
     """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
@@ -248,7 +248,7 @@ def _rest(damage: Damage, findings: Findings, track: str, decoded: bool) -> Iter
     lost = damage.rest()
     if lost is not None and decoded:
         yield lost
-    elif lost is not None:
+    elif damage.asked and not decoded:
         findings.undecodable.append(track)
 
 

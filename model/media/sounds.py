@@ -57,7 +57,7 @@ def read_sound(path: Path, from_s: int = 0) -> Iterator[SoundBlock]:
     try:
         with _opened(path) as sound:
             rate_hz = sound.samplerate
-            start = sound.seek(from_s * rate_hz) if from_s else 0
+            start = sound.seek(min(from_s * rate_hz, sound.frames)) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
                 # NaN and infinity are refused by name in fill_gaps.
