@@ -15,7 +15,7 @@ STEP_BACK_S = 0.5  # a track's stamps may fall back by this much without a cut: 
 LEAP_S = 10.0  # a longer stretch in which no track has anything is a cut (FFmpeg's dts_delta_threshold)
 LONGEST_HOLD_S = 600.0  # one picture of a slide show may stand this long, where the container has no broken clocks
 LONGEST_LASTING_S = 1.0  # a packet that says it lasts longer only says when the next one comes
-PRIMING_S = 1.0  # a start before zero by less is the priming of a codec, by more a clock that wrapped
+PRIMING_S = 0.2  # a start before zero by less is the priming of a codec, by more a clock that wrapped
 MOST_SHIFTS = 8  # so many of the latest shifts may be returned to
 MICROSECONDS = 1_000_000
 

@@ -87,14 +87,14 @@ def probe(path: Path, audio_track: int | None = None) -> Tracks:
         )
 
 
-def first_cut_of(path: Path, until_s: float, audio_track: int | None = None) -> float:
+def first_cut_of(path: Path, until_s: int, audio_track: int | None = None) -> float:
     """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
     with _source(path, audio_track) as source:
         return first_cut_s(source, until_s)
 
 
 def read_sound(
-    path: Path, findings: Findings | None = None, audio_track: int | None = None, from_s: float = 0.0
+    path: Path, findings: Findings | None = None, audio_track: int | None = None, from_s: int = 0
 ) -> Iterator[SoundBlock | Lost]:
     """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
 
@@ -149,7 +149,7 @@ def read_frames(
     most_pixels: int,
     findings: Findings | None = None,
     audio_track: int | None = None,
-    from_s: float = 0.0,
+    from_s: int = 0,
 ) -> Iterator[TimedFrame | Lost]:
     """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
@@ -259,7 +259,7 @@ def _rest(damage: Damage, findings: Findings, track: str, decoded: bool) -> Iter
     lost = damage.rest()
     if lost is not None and decoded:
         yield lost
-    elif lost is not None:
+    elif damage.asked and not decoded:
         findings.undecodable.append(track)
 
 

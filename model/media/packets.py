@@ -19,7 +19,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from model.media.clock import LEAP_S, Clock, Stamp, least_start_s
+from model.media.clock import LEAP_S, STEP_BACK_S, Clock, Stamp, least_start_s
 from model.media.damage import Damage
 from model.media.segments import TIE_S
 
@@ -94,7 +94,7 @@ Again: TypeAlias = Callable[[], AbstractContextManager[Source]]
 
 
 def track_packets(
-    source: Source, track: Track, findings: Findings, again: Again, from_s: float = 0.0
+    source: Source, track: Track, findings: Findings, again: Again, from_s: int = 0
 ) -> Iterator[Packet | None]:
     """Yield a track's packets on the recording's clock; None where the container passed over something.
 
@@ -117,7 +117,7 @@ def track_packets(
         yield from _clocked(source, track, findings)
 
 
-def _entered(source: Source, track: Track, findings: Findings, again: Again, from_s: float) -> Iterator[Packet | None]:
+def _entered(source: Source, track: Track, findings: Findings, again: Again, from_s: int) -> Iterator[Packet | None]:
     in_mov = source.format_name.startswith("mov")
     guide = track if in_mov else source.picture or track
     assert guide.time_base is not None
@@ -160,7 +160,7 @@ def _indexed(
                 yield packet
 
 
-def first_cut_s(source: Source, until_s: float) -> float:
+def first_cut_s(source: Source, until_s: int) -> float:
     """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
     in_mov, findings = source.format_name.startswith("mov"), Findings()
     if in_mov and not any(_leaps(track, source.origin_s + until_s) for track in source.tracks):
@@ -269,6 +269,9 @@ def _stamp(packet: Packet, usual_s: float) -> Stamp | None:
         return None
     unit_s = float(packet.time_base)
     lasts_s = packet.duration * unit_s if packet.duration else usual_s
+    # Matroska has no stamps for decoding; FFmpeg takes them from packets before, which is wrong at a cut.
+    if not -STEP_BACK_S <= (shown - decoded) * unit_s <= LEAP_S / 2:
+        decoded = shown
     return Stamp(packet.stream_index, decoded * unit_s, shown * unit_s, lasts_s)
 
 
@@ -335,7 +338,7 @@ def decoded(source: Source, track: Track, packets: Iterator[Packet | None], dama
             damage.skipped()
             continue
         begun = begun or packet.is_keyframe
-        frames = _frames_of(track, packet)
+        damage.asked, frames = True, _frames_of(track, packet)
         if begun:
             _tell(damage, source, track, packet, frames is not None)
         yield from frames or ()

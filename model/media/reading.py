@@ -111,7 +111,8 @@ class Reading:
 
     def _read(self, start_s: int, stop_s: int | None) -> Generator[Segment, None, None]:
         self._watch.resume()
-        count = self._watch.end_s = self._entry_s(start_s)
+        count = self._entry_s(start_s)
+        self._watch.end_s = float(count)
         self._watch.pause()
         with closing(self._pieces(count)) as segments:
             while stop_s is None or count < stop_s:
@@ -267,7 +268,7 @@ class _Watch:
         self.end_s = max(self.end_s, track_end_s)
 
 
-def _moved(items: Iterable[Timed], by_s: float) -> Iterator[Timed]:
+def _moved(items: Iterable[Timed], by_s: int) -> Iterator[Timed]:
     if not by_s:
         yield from items
         return

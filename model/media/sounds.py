@@ -69,7 +69,7 @@ def read_sound(path: Path, from_s: int = 0) -> Iterator[SoundBlock]:
     try:
         with _opened(path) as sound:
             rate_hz, mixer, full_scale = sound.samplerate, Mixer(), _full_scale(sound)
-            start = sound.seek(from_s * rate_hz) if from_s else 0
+            start = sound.seek(min(from_s * rate_hz, sound.frames)) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
                 if full_scale != 1:
