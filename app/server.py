@@ -16,9 +16,11 @@ from app.http.admission import Admission
 from app.http.cors import Cors
 from app.http.gate import Gate
 from app.http.headers import SecurityHeaders
+from app.http.heads import Heads
 from app.http.key_limits import KeyLimits
 from app.http.keyring import Keyring
 from app.http.openapi import PROBLEMS, TAGS, Described, operation_id
+from app.http.prefix import PathPrefix
 from app.http.request_log import RequestLog
 from app.http.route_table import RouteTable, needs
 from app.routes import (
@@ -86,6 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         responses=PROBLEMS,
         openapi_tags=TAGS,
+        servers=[{"url": "."}],  # relative to the description itself, wherever a proxy shows it
         generate_unique_id_function=operation_id,
     )
     (openapi,) = app.routes  # the framework's own: /openapi.json
@@ -93,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
     needs("read")(openapi.endpoint)
     routes = RouteTable([openapi, *(route for module in MODULES for route in module.router.routes)])
     questions, uploads = Gate(settings.most_questions, PATIENCE_S), Gate(settings.most_uploads)
+    app.add_middleware(Heads, routes=routes)
     app.add_middleware(
         Admission,
         gates={"question": questions, "upload": uploads},
@@ -118,7 +122,8 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(RequestLog, metrics=counts, routes=routes)
-    app.add_middleware(SecurityHeaders, origins=settings.cors_origins)  # the last added is the outermost
+    app.add_middleware(SecurityHeaders, origins=settings.cors_origins)
+    app.add_middleware(PathPrefix, prefix=settings.path_prefix)  # the last added is the outermost
     problems.install(app)
     for module in MODULES:
         app.include_router(module.router)

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.http import keys
+from app.http.prefix import plain_prefix
 from app.library.index_settings import IndexSettings
 from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     key_most_per_minute: int = Field(0, ge=0, description="requests of one key; 0 for any number")
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may use the service")
     hosts: tuple[str, ...] = Field((), description="further names under which a loopback service is asked")
+    path_prefix: str | None = Field(None, description="below which a proxy shows the service, such as /lens")
     frontend: FrontEndName = Field(
         OF_REAL_FOOTAGE, description="of a new library; one that holds footage keeps its own"
     )
@@ -95,6 +97,11 @@ class Settings(BaseSettings):
     def index_settings(self) -> IndexSettings:
         """Return how the library is searched."""
         return IndexSettings(self.index, self.search_budget, self.milvus_uri, self.milvus_token.get_secret_value())
+
+    @field_validator("path_prefix")
+    @classmethod
+    def _plain_prefix(cls, given: str | None) -> str | None:
+        return plain_prefix(given) if given else None
 
     @field_validator("cors_origins")
     @classmethod

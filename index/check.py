@@ -171,11 +171,13 @@ def _missing_latents(c: sqlite3.Connection, modality: Modality, mask: str) -> It
 
 def check_media(library: Library, content: bool, step: Callable[[], None] = lambda: None) -> Iterator[Finding]:
     """Yield which videos' files are missing or changed: by size, or with `content` by SHA-256 of the whole file."""
-    gone, changed = [], []
+    gone, changed, marked = [], [], []
     for video in library.catalogue.every_video():
         path = library.locate(video.path)
         try:
-            if not path.is_file():
+            if video.missing:
+                marked.append(str(path))
+            elif not path.is_file():
                 gone.append(str(path))
             elif _has_changed(video, path, content):
                 changed.append(str(path))
@@ -190,12 +192,20 @@ def check_media(library: Library, content: bool, step: Callable[[], None] = lamb
             "anew once previews and cache are gone too. Put them back, or ingest them from where they are now.",
             tuple(gone),
         )
+    if marked:
+        yield Finding(
+            "missing_media",
+            "remark",
+            f"Videos are marked as missing, and are not searched: {named(marked)}. They come back when a file with "
+            "their content is ingested from anywhere; or delete them.",
+            tuple(marked),
+        )
     if changed:
         yield Finding(
             "changed_media",
             "fault",
-            f"Files have other content than was ingested: {named(changed)}. Put the originals back, or ingest the new "
-            "ones and delete the old videos.",
+            f"Files have other content than was ingested: {named(changed)}. Ingest them, and the new content takes "
+            "the place of the old; or put the originals back.",
             tuple(changed),
         )
 

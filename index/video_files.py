@@ -38,6 +38,26 @@ class VideoFiles:
         with self._store.read() as c:
             return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
 
+    def videos_below(self, directory: str) -> list[Video]:
+        """Return the videos whose files lie below a directory, in the order they were added; uploads never do."""
+        below = f"{directory.rstrip('/')}/"
+        with self._store.read() as c:
+            query = f"SELECT {VIDEO} FROM videos WHERE NOT uploaded AND substr(path, 1, ?) = ? ORDER BY position"
+            return [video_of(row) for row in c.execute(query, (len(below), below))]
+
+    def others_at(self, path: str, sha256: str) -> list[str]:
+        """Return the ids of the videos with this path and other content than this."""
+        with self._store.read() as c:
+            query = "SELECT video_id FROM videos WHERE path = ? AND sha256 != ?"
+            return [row[0] for row in c.execute(query, (path, sha256))]
+
+    def superseded(self) -> list[tuple[Video, Video]]:
+        """Return each video that is missing because other content lies under its path, and that content's video."""
+        with self._store.read() as c:
+            query = "SELECT old.video_id, new.video_id FROM videos AS old JOIN videos AS new USING (path) "
+            pairs = c.execute(f"{query} WHERE old.missing AND NOT new.missing").fetchall()
+            return [(video_of(one_video(c, old)), video_of(one_video(c, new))) for old, new in pairs]
+
     def mark_missing(self, video_ids: Iterable[str], missing: bool = True) -> int:
         """Note that the files of videos went missing, or are there again; return for how many that is news."""
         with self._store.write() as c:

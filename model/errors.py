@@ -4,6 +4,8 @@ EcholensError
 ├── MediaError                 the file cannot be used
 │   ├── EmptyFile              no bytes
 │   ├── NotAMedium             no decoder recognises the bytes
+│   ├── NotReadable            the rights or the disk do not let it be read
+│   ├── Changing               it changed while it was read
 │   ├── Damaged                recognised, but cut short or corrupt
 │   ├── TooLarge               too many bytes or pixels
 │   ├── TooSmall               a picture under 16 pixels on a side
@@ -73,6 +75,14 @@ class EmptyFile(MediaError):
 
 class NotAMedium(MediaError):
     code = "not_a_medium"
+
+
+class NotReadable(MediaError):
+    code = "not_readable"
+
+
+class Changing(MediaError):
+    code = "changing"
 
 
 class Damaged(MediaError):

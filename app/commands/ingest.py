@@ -12,11 +12,12 @@ import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
 from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say, warn
-from model.errors import NotAMedium, QueryError
+from model.errors import NotAMedium, NotReadable, QueryError
 from model.frontends.names import FrontEndName
 
 if TYPE_CHECKING:
     from app.library.ingest import Outcome
+    from app.library.listing import Listing
 
 
 def ingest_command(
@@ -35,42 +36,53 @@ def ingest_command(
     as_json: JsonOption = False,
 ) -> None:
     """Add footage to a library. You can stop it and run it again; a bad file is reported and skipped."""
-    if missing := [str(path) for path in paths if not os.path.exists(path)]:
-        raise NotAMedium(f"{', '.join(missing)}: there is no such file or directory; nothing was ingested")
-    from app.library.ingest import Source, find_files, ingest
-    from app.library.labels import read_labels
+    if absent := [str(path) for path in paths if _is_absent(path)]:
+        raise NotAMedium(f"{', '.join(absent)}: there is no such file or directory; nothing was ingested")
+    from app.library.ingest import Source, ingest
+    from app.library.labels import of_files, read_labels
+    from app.library.listing import NO_MEDIA, list_files
+    from app.library.missing import mark_gone, report
     from model.media.medium import FOOTAGE
 
-    annotations = read_labels(labels) if labels else {}
-    files = find_files(paths)
-    if not files:
-        raise QueryError(f"no file found at {', '.join(map(str, paths))}; name files or directories of media")
-    unused = set(annotations) - set(files)
+    given = read_labels(labels) if labels else {}
+    listing = list_files(paths)
+    _check_found(listing, paths)
+    annotations, unused = of_files(given, listing.files)
     if unused:
-        err.print(f"The labels name {len(unused)} files that are not ingested now, such as {sorted(unused)[0]}.")
-    sources = [Source(path, path.name, annotations.get(path)) for path in files]
+        err.print(f"The labels name {len(unused)} files that are not ingested now, such as {unused[0]}.")
+    unread = _unread(listing)
+    sources = [Source(f.path, f.path.name, annotations.get(f.path), listed=not f.named) for f in listing.files]
     with opened(library, device, frontend, create=True, fetch=True) as session:
         with progress(len(sources), "ingest") as step:
 
             def done(outcome: Outcome) -> None:
                 step(outcome.path.name)
-                if outcome.note:
-                    say(f"{outcome.path.name}: {outcome.note}", err)
-                if outcome.state == "failed":
-                    say(f"{outcome.path.name}: {outcome.code}: {outcome.detail}", err)
+                if outcome.state == "passed":
+                    listing.passed.count(NO_MEDIA, outcome.path.name)
+                if told := _told(outcome):
+                    say(f"{outcome.path.name}: {told}", err)
 
             outcomes = ingest(session, sources, replace(FOOTAGE, most_loss=most_loss), done)
+        gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if path.is_dir()])
         untrained = session.library.catalogue.fingerprint is None
         warnings = () if untrained else session.warnings()
         begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0
-    counts = Counter(o.state for o in outcomes)
+    counts = Counter(o.state for o in (*outcomes, *unread))
     if as_json:
-        failed = [asdict(o) for o in outcomes if o.state == "failed"]
+        failed = [asdict(o) for o in (*unread, *outcomes) if o.state == "failed"]
         notes = {o.path.name: o.note for o in outcomes if o.note}
-        counted = {state: counts[state] for state in ("added", "known")}
+        counted: dict[str, object] = {state: counts[state] for state in ("added", "known")}
+        counted |= {"changing": [str(o.path) for o in outcomes if o.state == "changing"]}
+        counted |= {"passed_over": dict(listing.passed.counts), "missing": [video.video_id for video in gone]}
         print_json(counted | {"failed": failed, "notes": notes, "untrained": untrained, "warnings": warnings})
     else:
         say(f"Files added: {counts['added']}, already in the library: {counts['known']}, failed: {counts['failed']}.")
+        if counts["changing"]:
+            say(f"Files that changed while they were read, and are taken next time: {counts['changing']}.")
+        if line := str(listing.passed):
+            say(line)
+        if gone:
+            say(report(gone))
         if untrained:
             say(f"No model has been trained on this footage yet. Next: echolens train --library {library}")
         if begins and counts["added"] + counts["known"]:
@@ -79,4 +91,48 @@ def ingest_command(
             )
         warn(warnings)
     if counts["failed"]:
-        raise typer.Exit(MEDIUM if counts["failed"] == len(outcomes) else PARTLY)
+        raise typer.Exit(PARTLY if counts["added"] + counts["known"] + counts["changing"] else MEDIUM)
+
+
+def _is_absent(path: Path) -> bool:
+    """Say whether there is surely nothing at a path; where the rights hide it, reading it says so."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _check_found(listing: Listing, paths: list[Path]) -> None:
+    """Raise where nothing is to be read: QueryError, or NotReadable where the rights forbid it."""
+    if listing.files:
+        return
+    from app.library.listing import refusal
+
+    if listing.unreadable:
+        path, reason = listing.unreadable[0]
+        raise NotReadable(refusal(str(path), reason))
+    raise QueryError(f"no file found at {', '.join(map(str, paths))}; name files or directories of media")
+
+
+def _unread(listing: Listing) -> list[Outcome]:
+    """Tell which directories cannot be looked into; each is a failure."""
+    from app.library.ingest import Outcome
+    from app.library.listing import refusal
+
+    unread = [
+        Outcome(path, "failed", None, NotReadable.code, refusal(str(path), reason))
+        for path, reason in listing.unreadable
+    ]
+    for outcome in unread:
+        say(f"{outcome.code}: {outcome.detail}", err)
+    return unread
+
+
+def _told(outcome: Outcome) -> str | None:
+    """Return what a person should know of a file."""
+    if outcome.state == "failed":
+        return f"{outcome.code}: {outcome.detail}"
+    return outcome.detail if outcome.state == "changing" else outcome.note

@@ -107,6 +107,20 @@ ROWS = (
     # The file
     Row("empty_file", (415,), "The file has no bytes.", "Send the content of the file."),
     Row("not_a_medium", (415,), "No decoder knows it as a picture, sound or video.", "Send a common format."),
+    Row(
+        "not_readable",
+        (422,),
+        "The rights or the disk do not allow to read it.",
+        "Give the user that runs Echolens the right to read it; check the disk.",
+        job_only=True,
+    ),
+    Row(
+        "changing",
+        (422,),
+        "The file changed while it was read.",
+        "Ingest it again once it is written.",
+        job_only=True,
+    ),
     Row("too_large", (413,), "Too many bytes or pixels.", "Send a shorter piece, or a smaller picture."),
     Row("media", (422,), "The file cannot be used.", "Do what the detail says."),
     Row("damaged", (422,), "The format is known, but the file is cut off or corrupt.", "Export or fetch it again."),

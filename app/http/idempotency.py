@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request, Response
 
+from app.telemetry.current_request import link
 from index.records import IdempotencyToken, Job
 
 REPLAYED = "Idempotency-Replayed"
@@ -34,6 +35,6 @@ def token_of(request: Request, key: str | None, route: str, **content: Any) -> I
 
 def tell_job(response: Response, job: Job, replayed: bool) -> None:
     """Write the job's address into the headers, and whether the same request made it before."""
-    response.headers["Location"] = f"/jobs/{job.job_id}"
+    response.headers["Location"] = link(f"jobs/{job.job_id}")
     if replayed:
         response.headers[REPLAYED] = "true"

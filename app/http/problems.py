@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from app.http.error_codes import ERROR_CODES
 from app.schemas.problem import ProblemAnswer
-from app.telemetry.current_request import current_request_id, note_problem
+from app.telemetry.current_request import current_request_id, link, note_problem
 from app.telemetry.logs import event
 from index.disk import refused
 from model import errors
@@ -77,7 +77,7 @@ def problem_of(error: errors.EcholensError) -> ProblemAnswer:
 
 def _written(status: int, code: str, detail: str, request_id: str) -> ProblemAnswer:
     return ProblemAnswer(
-        type=f"/errors#{code}",
+        type=link(f"errors#{code}"),
         title=TITLES.get(status, "Error"),
         status=status,
         code=code,

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http import problems
 from app.http.error_codes import ERROR_CODES, PATTERN
 from app.http.route_table import RouteTable
-from app.telemetry.current_request import CURRENT, CurrentRequest, new_request_id
+from app.telemetry.current_request import CURRENT, ROOT, CurrentRequest, new_request_id
 from app.telemetry.logs import event
 from app.telemetry.metrics import Metrics
 from model.errors import EcholensError
@@ -38,7 +38,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = CurrentRequest(new_request_id(Headers(scope=scope).get("x-request-id")))
+        exchange = CurrentRequest(new_request_id(Headers(scope=scope).get("x-request-id")), root=scope.get(ROOT, "/"))
         token = CURRENT.set(exchange)
         traffic = Traffic(scope, receive, send, exchange.request_id, self._routes)
         started = time.perf_counter()

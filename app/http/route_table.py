@@ -43,11 +43,17 @@ class RouteTable:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         """Raise TypeError for a route whose endpoint declares nothing: it would have no gate."""
         self._routes: list[tuple[re.Pattern[str], frozenset[str], Found]] = []
+        self._own_heads: list[re.Pattern[str]] = []
         for route in routes:
             if not isinstance(route, Route) or not hasattr(route.endpoint, NEEDS):
                 raise TypeError(f"{route!r} given, a route with @needs(SCOPE, COST) at its endpoint expected: add it")
             found = Found(route.path, *getattr(route.endpoint, NEEDS))
-            self._routes.append((route.path_regex, frozenset(route.methods or ()), found))
+            methods = frozenset(route.methods or ())
+            if "HEAD" in methods:
+                self._own_heads.append(route.path_regex)
+            elif "GET" in methods:
+                methods |= {"HEAD"}  # `Heads` asks by GET for it
+            self._routes.append((route.path_regex, methods, found))
 
     def of(self, request: Scope) -> Found:
         """Return the route of a request; it is looked up once and kept in the request's scope."""
@@ -72,6 +78,10 @@ class RouteTable:
     def allowed(self, path: str) -> list[str]:
         """Return the methods that a path answers to."""
         return sorted({method for regex, methods, _ in self._routes if regex.match(path) for method in methods})
+
+    def has_own_head(self, path: str) -> bool:
+        """Say whether a path has a route for HEAD itself."""
+        return any(regex.match(path) for regex in self._own_heads)
 
     def methods(self) -> dict[str, set[str]]:
         """Return the methods of every template."""

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from app.jobs.ingest_roots import IngestRoots, Listing
+from app.jobs.ingest_roots import IngestRoots
 from app.jobs.runner import Ended, RunningJob
 from app.library.ingest import Outcome, Source, ingest
-from app.library.labels import read_labels
+from app.library.labels import of_files, read_labels
+from app.library.listing import NO_MEDIA, Listed, Listing, refusal
+from app.library.missing import mark_gone, report
+from app.library.names import is_named_as_medium, is_shared_ending
 from app.library.session import Session
 from app.library.videos import delete_video
 from index.records import Job, JobMessage
 from model.data.corpus import Annotation
-from model.errors import LibraryBusy, LibraryError, NotAllowed, QueryError, WorkerFailure
+from model.errors import LibraryBusy, LibraryError, NotAllowed, NotReadable, QueryError, WorkerFailure
 from model.media.medium import FOOTAGE, Limits
 
 BUSY_RETRY_S = 2.0
@@ -80,18 +83,17 @@ class IngestWork:
         payload = running.job.payload
         directory = self.roots.real_path(payload["directory"])  # checked again: the setting or a link may have changed
         labels = payload["labels"]
-        annotations = {} if labels is None else read_labels(self.roots.real_path(labels))
+        given = {} if labels is None else read_labels(self.roots.real_path(labels))
         listing = self.roots.list(directory)
-        if not (listing.files or listing.outside):
+        if not (listing.files or listing.outside or listing.unreadable):
             raise QueryError(f"no file found at {directory}; name a directory of media, or a file")
+        annotations, unused = of_files(given, listing.files)
         if "after" not in payload:
-            self._begin(running, directory, listing, annotations)
+            self._begin(running, directory, listing, unused)
         return self._go_on(running, directory, listing, annotations)
 
-    def _begin(
-        self, running: RunningJob, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
-    ) -> None:
-        """Report once which files are skipped."""
+    def _begin(self, running: RunningJob, directory: Path, listing: Listing, unused: list[Path]) -> None:
+        """Report once what is not read, and labels without a file."""
         messages = [
             JobMessage(
                 _name(path, directory),
@@ -100,36 +102,49 @@ class IngestWork:
             )
             for path in listing.outside
         ]
-        unused = sorted(set(annotations) - {listed for listed, _ in listing.files})
+        for path, reason in listing.unreadable:
+            name = _name(path, directory)
+            messages.append(JobMessage(name, NotReadable.code, refusal(name, reason)))
+        failed = len(messages)
         if unused:
             text = f"{len(unused)} labelled files are not among those found, such as {_printable(unused[0].name)}"
             messages.append(JobMessage("", None, text))
-        result = dict.fromkeys(STATES, 0) | {"failed": len(listing.outside)}
-        running.report(0.0, result, running.job.payload | {"after": ""}, messages)
+        result = dict.fromkeys(STATES, 0) | {"failed": failed}
+        running.report(0.0, result, running.job.payload | {"after": "", "passed": []}, messages)
 
     def _go_on(
         self, running: RunningJob, directory: Path, listing: Listing, annotations: dict[Path, Annotation]
     ) -> Ended | None:
-        payload, counts = running.job.payload, Counter({state: running.result.get(state, 0) for state in STATES})
-        after = payload.get("after")
-        left = [f for f in listing.files if not after or f[0].relative_to(directory) > Path(after)]
-        names = iter([listed for listed, _ in left])
-        total = counts.total() + len(left)
+        payload = running.job.payload
+        tally, after = _Tally(running.result, payload.get("passed", [])), payload.get("after")
+        left = [f for f in listing.files if not after or f.path.relative_to(directory) > Path(after)]
+        files = iter(left)
+        tally.expected = sum(map(_may_be_footage, left))
 
         def done(outcome: Outcome) -> None:
-            listed = next(names)
-            counts[outcome.state] += 1
+            listed = next(files)
+            tally.count(listed.path.name, outcome, _may_be_footage(listed))
             running.report(
-                counts.total() / total,
-                {"files": total, **counts},
-                payload | {"after": str(listed.relative_to(directory))},
-                _messages(_name(listed, directory), outcome),
+                tally.progress,
+                tally.result,
+                payload | {"after": str(listed.path.relative_to(directory)), "passed": tally.passed},
+                _messages(_name(listed.path, directory), outcome),
             )
 
-        sources = [Source(real, listed.name, annotations.get(listed)) for listed, real in left]
+        sources = [Source(f.real, f.path.name, annotations.get(f.path), listed=not f.named) for f in left]
         if not self._take_in(running, sources, done):
             return None
-        return Ended("done", {"files": total, **counts}, self._warnings())
+        return Ended("done", tally.result, (*self._told(directory, listing, tally), *self._warnings()))
+
+    def _told(self, directory: Path, listing: Listing, tally: _Tally) -> Iterator[JobMessage]:
+        """Yield what was passed over, and what is gone."""
+        if tally.passed:
+            number, example = tally.passed
+            listing.passed.count(NO_MEDIA, example, number)
+        if line := str(listing.passed):
+            yield JobMessage("", None, line)
+        if gone := mark_gone(self._session.library, [directory] if directory.is_dir() else []):
+            yield JobMessage("", None, report(gone))
 
     def _warnings(self) -> tuple[JobMessage, ...]:
         """Return what answers over this footage will warn of."""
@@ -170,7 +185,45 @@ class IngestWork:
         return running.interrupted or self._writer_wanted.is_set()
 
 
+class _Tally:
+    """Count what became of a directory's files; what is no medium is none of them."""
+
+    def __init__(self, result: dict[str, Any], passed: list[Any]) -> None:
+        self._counts = Counter({state: result.get(state, 0) for state in (*STATES, "changing")})
+        self.passed, self.expected = passed, 0
+
+    def count(self, name: str, outcome: Outcome, expected: bool) -> None:
+        """Count a file; `expected`: it was counted as one that is still to come."""
+        self.expected -= expected
+        if outcome.state == "passed":
+            number, example = self.passed or (0, _printable(name))
+            self.passed = [number + 1, example]
+        else:
+            self._counts[outcome.state] += 1
+
+    @property
+    def progress(self) -> float:
+        """Return the share of files that are done."""
+        return self._counts.total() / max(1, self._files)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Return the counts as a job's result has them."""
+        return {"files": self._files} | {state: n for state, n in self._counts.items() if n or state in STATES}
+
+    @property
+    def _files(self) -> int:
+        return self._counts.total() + self.expected
+
+
+def _may_be_footage(listed: Listed) -> bool:
+    name = listed.path.name
+    return listed.named or is_named_as_medium(name) or is_shared_ending(name)
+
+
 def _messages(file_name: str, outcome: Outcome) -> tuple[JobMessage, ...]:
+    if outcome.state == "changing":
+        return (JobMessage(file_name, None, outcome.detail or ""),)
     if outcome.state == "failed":
         return (JobMessage(file_name, outcome.code, outcome.detail or ""),)
     return () if outcome.note is None else (JobMessage(file_name, None, outcome.note),)

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.library.ingest import find_files
+from app.library.listing import Listing, list_files
 from model.errors import NotAllowed, QueryError
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Hold files as (listed path, real path), in order, and those that a link leads out of the roots."""
-
-    files: tuple[tuple[Path, Path], ...]
-    outside: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +40,11 @@ class IngestRoots:
             )
         try:
             there = path.exists()
+        except PermissionError as error:
+            raise QueryError(
+                f"{given} given, which cannot be looked at ({error.strerror}): give the user that runs Echolens the "
+                "right to enter the directories above it"
+            ) from error
         except OSError:  # such as a name that is too long
             there = False
         if not there:
@@ -55,15 +52,10 @@ class IngestRoots:
         return path
 
     def list(self, path: Path) -> Listing:
-        """Return the files at or below a path that `real_path` returned; links to files are followed."""
-        files, outside = [], []
-        for listed in find_files([path]):
-            real = listed.resolve() if listed.is_symlink() else listed
-            if self._holds(real):
-                files.append((listed, real))
-            elif not real.is_relative_to(self.library):
-                outside.append(listed)
-        return Listing(tuple(files), tuple(outside))
+        """Return the files at or below a path that `real_path` returned; links are followed within the roots."""
+        listing = list_files([path], self._holds)
+        outside = tuple(link for link in listing.outside if not link.resolve().is_relative_to(self.library))
+        return replace(listing, outside=outside)
 
     def _holds(self, path: Path) -> bool:
         inside = any(path.is_relative_to(root.resolve()) for root in self.roots)

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
-from app.library.notes import note_of
+from app.library.listing import is_no_medium
+from app.library.notes import joined, note_of
 from app.library.reading import Begun, Reader, needs_another_track
 from app.library.rereading import reread
 from app.library.source import Outcome, Source, printable
+from app.library.supersede import Places
 from app.library.videos import delete_video
 from app.media.decoding import Facts
 from app.media.footage import Part
@@ -20,7 +22,7 @@ from index.seconds import Stretch
 from model.data.corpus import Annotation
 from model.data.feature_parts import FeatureParts
 from model.data.features import UNREADABLE, Features
-from model.errors import Damaged, LibraryError, MediaError, NotFound
+from model.errors import Changing, Damaged, LibraryError, MediaError, NotFound
 from model.media.medium import DECODING
 from model.network.encoder import Encoder
 
@@ -30,28 +32,31 @@ class Intake:
     """Take in files that a reader reads; `encoder` is the library's model, None while it has none."""
 
     reader: Reader
+    places: Places
     encoder: Encoder | None
 
     def take(self, source: Source, begun: Begun) -> Outcome | None:
         """Take in a file; None where the reader was told to stop: a later call with this file goes on.
 
-        Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
+        Raises MediaError: it is refused, and nothing of it is left. LibraryError: what was committed of it stays, and a
+        later call goes on with it.
         """
         known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
-        moved = None if known is None else self._find_again(source, known)
+        moved = self._place(source, known)
         if known is not None and known.complete:
             self._annotate(source, known)
             if self.reader.start_s(source, known) is None:
                 return Outcome(source.path, "known", known.video_id, note=moved)
-            return reread(self.reader, self.encoder, source, begun, known)
+            outcome = reread(self.reader, self.encoder, source, begun, known)
+            return outcome and replace(outcome, note=joined((moved, outcome.note)))
         before = None if known is None else self._before(source, known)
         if known is not None and before is None:
             delete_video(self.reader.session.library, known.video_id, with_file=False)
         try:
             return self._take_parts(source, begun, known, before)
-        except MediaError as error:
+        except MediaError:
             self._withdraw(begun.facts)
-            return self.fail(source, error)
+            raise
         except NotFound:
             self._withdraw(begun.facts)
             detail = f"{source.file_name} was deleted from the library while it was taken in"
@@ -60,6 +65,10 @@ class Intake:
     def fail(self, source: Source, error: MediaError) -> Outcome:
         """Record why a file cannot be taken in."""
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
+        if isinstance(error, Changing):
+            return Outcome(source.path, "changing", None, error.code, detail)
+        if source.listed and is_no_medium(source.path, error):
+            return Outcome(source.path, "passed")
         if not source.uploaded:  # of an upload the job says it, and its file goes
             failure = Failure(printable(source.path), error.code, detail, _now())
             self.reader.session.library.catalogue.record_failure(failure)
@@ -82,7 +91,7 @@ class Intake:
         if not video.complete:
             return None
         self._annotate(source, video)
-        note = note_of(session.library.catalogue, video, facts, part)
+        note = joined((self.places.holds(video, video.path), note_of(session.library.catalogue, video, facts, part)))
         return Outcome(source.path, "added", video.video_id, note=note)
 
     def _before(self, source: Source, known: Video) -> Features | None:
@@ -161,15 +170,9 @@ class Intake:
             decoding=DECODING,
         )
 
-    def _find_again(self, source: Source, video: Video) -> str | None:
-        """Give a video that is there already its place, if it has moved or went missing; return a note of that."""
-        library, note = self.reader.session.library, None
-        if not library.locate(video.path).is_file():
-            library.catalogue.relocate(video.video_id, library.reference(source.path))
-            note = "it had moved: found again"
-        if video.missing:
-            library.catalogue.mark_missing([video.video_id], missing=False)
-        return note
+    def _place(self, source: Source, known: Video | None) -> str | None:
+        """Take in where a known video lies; return a note of that."""
+        return None if known is None else self.places.found(known, self.reader.session.library.reference(source.path))
 
     def _annotate(self, source: Source, video: Video) -> None:
         """Give a video the label that came with its file."""

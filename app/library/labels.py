@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import math
 import os
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
+from app.library.listing import Listed
 from model.data.corpus import Annotation
 from model.errors import QueryError
 
@@ -38,6 +41,27 @@ def read_labels(path: Path) -> dict[Path, Annotation]:
             return found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise QueryError(f"the labels {path} cannot be read ({error}); a CSV in UTF-8 is expected") from error
+
+
+def of_files(labels: dict[Path, Annotation], files: Iterable[Listed]) -> tuple[dict[Path, Annotation], list[Path]]:
+    """Return the labels of files by their listed paths, and the paths that no file has.
+
+    A letter with an accent may be one sign (NFC) or two (NFD) on either side; a link may stand for its file.
+    """
+    listed, left = list(files), dict(labels)
+    found = {file.path: left.pop(file.path) for file in listed if file.path in left}
+    if left:
+        named = {_composed(path): path for path in left}
+        behind = {Path(os.path.realpath(path)): path for path in left}
+        for file in listed:
+            path = named.get(_composed(file.path)) or behind.get(file.real)
+            if path in left and file.path not in found:
+                found[file.path] = left.pop(path)
+    return found, sorted(left)
+
+
+def _composed(path: Path) -> str:
+    return unicodedata.normalize("NFC", str(path))
 
 
 def checked_annotation(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from app.library.changing import FileState, state_of, unchanged
 from app.library.session import Session
 from app.library.source import Source, printable
 from app.media.decoding import Facts, inspect
@@ -13,7 +14,7 @@ from app.media.footage import Part, decode_part
 from app.media.previews import Previews
 from index.records import Video
 from model.data.feature_parts import part_stop_s
-from model.errors import MediaError, NotAMedium
+from model.errors import MediaError, NotReadable
 from model.media.medium import DECODING, Limits
 
 
@@ -21,10 +22,11 @@ from model.media.medium import DECODING, Limits
 class Begun:
     """Hold what was decoded of a file ahead of its turn: the first part that is needed, or why there is none.
 
-    Both are None of a file that the library holds.
+    Both are None of a file that the library holds. `state`: that of the file when it was begun.
     """
 
     facts: Facts
+    state: FileState | None
     part: Part | None = None
     error: MediaError | None = None
 
@@ -41,17 +43,17 @@ class Reader:
     def begin(self, source: Source) -> Begun:
         """Decode the first part that the library needs of a file. Raises MediaError if it is none."""
         if printable(source.path) != str(source.path):
-            raise NotAMedium(f"the name {printable(source.path)} is not in UTF-8, which is expected: rename the file")
-        decoder = self.session.footage_decoder
-        facts = decoder.submit(inspect, source.path, self.limits, source.audio_track).result()
+            raise NotReadable(f"the name {printable(source.path)} is not in UTF-8, which is expected: rename the file")
+        state = state_of(source.path)
+        facts = self._inspect(source, state)
         known = self.session.library.catalogue.find_by_sha256(facts.sha256)
         start_s = self.start_s(source, known)
         if start_s is None:
-            return Begun(facts)
+            return Begun(facts, state)
         try:
-            return Begun(facts, self._decode(source, facts, known, start_s))
+            return Begun(facts, state, self._decode(source, Begun(facts, state), known, start_s))
         except MediaError as error:
-            return Begun(facts, None, error)
+            return Begun(facts, state, None, error)
         except BaseException:
             if known is None:
                 Previews(self.session.library, facts.sha256[:16]).remove()
@@ -71,12 +73,12 @@ class Reader:
         if part is None or part.start_s != start_s:  # else a twin was taken in, or failed, since that was decoded
             if begun.error is not None:
                 raise begun.error
-            part = self._decode(source, begun.facts, known, start_s)
+            part = self._decode(source, begun, known, start_s)
         following: Future[Part] | None = None
         try:
             while True:
                 if not (part.ended or self.stop()):
-                    following = self.pool.submit(self._decode, source, begun.facts, known, part.stop_s)
+                    following = self.pool.submit(self._decode, source, begun, known, part.stop_s)
                 yield part
                 if following is None:
                     return
@@ -85,11 +87,16 @@ class Reader:
             if following is not None:
                 following.cancel()
 
-    def _decode(self, source: Source, facts: Facts, known: Video | None, start_s: int) -> Part:
+    def _inspect(self, source: Source, state: FileState | None) -> Facts:
+        with unchanged(source.path, state):
+            return self.session.footage_decoder.submit(inspect, source.path, self.limits, source.audio_track).result()
+
+    def _decode(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Part:
         track = source.audio_track or (known.audio_track if known else None)
-        previews = Previews(self.session.library, facts.sha256[:16]).directory
+        previews = Previews(self.session.library, begun.facts.sha256[:16]).directory
         decoder, stop_s = self.session.footage_decoder, part_stop_s(start_s)
-        return decoder.submit(decode_part, source.path, self.limits, previews, start_s, stop_s, track).result()
+        with unchanged(source.path, begun.state):
+            return decoder.submit(decode_part, source.path, self.limits, previews, start_s, stop_s, track).result()
 
 
 def needs_another_track(source: Source, known: Video) -> bool:

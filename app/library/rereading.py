@@ -17,7 +17,7 @@ from index.records import Video
 from index.seconds import Stretch
 from model.data.feature_parts import FeatureParts
 from model.data.features import UNREADABLE, Features
-from model.errors import MediaError
+from model.errors import Changing, MediaError
 from model.media.medium import DECODING
 from model.network.encoder import Encoder
 
@@ -48,6 +48,8 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
                 break
         else:
             return None
+    except Changing:
+        raise
     except MediaError as error:
         kept_as = f"it stays as it was decoded before, since it cannot be read anew: {error}"
         return Outcome(source.path, "known", known.video_id, note=kept_as)

@@ -13,6 +13,7 @@ from model.data.corpus import Annotation
 class Source:
     """Name a file to ingest; `uploaded` files belong to the library and go with their video.
 
+    `listed`: nobody named it, a directory holds it; then it may turn out to be no medium, and no failure.
     `audio_track`: which of its sound tracks to take, counted from 1; None for the default, or, of a file that is in the
     library already, the one that it was read with.
     """
@@ -21,15 +22,20 @@ class Source:
     file_name: str
     annotation: Annotation | None = None
     uploaded: bool = False
+    listed: bool = False
     audio_track: int | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks."""
+    """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks.
+
+    `changing`: it changed while it was read, and is taken next time. `passed`: a directory holds it, and it is no
+    medium.
+    """
 
     path: Path
-    state: Literal["added", "known", "failed"]
+    state: Literal["added", "known", "failed", "changing", "passed"]
     video_id: str | None = None
     code: str | None = None
     detail: str | None = None

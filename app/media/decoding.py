@@ -18,13 +18,12 @@ from model.data.temporal_context import MOST_WIDTH_S
 from model.errors import (
     NoPicture,
     NoSoundTrack,
-    NotAMedium,
     QueryError,
     Silent,
     TooLong,
 )
 from model.frontends.frontend import FrontEnd
-from model.media.medium import Limits, Medium, hash_file, open_medium
+from model.media.medium import Limits, Medium, hash_file, open_medium, unreadable
 from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
 from model.modality import Modality
 
@@ -153,7 +152,7 @@ def inspect(_: FrontEnd, path: Path, limits: Limits, audio_track: int | None = N
     try:
         sha256, size_bytes = hash_file(path), path.stat().st_size
     except OSError as error:
-        raise NotAMedium(f"{path.name} cannot be read ({error.strerror}): check the disk and the rights") from error
+        raise unreadable(path, error) from error
     return Facts(
         sha256, size_bytes, medium.media_type, medium.duration_s, medium.has_sound, medium.has_picture, medium.notes
     )

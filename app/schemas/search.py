@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from app.schemas.answering import Answering
+from app.telemetry.current_request import link
 from model.modality import Modality
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class LocalizeAnswer(Answering):
 
 
 def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
-    links = f"/segments/{hit.segment_id}"
+    links = link(f"segments/{hit.segment_id}")
     return {
         "rank": hit.rank,
         "segment_id": hit.segment_id,
@@ -190,6 +191,6 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "links": {
             "frame": f"{links}/frame.jpg" if hit.seen else None,
             "sound": f"{links}/sound.wav" if hit.heard else None,
-            "original": f"/videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}",
+            "original": link(f"videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}"),
         },
     }

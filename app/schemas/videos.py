@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.schemas.answering import Answering
 from app.schemas.search import Reason
+from app.telemetry.current_request import link
 from model.modality import Modality
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class VideoAnswer(Answering):
             audio_track=video.audio_track,
             complete=video.complete,
             missing=video.missing,
-            original=f"/videos/{video.video_id}/original",
+            original=link(f"videos/{video.video_id}/original"),
         )
 
 

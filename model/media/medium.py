@@ -16,6 +16,7 @@ from model.errors import (
     Damaged,
     EmptyFile,
     NotAMedium,
+    NotReadable,
     TookTooLong,
     TooLarge,
     TooLong,
@@ -232,12 +233,32 @@ def _check_size(path: Path, limits: Limits) -> None:
                 raise NotAMedium(f"{path}: there is no such file.")
             raise NotAMedium(f"{path} is a directory or device; the path of a sound, picture or video is expected.")
         size = path.stat().st_size
+        if size:
+            _try_to_read(path)
+    except PermissionError as error:  # of a directory above it
+        raise unreadable(path, error) from error
     except OSError as error:
         raise NotAMedium(f"{path.name[:80]} cannot be looked at ({error.strerror}); give another path.") from error
     if size == 0:
         raise EmptyFile(f"{path.name} holds no bytes. Copy or export it again.")
     if size > limits.bytes:
         raise TooLarge(f"{path.name} has {size} bytes; at most {limits.bytes} are accepted. Send a shorter piece.")
+
+
+def unreadable(path: Path, error: OSError) -> NotReadable:
+    """Return what to raise where the rights or the disk do not let a file be read."""
+    return NotReadable(
+        f"{path.name} cannot be read ({error.strerror}): give the user that runs Echolens the right to read it, or "
+        "check the disk."
+    )
+
+
+def _try_to_read(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def _picture(path: Path, limits: Limits) -> Medium | None:

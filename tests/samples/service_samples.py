@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import numpy as np
@@ -133,6 +134,11 @@ def until(holds: Callable[[], object], seconds: float = MOST_WAIT_S) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come to hold in time"
         time.sleep(0.02)
+
+
+def location_of(answer: httpx2.Response) -> str:
+    """Return the path that the header Location leads to, as a client resolves it."""
+    return urlsplit(urljoin(str(answer.request.url), answer.headers["location"])).path
 
 
 def job_of(client: TestClient, job_id: str) -> dict[str, Any]:

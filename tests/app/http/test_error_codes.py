@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from starlette.testclient import TestClient
@@ -79,7 +80,7 @@ def test_what_the_code_answers_by_name_is_in_the_table() -> None:
 def test_a_type_leads_to_its_code(client: TestClient, path: str) -> None:
     """The service itself serves what a problem's `type` names."""
     kind, _, code = client.get(path).json()["type"].partition("#")
-    page = client.get(kind)
+    page = client.get(urljoin(path, kind))
     assert page.status_code == 200
     assert f"<tr id={code}>" in page.text
     assert page.text.count("<tr id=") == len(ROWS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from media_samples import tone, write_sound
-from service_samples import assert_problem, ended_job, film, job_of, serving, until
+from service_samples import assert_problem, ended_job, film, job_of, location_of, serving, until
 from starlette.testclient import TestClient
 
 import app.jobs.ingest_job
@@ -68,7 +68,7 @@ def test_a_directory_comes_in_with_its_labels_and_errors(own_library: Path, root
     with serving_root(own_library, root) as client:
         answer = asked(client, root, labels=str(root / "labels.csv"))
         assert answer.status_code == 202
-        assert answer.headers["location"] == f"/jobs/{answer.json()['job_id']}"
+        assert location_of(answer) == f"/jobs/{answer.json()['job_id']}"
         assert answer.json()["state"] in ("queued", "running")
         job = ended_job(client, answer.json()["job_id"])
         assert (job["state"], job["progress"], job["time_left_s"]) == ("done", 1.0, None)
@@ -126,15 +126,16 @@ def test_there_is_no_way_out_of_the_roots(own_library: Path, root: Path, outside
 
 
 def test_links_within_a_directory_lead_nowhere_else(own_library: Path, root: Path, outside: Path) -> None:
-    """A link out of the roots is an error of the job, one between them is followed, a folder's link is not."""
+    """A link out of the roots is an error of the job, to a folder too; what a link leads to is taken once."""
     (root / "out.mp4").symlink_to(outside)
     (root / "in.mp4").symlink_to(root / "more" / "clip-2.mp4")
     (root / "folder").symlink_to(outside.parent)
     with serving_root(own_library, root) as client:
         job = ended_job(client, asked(client, root).json()["job_id"])
-        assert job["result"] == {"files": 6, "added": 3, "known": 1, "failed": 2}
+        assert job["result"] == {"files": 6, "added": 3, "known": 0, "failed": 3}
         assert {e["file_name"]: e["code"] for e in job["errors"]} == {
             "out.mp4": "outside_roots",
+            "folder": "outside_roots",
             "damaged.mp4": "not_a_medium",
         }
         assert outside.name not in {v["file_name"] for v in client.get("/videos").json()["videos"]}
@@ -255,7 +256,7 @@ def test_a_directory_goes_on_where_the_service_stopped(
     stepping(monkeypatch, lambda source: handed.append(source.file_name))
     with serving_root(own_library, root) as client:
         job = ended_job(client, job_id)
-    assert handed == ["clip-0.mp4", "clip-1.mp4", "damaged.mp4", "late.mp4", "clip-2.mp4"]
+    assert handed == ["clip-0.mp4", "clip-1.mp4", "damaged.mp4", "late.mp4", "clip-2.mp4", "notes.txt"]
     assert job["result"] == {"files": 5, "added": 4, "known": 0, "failed": 1}
     assert (job["state"], job["error_count"], len(job["errors"])) == ("done", 1, 1)
 
@@ -324,4 +325,78 @@ def test_a_directory_lets_a_model_be_swapped_in_between_two_files(
         assert job_of(client, job_id)["state"] == "running"
         wanted.clear()
         assert ended_job(client, job_id)["result"]["added"] == 3
-        assert len(handed) == 4
+        assert handed[-1] == "notes.txt"
+
+
+def test_what_is_no_medium_is_told_in_one_line(own_library: Path, root: Path) -> None:
+    """What systems leave and what turns out to be none are no failures; a linked folder within comes in."""
+    (root / "@eaDir").mkdir()
+    shutil.copy(root / "clip-0.mp4", root / "@eaDir" / "thumb.mp4")
+    (root / "clip-0.nfo").write_text("about it")
+    (root / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0\0" * 99)
+    film(root / "new.mp4", 1, 3, 1.0).rename(root / "MOV001.MOD")
+    (root / "again").symlink_to(root / "more")
+    with serving_root(own_library, root) as client:
+        job = ended_job(client, asked(client, root).json()["job_id"])
+        assert job["result"] == {"files": 5, "added": 4, "known": 0, "failed": 1}
+        (line,) = [note for note in job["notes"] if note.startswith("Passed over")]
+    assert line == (
+        "Passed over: 1 system folders (such as @eaDir), 1 reached twice (such as again), "
+        "3 no media (such as Thumbs.db)."
+    )
+
+
+def test_the_line_counts_what_was_passed_over_before_a_stop(
+    own_library: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that goes on tells the whole directory, and passes nothing over twice."""
+    (root / "a.nfo").write_text("about it")
+    with monkeypatch.context() as patched, serving_root(own_library, root) as client:
+
+        def stop(source: Source) -> None:
+            if source.file_name == "damaged.mp4":
+                for runner in client.app.state.service.jobs._runners.values():  # type: ignore[attr-defined]
+                    runner.stop()
+
+        stepping(patched, stop)
+        job_id = asked(client, root).json()["job_id"]
+        until(lambda: job_of(client, job_id)["state"] == "queued" and job_of(client, job_id)["progress"] > 0.5)
+    with serving_root(own_library, root) as client:
+        job = ended_job(client, job_id)
+    assert job["result"] == {"files": 4, "added": 3, "known": 0, "failed": 1}
+    assert "Passed over: 2 no media (such as a.nfo)." in job["notes"]
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_comes_in(
+    own_library: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder without rights is an error with what to do, beside those of the files."""
+    scandir = os.scandir
+
+    def closed(path: str) -> Any:
+        if str(path).endswith("more"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with serving_root(own_library, root) as client:
+        job = ended_job(client, asked(client, root).json()["job_id"])
+    assert job["result"] == {"files": 4, "added": 2, "known": 0, "failed": 2}
+    errors = {error["file_name"]: error for error in job["errors"]}
+    assert errors["more"]["code"] == "not_readable"
+    assert "right to read" in errors["more"]["detail"]
+
+
+def test_a_directory_job_tells_what_went_missing_and_finds_it_again(own_library: Path, root: Path) -> None:
+    """It is not searched meanwhile; the count is told once."""
+    with serving_root(own_library, root) as client:
+        ended_job(client, asked(client, root).json()["job_id"])
+        (root / "more" / "clip-2.mp4").rename(root.parent / "away.mp4")
+        (root / "more" / "other").touch()
+        gone = ended_job(client, asked(client, root).json()["job_id"])
+        assert [note for note in gone["notes"] if "missing" in note] == [
+            "1 video went missing: clip-2.mp4. They are not searched until their files are back."
+        ]
+        (root.parent / "away.mp4").rename(root / "more" / "clip-2.mp4")
+        back = ended_job(client, asked(client, root).json()["job_id"])
+        assert "more/clip-2.mp4: it was missing: found again" in back["notes"]

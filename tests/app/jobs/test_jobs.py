@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from media_samples import write_sound
-from service_samples import assert_answers, assert_problem, ended_job, film, job_of, serving, until, upload
+from service_samples import assert_answers, assert_problem, ended_job, film, job_of, location_of, serving, until, upload
 
 import app.jobs.ingest_job
 from app.library.ingest import Outcome, Source, ingest
@@ -246,7 +246,7 @@ def test_a_failed_job_can_be_tried_again(own_library: Path, tmp_path: Path) -> N
         for path in hidden.iterdir():
             path.rename(own_library / "checkpoints" / path.name)
         answer = client.post(f"/jobs/{job_id}/retry")
-        assert (answer.status_code, answer.headers["location"]) == (202, f"/jobs/{job_id}")
+        assert (answer.status_code, location_of(answer)) == (202, f"/jobs/{job_id}")
         job = ended_job(client, job_id)
         assert (job["state"], job["result"]["state"], job["progress"]) == ("done", "added", 1.0)
         assert_problem(client.post(f"/jobs/{job_id}/retry"), 409, "job_ended", "done")

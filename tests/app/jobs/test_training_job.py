@@ -14,7 +14,18 @@ from typing import Any
 
 import pytest
 import torch
-from service_samples import assert_answers, assert_problem, ended_job, film, ingest_into, job_of, serving, until, upload
+from service_samples import (
+    assert_answers,
+    assert_problem,
+    ended_job,
+    film,
+    ingest_into,
+    job_of,
+    location_of,
+    serving,
+    until,
+    upload,
+)
 from starlette.testclient import TestClient
 
 import app.jobs.training_process
@@ -52,7 +63,7 @@ def untrained(library: Path, tmp_path: Path) -> Path:
 def begun(client: TestClient, epochs: int = 2, seed: int = 0) -> str:
     answer = client.post("/jobs", json={"kind": "train", "seed": seed, "epochs": epochs})
     assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/jobs/{answer.json()['job_id']}"
+    assert location_of(answer) == f"/jobs/{answer.json()['job_id']}"
     return str(answer.json()["job_id"])
 
 

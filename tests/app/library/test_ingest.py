@@ -16,7 +16,7 @@ from media_samples import tone, write_picture, write_sound, write_video
 from service_samples import Command, ingest_into
 
 from app.library.features import corpus_of, features_of
-from app.library.ingest import Outcome, Source, find_files, ingest
+from app.library.ingest import Outcome, Source, ingest
 from app.library.session import Session
 from app.media.previews import original_of
 from index.library import Library
@@ -140,17 +140,6 @@ def test_a_name_that_is_no_text_is_no_obstacle(tmp_path: Path) -> None:
     with Library.open(tmp_path / "library", create=False) as library:
         (failure,) = library.catalogue.failures()
         assert "caf" in failure.path
-
-
-def test_files_are_found_by_what_may_be_media(tmp_path: Path) -> None:
-    """Below a directory all files but hidden ones and those named as documents; what is named is taken as it is."""
-    names = ["a.mp4", "b.WAV", "no suffix", "c.mxf", "d.ts", "e.mts", "f.m2ts", "sub/g.jpg", "h.ogx", "i.asf"]
-    left = ["notes.txt", "labels.csv", "page.html", "paper.pdf", ".hidden.mp4", ".git/a.mp4", "x.json", "y.zip"]
-    for name in names + left:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert {str(p.relative_to(tmp_path)) for p in find_files([tmp_path])} == set(names)
-    assert find_files([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]
 
 
 CHILD = """

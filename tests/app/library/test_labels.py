@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from app.library.labels import checked_annotation, read_labels
+from app.library.labels import checked_annotation, of_files, read_labels
+from app.library.listing import list_files
 from model.data.corpus import Annotation
 from model.errors import QueryError
 
@@ -81,3 +83,36 @@ def test_no_label_is_none(tmp_path: Path) -> None:
     assert checked_annotation("v", "", None, None, "here").label is None
     with pytest.raises(QueryError, match="here: the label"):
         checked_annotation("v", "\udc80", None, None, "here")
+
+
+@pytest.mark.parametrize(("labelled", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_an_accent_may_be_written_in_two_ways(tmp_path: Path, labelled: str, on_disk: str) -> None:
+    """One sign or two in the CSV, the other on the disk, in a folder's name too."""
+    name = "Übung/Käuzchen.mp4"
+    there = tmp_path / unicodedata.normalize(on_disk, name)  # type: ignore[arg-type]
+    there.parent.mkdir()
+    there.touch()
+    (tmp_path / "labels.csv").write_text(f"file,label\n{unicodedata.normalize(labelled, name)},owl\n")  # type: ignore[arg-type]
+    found, unused = of_files(read_labels(tmp_path / "labels.csv"), list_files([tmp_path / there.parent]).files)
+    assert ({path: a.label for path, a in found.items()}, unused) == ({there: "owl"}, [])
+
+
+def test_of_two_files_that_differ_in_that_alone_each_has_its_own(tmp_path: Path) -> None:
+    """A label for one of them is not taken by the other."""
+    one, two = (tmp_path / unicodedata.normalize(form, "ä.mp4") for form in ("NFC", "NFD"))  # type: ignore[arg-type]
+    one.touch()
+    two.touch()
+    (tmp_path / "labels.csv").write_text(f"file,label\n{one.name},owl\n")
+    found, unused = of_files(read_labels(tmp_path / "labels.csv"), list_files([one, two]).files)
+    assert (set(found), unused) == ({one}, [])
+
+
+def test_a_label_may_name_a_link_or_what_it_leads_to(tmp_path: Path) -> None:
+    """The file is taken once, and has its label; labels of no file are told."""
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.mp4").touch()
+    (tmp_path / "link").symlink_to("films")
+    (tmp_path / "labels.csv").write_text("file,label\nlink/a.mp4,owl\nfilms/b.mp4,bell\n")
+    found, unused = of_files(read_labels(tmp_path / "labels.csv"), list_files([tmp_path / "films"]).files)
+    assert {path.name: a.label for path, a in found.items()} == {"a.mp4": "owl"}
+    assert unused == [tmp_path / "films" / "b.mp4"]

@@ -23,10 +23,13 @@ def text() -> str:
 
 
 def fetched_paths(text: str) -> set[str]:
-    """Return the paths that stand in the script as whole strings, without query, each placeholder as {}."""
+    """Return the paths that stand in the script as whole strings, without query, each placeholder as {}.
+
+    They are relative, without a first slash: a proxy may show the page below a path.
+    """
     script = text.partition("<script")[2]
-    found = re.findall(r"""(?<![\w)])(['"`])(/[a-z][^'"`]*)\1""", script)
-    return {PLACEHOLDER.sub("{}", path).partition("?")[0].partition("#")[0] for _, path in found}
+    found = re.findall(r"""fetchJson\((['"`])([^'"`]+)\1""", script) + re.findall(r"(`)([a-z]+/\${[^`]*)`", script)
+    return {f"/{PLACEHOLDER.sub('{}', path).partition('?')[0].partition('#')[0]}" for _, path in found}
 
 
 def test_the_page_is_sent_as_html_from_one_file(text: str) -> None:
@@ -74,6 +77,11 @@ def test_the_page_asks_only_routes_that_exist(text: str, tmp_path: Path) -> None
 
     assert {"/retrieve", "/localize", "/videos", "/videos/{}", "/jobs/{}", "/metrics/mrr"} <= fetched
     assert fetched <= known
+
+
+def test_no_address_in_the_page_begins_at_the_host(text: str) -> None:
+    """Below a path of a proxy, such an address would lead out of the service."""
+    assert re.findall(r"""(?:fetch(?:Json)?\(|href=|src=|original: |[?:] )['"`]/[^'"`]*""", text) == []
 
 
 def test_every_control_has_a_label(text: str) -> None:

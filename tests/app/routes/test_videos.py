@@ -11,7 +11,17 @@ import pytest
 import soundfile
 from media_samples import stepped_tone, write_picture, write_sound, write_video
 from PIL import Image
-from service_samples import CLIP_S, assert_answers, assert_problem, ended_job, film, ingest_into, serving, upload
+from service_samples import (
+    CLIP_S,
+    assert_answers,
+    assert_problem,
+    ended_job,
+    film,
+    ingest_into,
+    location_of,
+    serving,
+    upload,
+)
 from starlette.testclient import TestClient
 
 from app.library.ingest import Source
@@ -53,7 +63,7 @@ def test_footage_that_comes_in_is_found(own_library: Path, tmp_path: Path) -> No
         version = client.get("/health/ready").json()["catalogue_version"]
         answer = upload(client, clip, label="kettle", event_start_s=1, event_end_s=2.5)
         assert answer.status_code == 202
-        assert answer.headers["location"] == f"/jobs/{answer.json()['job_id']}"
+        assert location_of(answer) == f"/jobs/{answer.json()['job_id']}"
         job = ended_job(client, answer.json()["job_id"])
         assert (job["state"], job["progress"], job["result"]["state"]) == ("done", 1.0, "added")
         video = client.get(f"/videos/{job['result']['video_id']}").json()

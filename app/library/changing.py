@@ -1,0 +1,45 @@
+"""A file that changes while it is read is not taken: what was read is neither the old content nor the new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from model.errors import Changing, MediaError
+
+
+class FileState(NamedTuple):
+    """Hold what changes when a file is written to or replaced."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+
+def state_of(path: Path) -> FileState | None:
+    """Return a file's state; None where it cannot be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def check_unchanged(path: Path, before: FileState | None) -> None:
+    """Raise Changing where a file is not in the state that it was in before."""
+    if state_of(path) != before:
+        raise Changing(f"{path.name} changes while it is read: it is taken next time, once it is written")
+
+
+@contextmanager
+def unchanged(path: Path, before: FileState | None) -> Iterator[None]:
+    """Raise Changing where a file has changed by the end; a file that is being written may look damaged."""
+    try:
+        yield
+    except MediaError:
+        check_unchanged(path, before)
+        raise
+    check_unchanged(path, before)
