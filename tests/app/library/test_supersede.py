@@ -13,7 +13,7 @@ from media_samples import tone, write_sound
 from rights_samples import as_nobody
 from service_samples import film, ingest_into
 
-import app.library.ingest
+import app.library.reading
 from app.library.check import check
 from app.library.ingest import Outcome, Source, ingest
 from app.library.session import Session
@@ -148,14 +148,14 @@ def test_doubles_that_an_older_release_left_become_one(library: Path, clip: Path
 
 def changing_while(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
     """Change a file after its features were made."""
-    decode = app.library.ingest.decode_footage
+    decode = app.library.reading.decode_part
 
     def decode_and_change(front_end: Any, path: Path, *rest: Any) -> Any:
-        features = decode(front_end, path, *rest)
+        part = decode(front_end, path, *rest)
         change(path)
-        return features
+        return part
 
-    monkeypatch.setattr(app.library.ingest, "decode_footage", decode_and_change)
+    monkeypatch.setattr(app.library.reading, "decode_part", decode_and_change)
 
 
 def append(path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_file_that_looks_damaged_while_it_is_written_is_no_failure(
     """A half of it cannot be decoded, and the rest comes while that is found out."""
     content = clip.read_bytes()
     clip.write_bytes(content[: len(content) // 2])
-    inspect = app.library.ingest.inspect
+    inspect = app.library.reading.inspect
 
     def grow_and_inspect(front_end: Any, path: Path, *rest: Any) -> Any:
         try:
@@ -205,7 +205,7 @@ def test_a_file_that_looks_damaged_while_it_is_written_is_no_failure(
             path.write_bytes(content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(app.library.ingest, "inspect", grow_and_inspect)
+        patched.setattr(app.library.reading, "inspect", grow_and_inspect)
         assert taken(library, clip)[0].state == "changing"
     assert taken(library, clip)[0].state == "added"
 
