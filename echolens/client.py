@@ -48,6 +48,7 @@ class RetrieveOptions(TypedDict, total=False):
     query_modality: Modality | None
     k: int | None
     at_s: float | None
+    audio_track: int | None
     label: str | None
     video_id: str | None
     after_s: float | None
@@ -122,6 +123,8 @@ class Client:
         query_start_s: int | None = None,
         query_length_s: int | None = None,
         query: Medium | None = None,
+        audio_track: int | None = None,
+        query_audio_track: int | None = None,
     ) -> LocalizeAnswer:
         """Find where in a clip one sees what one hears (a2v), or hears what one sees (v2a)."""
         fields = _given(locals(), "video", "query")
@@ -134,6 +137,7 @@ class Client:
         segment_id: int | None = None,
         query_modality: Modality | None = None,
         at_s: float | None = None,
+        audio_track: int | None = None,
     ) -> GenerateAnswer:
         """Imagine the sound and the look that belong to a query."""
         return self._post("/generate", GenerateAnswer, _given(locals(), "file"), [("file", file)])
@@ -147,6 +151,7 @@ class Client:
         label: str | None = None,
         event_start_s: float | None = None,
         event_end_s: float | None = None,
+        audio_track: int | None = None,
         idempotency_key: str | None = None,
     ) -> JobAnswer:
         """Send a file into the library, as it is read from the disk; the job that is returned ingests it.
@@ -214,9 +219,15 @@ class Client:
 
     # Jobs
 
-    def ingest(self, path: str, labels: str | None = None, idempotency_key: str | None = None) -> JobDetailAnswer:
+    def ingest(
+        self,
+        path: str,
+        labels: str | None = None,
+        idempotency_key: str | None = None,
+        audio_track: int | None = None,
+    ) -> JobDetailAnswer:
         """Order the ingest of a file or directory of the server."""
-        order = {"kind": "ingest", "path": path, "labels": labels}
+        order = {"kind": "ingest", "path": path, "labels": labels, "audio_track": audio_track}
         return self._order(order, idempotency_key)
 
     def train(

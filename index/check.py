@@ -171,15 +171,13 @@ def _missing_latents(c: sqlite3.Connection, modality: Modality, mask: str) -> It
 
 def check_media(library: Library, content: bool, step: Callable[[], None] = lambda: None) -> Iterator[Finding]:
     """Yield which videos' files are missing or changed: by size, or with `content` by SHA-256 of the whole file."""
-    gone, changed, marked = [], [], []
+    gone, changed = [], []
     for video in library.catalogue.every_video():
         path = library.locate(video.path)
         try:
-            if video.missing:
-                marked.append(str(path))
-            elif not path.is_file():
-                gone.append(str(path))
-            elif _has_changed(video, path, content):
+            if not path.is_file():
+                gone += [] if video.missing else [str(path)]  # of one that is marked it is known
+            elif not video.missing and _has_changed(video, path, content):
                 changed.append(str(path))
         except OSError as error:
             gone.append(f"{path}: {error.strerror}")
@@ -191,14 +189,6 @@ def check_media(library: Library, content: bool, step: Callable[[], None] = lamb
             f"Files of videos are gone: {named(gone)}. Their seconds are still found, but cannot be shown or encoded "
             "anew once previews and cache are gone too. Put them back, or ingest them from where they are now.",
             tuple(gone),
-        )
-    if marked:
-        yield Finding(
-            "missing_media",
-            "remark",
-            f"Videos are marked as missing, and are not searched: {named(marked)}. They come back when a file with "
-            "their content is ingested from anywhere; or delete them.",
-            tuple(marked),
         )
     if changed:
         yield Finding(

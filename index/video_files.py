@@ -55,7 +55,7 @@ class VideoFiles:
         """Return each video that is missing because other content lies under its path, and that content's video."""
         with self._store.read() as c:
             query = "SELECT old.video_id, new.video_id FROM videos AS old JOIN videos AS new USING (path) "
-            pairs = c.execute(f"{query} WHERE old.missing AND NOT new.missing").fetchall()
+            pairs = c.execute(f"{query} WHERE old.missing AND NOT new.missing AND new.complete").fetchall()
             return [(video_of(one_video(c, old)), video_of(one_video(c, new))) for old, new in pairs]
 
     def mark_missing(self, video_ids: Iterable[str], missing: bool = True) -> int:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
-from app.commands.terminal import opened, print_json, say, warn
+from app.commands.options import LIBRARY_DEFAULT, AudioTrackOption, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import opened, print_json, say, tell, warn
 from model.modality import Modality
 
 
@@ -18,6 +18,7 @@ def generate_command(
     segment_id: Annotated[int | None, typer.Option(help="a second of the library in place of a file")] = None,
     query_modality: Annotated[Modality | None, typer.Option(help="required for a video")] = None,
     at: Annotated[float | None, typer.Option(help="the second that holds it, else the first ten")] = None,
+    audio_track: AudioTrackOption = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -35,7 +36,8 @@ def generate_command(
     if directory is None and not as_json:
         raise typer.BadParameter("give a directory, or --json", param_hint="--out")
     with opened(library, device) as session:
-        imagined = answer(session, Generation(Query(file, segment_id, query_modality, at)), Limits())
+        query = Query(file, segment_id, query_modality, at, audio_track=audio_track)
+        imagined = answer(session, Generation(query), Limits())
     if directory is not None:
         with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
@@ -48,3 +50,4 @@ def generate_command(
     else:
         say(f"Written to {directory}")
         warn(imagined.warnings)
+        tell(imagined.notes)

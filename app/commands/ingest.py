@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.options import LIBRARY_DEFAULT, AudioTrackOption, DeviceOption, JsonOption, LibraryOption
 from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say, warn
 from model.errors import NotAMedium, NotReadable, QueryError
 from model.frontends.names import FrontEndName
@@ -28,6 +28,7 @@ def ingest_command(
         Path | None,
         typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),
     ] = None,
+    audio_track: AudioTrackOption = None,
     most_loss: Annotated[
         float,
         typer.Option(min=0, max=1, envvar="ECHOLENS_MOST_LOSS", help="share of a file that damage may take"),
@@ -51,7 +52,10 @@ def ingest_command(
     if unused:
         err.print(f"The labels name {len(unused)} files that are not ingested now, such as {unused[0]}.")
     unread = _unread(listing)
-    sources = [Source(f.path, f.path.name, annotations.get(f.path), listed=not f.named) for f in listing.files]
+    sources = [
+        Source(f.path, f.path.name, annotations.get(f.path), listed=not f.named, audio_track=audio_track)
+        for f in listing.files
+    ]
     with opened(library, device, frontend, create=True, fetch=True) as session:
         with progress(len(sources), "ingest") as step:
 
@@ -63,7 +67,7 @@ def ingest_command(
                     say(f"{outcome.path.name}: {told}", err)
 
             outcomes = ingest(session, sources, replace(FOOTAGE, most_loss=most_loss), done)
-        gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if path.is_dir()])
+        gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if os.path.isdir(path)])
         untrained = session.library.catalogue.fingerprint is None
         warnings = () if untrained else session.warnings()
         begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
-from app.commands.terminal import opened, out, print_json, warn
+from app.commands.options import LIBRARY_DEFAULT, AudioTrackOption, DeviceOption, JsonOption, LibraryOption
+from app.commands.terminal import opened, out, print_json, tell, warn
 
 BAR = 40
 FIRM = 1.5  # times chance, under which an answer is called open
@@ -20,6 +20,8 @@ def localize_command(
     start: Annotated[int | None, typer.Option(help="the query begins here in the same clip, s")] = None,
     length: Annotated[int | None, typer.Option(help="and lasts so many seconds")] = None,
     query: Annotated[Path | None, typer.Option(help="or a second file is the query")] = None,
+    audio_track: AudioTrackOption = None,
+    query_audio_track: Annotated[int | None, typer.Option(min=1, help="likewise of the second file")] = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -31,7 +33,7 @@ def localize_command(
     from model.media.medium import Limits
 
     with opened(library, device) as session:
-        work = Localization(video, direction, start, length, query)
+        work = Localization(video, direction, start, length, query, audio_track, query_audio_track)
         found = LocalizeAnswer.of(answer(session, work, Limits()))
     if as_json:
         print_json(found.model_dump())
@@ -44,3 +46,4 @@ def localize_command(
         distance = "   -  " if window.distance is None else f"{window.distance:6.3f}"
         out.print(f"{window.start_s:3d} s  {distance}  {window.probability:4.0%} {bar}", highlight=False)
     warn(found.warnings)
+    tell(found.notes)

@@ -15,6 +15,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print the answer as JS
 DeviceOption = Annotated[
     DeviceName, typer.Option("--device", envvar="ECHOLENS_DEVICE", help="auto uses CUDA if there is a CUDA device")
 ]
+AudioTrackOption = Annotated[
+    int | None,
+    typer.Option("--audio-track", min=1, help="which sound track of a file, counted from 1; else the default one"),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
 ]

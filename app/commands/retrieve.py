@@ -9,7 +9,7 @@ import typer
 
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
 from app.commands.question_options import takes_question
-from app.commands.terminal import opened, out, print_json, say, warn
+from app.commands.terminal import opened, out, print_json, say, tell, warn
 from app.queries.question import Question
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def retrieve_command(
     from app.schemas.search import RetrieveAnswer
     from model.media.medium import Limits
 
-    query = Query(file, segment_id, question.query_modality, question.at_s, text=text)
+    query = Query(file, segment_id, question.query_modality, question.at_s, text=text, audio_track=question.audio_track)
     with opened(library, device) as session:
         hits = answer(session, Retrieval(question, query), Limits())
         shown = RetrieveAnswer.of(hits, session.library.locate)
@@ -44,6 +44,7 @@ def retrieve_command(
     else:
         _show(shown)
         warn(shown.warnings)
+        tell(shown.notes)
 
 
 def _show(answer: RetrieveAnswer) -> None:

@@ -84,6 +84,12 @@ def warn(warnings: Iterable[str]) -> None:
         say(f"warning: {warning}", err, "yellow")
 
 
+def tell(notes: Iterable[str]) -> None:
+    """Print to standard error what was lost of a question's files, or left aside."""
+    for note in notes:
+        say(note, err)
+
+
 def print_json(value: Any) -> None:
     """Print JSON to standard output."""
     print(json.dumps(value, indent=1, default=str))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,9 @@ GIVE_WAY_S = 0.2
 STATES = ("added", "known", "failed")
 
 
-def upload_payload(reference: str, file_name: str, annotation: Annotation) -> dict[str, Any]:
+def upload_payload(
+    reference: str, file_name: str, annotation: Annotation, audio_track: int | None = None
+) -> dict[str, Any]:
     """Return the payload of an upload's job; `reference` names the file as `Library.reference` does."""
     return {
         "path": reference,
@@ -35,6 +38,7 @@ def upload_payload(reference: str, file_name: str, annotation: Annotation) -> di
         "label": annotation.label,
         "event_start_s": annotation.event_start_s,
         "event_end_s": annotation.event_end_s,
+        "audio_track": audio_track,
     }
 
 
@@ -70,7 +74,7 @@ class IngestWork:
         payload = running.job.payload
         annotation = Annotation("", payload["label"], payload["event_start_s"], payload["event_end_s"])
         path = self._session.library.locate(payload["path"])
-        source = Source(path, payload["file_name"], annotation, uploaded=True)
+        source = Source(path, payload["file_name"], annotation, uploaded=True, audio_track=payload.get("audio_track"))
         outcomes: list[Outcome] = []
         if not self._take_in(running, [source], outcomes.append):
             return None
@@ -131,7 +135,10 @@ class IngestWork:
                 _messages(_name(listed.path, directory), outcome),
             )
 
-        sources = [Source(f.real, f.path.name, annotations.get(f.path), listed=not f.named) for f in left]
+        track = payload.get("audio_track")
+        sources = [
+            Source(f.real, f.path.name, annotations.get(f.path), listed=not f.named, audio_track=track) for f in left
+        ]
         if not self._take_in(running, sources, done):
             return None
         return Ended("done", tally.result, (*self._told(directory, listing, tally), *self._warnings()))
@@ -143,7 +150,7 @@ class IngestWork:
             listing.passed.count(NO_MEDIA, example, number)
         if line := str(listing.passed):
             yield JobMessage("", None, line)
-        if gone := mark_gone(self._session.library, [directory] if directory.is_dir() else []):
+        if gone := mark_gone(self._session.library, [directory] if os.path.isdir(directory) else []):
             yield JobMessage("", None, report(gone))
 
     def _warnings(self) -> tuple[JobMessage, ...]:

@@ -64,23 +64,34 @@ class Jobs:
         return self._training.pid
 
     def ingest_upload(
-        self, path: Path, file_name: str, annotation: Annotation, token: IdempotencyToken | None = None
+        self,
+        path: Path,
+        file_name: str,
+        annotation: Annotation,
+        token: IdempotencyToken | None = None,
+        audio_track: int | None = None,
     ) -> tuple[Job, bool]:
         """Queue the ingest of a file that `uploads.keep` wrote; the job is on the disk when this returns.
 
         Returns the job, and whether an earlier request with the same token made it; then this file is not needed.
         Raises what `JobQueue.accept` raises.
         """
-        return self._accept("ingest", upload_payload(self._library.reference(path), file_name, annotation), token)
+        payload = upload_payload(self._library.reference(path), file_name, annotation, audio_track)
+        return self._accept("ingest", payload, token)
 
     def ingest_directory(
-        self, path: str, labels: str | None = None, token: IdempotencyToken | None = None
+        self,
+        path: str,
+        labels: str | None = None,
+        token: IdempotencyToken | None = None,
+        audio_track: int | None = None,
     ) -> tuple[Job, bool]:
         """Queue the ingest of a file or directory of the server, with labels from a CSV; returns as `ingest_upload`.
 
         Raises NotAllowed, QueryError, and what `JobQueue.accept` raises.
         """
-        payload: dict[str, str | None] = {"directory": str(self._ingest.roots.real_path(path)), "labels": None}
+        directory = str(self._ingest.roots.real_path(path))
+        payload: dict[str, Any] = {"directory": directory, "labels": None, "audio_track": audio_track}
         if labels is not None:
             csv = self._ingest.roots.real_path(labels)
             read_labels(csv)  # so that an error in it is answered now

@@ -28,18 +28,20 @@ def state_of(path: Path) -> FileState | None:
     return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def check_unchanged(path: Path, before: FileState | None) -> None:
-    """Raise Changing where a file is not in the state that it was in before."""
-    if state_of(path) != before:
-        raise Changing(f"{path.name} changes while it is read: it is taken next time, once it is written")
-
-
 @contextmanager
 def unchanged(path: Path, before: FileState | None) -> Iterator[None]:
-    """Raise Changing where a file has changed by the end; a file that is being written may look damaged."""
+    """Read a file; raise Changing where it is then not in the state that it was in before, whatever reading raised.
+
+    A file that is being written may look damaged.
+    """
     try:
         yield
     except MediaError:
-        check_unchanged(path, before)
+        _check(path, before)
         raise
-    check_unchanged(path, before)
+    _check(path, before)
+
+
+def _check(path: Path, before: FileState | None) -> None:
+    if state_of(path) != before:
+        raise Changing(f"{path.name} changes while it is read: it is taken next time, once it is written")

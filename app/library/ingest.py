@@ -42,23 +42,26 @@ def ingest(
     outcomes: list[Outcome] = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
         session.begin()  # where the front-end's weights were absent when the library was opened
-        places, reader = Places(session.library), Reader(session, limits, pool, stop)
-        intake = Intake(reader, places, _encoder(session))  # under the lock: no other model can be swapped in meanwhile
+        reader = Reader(session, limits, pool, stop)
+        places = Places(session.library)
+        intake = Intake(reader, _encoder(session), places)  # under the lock: no other model is swapped in meanwhile
         for source, begun in ahead(pool, reader.begin, sources, decoders):
             outcome = _take(intake, source, begun)
             if outcome is None:
                 break
             outcomes.append(outcome)
             done(outcome)
-        places.settle()
+        else:
+            places.settle()
     return outcomes
 
 
 def _take(intake: Intake, source: Source, begun: Future[Begun]) -> Outcome | None:
     try:
-        return intake.take(source, begun.result())
+        first = begun.result()
     except MediaError as error:
         return intake.fail(source, error)
+    return intake.take(source, first)
 
 
 def _encoder(session: Session) -> Encoder | None:

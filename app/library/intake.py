@@ -32,38 +32,40 @@ class Intake:
     """Take in files that a reader reads; `encoder` is the library's model, None while it has none."""
 
     reader: Reader
-    places: Places
     encoder: Encoder | None
+    places: Places
 
     def take(self, source: Source, begun: Begun) -> Outcome | None:
         """Take in a file; None where the reader was told to stop: a later call with this file goes on.
 
-        Raises MediaError: it is refused, and nothing of it is left. LibraryError: what was committed of it stays, and a
-        later call goes on with it.
+        Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
         """
         known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
-        moved = self._place(source, known)
+        moved = None if known is None else self.places.found(known, self._reference(source))
         if known is not None and known.complete:
             self._annotate(source, known)
             if self.reader.start_s(source, known) is None:
                 return Outcome(source.path, "known", known.video_id, note=moved)
-            outcome = reread(self.reader, self.encoder, source, begun, known)
+            try:
+                outcome = reread(self.reader, self.encoder, source, begun, known)
+            except Changing as error:
+                return self.fail(source, error)
             return outcome and replace(outcome, note=joined((moved, outcome.note)))
         before = None if known is None else self._before(source, known)
         if known is not None and before is None:
             delete_video(self.reader.session.library, known.video_id, with_file=False)
         try:
             return self._take_parts(source, begun, known, before)
-        except MediaError:
+        except MediaError as error:
             self._withdraw(begun.facts)
-            raise
+            return self.fail(source, error)
         except NotFound:
             self._withdraw(begun.facts)
             detail = f"{source.file_name} was deleted from the library while it was taken in"
             return Outcome(source.path, "failed", None, NotFound.code, detail)
 
     def fail(self, source: Source, error: MediaError) -> Outcome:
-        """Record why a file cannot be taken in."""
+        """Record why a file cannot be taken in; what changes, or is no medium of a directory, is no failure."""
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
         if isinstance(error, Changing):
             return Outcome(source.path, "changing", None, error.code, detail)
@@ -81,6 +83,7 @@ class Intake:
         start_s = 0 if going_on is None else session.library.catalogue.end_s(going_on.video_id)
         seconds = 0 if going_on is None else len(session.library.catalogue.starts_of(going_on.video_id))
         video, encoder = going_on or self._record(source, facts, known), self._part_encoder(before)
+        took_place: str | None = None
         for part in self.reader.parts(source, begun, going_on, start_s):
             seconds += len(part.features)
             length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
@@ -88,10 +91,11 @@ class Intake:
             if part.ended:
                 self._check_loss(source, video)
             self._commit(video, part, encoder, is_first=going_on is None and part.start_s == 0)
+            took_place = self.places.holds(video, video.path) or took_place
         if not video.complete:
             return None
         self._annotate(source, video)
-        note = joined((self.places.holds(video, video.path), note_of(session.library.catalogue, video, facts, part)))
+        note = joined((took_place, note_of(session.library.catalogue, video, facts, part)))
         return Outcome(source.path, "added", video.video_id, note=note)
 
     def _before(self, source: Source, known: Video) -> Features | None:
@@ -156,7 +160,7 @@ class Intake:
         return Video(
             _video_id(facts),
             facts.sha256,
-            self.reader.session.library.reference(source.path),
+            self._reference(source),
             source.file_name,
             facts.media_type,
             0.0,
@@ -170,9 +174,8 @@ class Intake:
             decoding=DECODING,
         )
 
-    def _place(self, source: Source, known: Video | None) -> str | None:
-        """Take in where a known video lies; return a note of that."""
-        return None if known is None else self.places.found(known, self.reader.session.library.reference(source.path))
+    def _reference(self, source: Source) -> str:
+        return self.reader.session.library.reference(source.path)
 
     def _annotate(self, source: Source, video: Video) -> None:
         """Give a video the label that came with its file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.library.changing import FileState, state_of, unchanged
 from app.library.session import Session
@@ -22,7 +22,7 @@ from model.media.medium import DECODING, Limits
 class Begun:
     """Hold what was decoded of a file ahead of its turn: the first part that is needed, or why there is none.
 
-    Both are None of a file that the library holds. `state`: that of the file when it was begun.
+    Both are None of a file that the library holds. `state`: the file's before it was read.
     """
 
     facts: Facts
@@ -44,16 +44,18 @@ class Reader:
         """Decode the first part that the library needs of a file. Raises MediaError if it is none."""
         if printable(source.path) != str(source.path):
             raise NotReadable(f"the name {printable(source.path)} is not in UTF-8, which is expected: rename the file")
-        state = state_of(source.path)
-        facts = self._inspect(source, state)
+        decoder, state = self.session.footage_decoder, state_of(source.path)
+        with unchanged(source.path, state):
+            facts = decoder.submit(inspect, source.path, self.limits, source.audio_track).result()
         known = self.session.library.catalogue.find_by_sha256(facts.sha256)
         start_s = self.start_s(source, known)
         if start_s is None:
             return Begun(facts, state)
+        begun = Begun(facts, state)
         try:
-            return Begun(facts, state, self._decode(source, Begun(facts, state), known, start_s))
+            return replace(begun, part=self._decode(source, begun, known, start_s))
         except MediaError as error:
-            return Begun(facts, state, None, error)
+            return replace(begun, error=error)
         except BaseException:
             if known is None:
                 Previews(self.session.library, facts.sha256[:16]).remove()
@@ -86,10 +88,6 @@ class Reader:
         finally:
             if following is not None:
                 following.cancel()
-
-    def _inspect(self, source: Source, state: FileState | None) -> Facts:
-        with unchanged(source.path, state):
-            return self.session.footage_decoder.submit(inspect, source.path, self.limits, source.audio_track).result()
 
     def _decode(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Part:
         track = source.audio_track or (known.audio_track if known else None)

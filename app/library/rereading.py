@@ -29,6 +29,7 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     """Decode a video anew and write only the seconds that have changed; it keeps its id, its label and its place.
 
     None where the reader was told to stop: the next call begins anew. A file that cannot be read stays as it is.
+    Raises Changing.
     """
     catalogue, front_end = reader.session.library.catalogue, reader.session.front_end
     kept = FeatureParts(reader.session.library.features_path(known.sha256, front_end.identity))

@@ -13,17 +13,17 @@ from model.data.corpus import Annotation
 class Source:
     """Name a file to ingest; `uploaded` files belong to the library and go with their video.
 
-    `listed`: nobody named it, a directory holds it; then it may turn out to be no medium, and no failure.
     `audio_track`: which of its sound tracks to take, counted from 1; None for the default, or, of a file that is in the
     library already, the one that it was read with.
+    `listed`: nobody named it, a directory holds it; then it may turn out to be no medium, and no failure.
     """
 
     path: Path
     file_name: str
     annotation: Annotation | None = None
     uploaded: bool = False
-    listed: bool = False
     audio_track: int | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from app.library.videos import delete_video
 from index.library import Library
 from index.records import Video
@@ -21,7 +23,7 @@ class Places:
         """Take in that a known video's content lies at a path; return what a person should know of that."""
         catalogue, note = self._library.catalogue, None
         video = catalogue.find_by_sha256(video.sha256) or video  # files before this one may have moved it
-        if video.missing or not self._library.locate(video.path).is_file():
+        if video.missing or not os.path.isfile(self._library.locate(video.path)):
             note = CAME_BACK if path == video.path else MOVED
             if path != video.path:
                 catalogue.relocate(video.video_id, path)

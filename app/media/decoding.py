@@ -24,6 +24,7 @@ from model.errors import (
 )
 from model.frontends.frontend import FrontEnd
 from model.media.medium import Limits, Medium, hash_file, open_medium, unreadable
+from model.media.reading import SMALLEST_TOLD_S
 from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
 from model.modality import Modality
 
@@ -55,13 +56,14 @@ class Track:
 class Decoded:
     """Hold a query's features, those of the clip that it is looked for in, if any, and milliseconds by stage.
 
-    `length_s`: of the clip, else of the query.
+    `length_s`: of the clip, else of the query. `notes`: what was lost of the files, or left aside.
     """
 
     query: Track
     target: Track | None
     length_s: int
     timings_ms: dict[str, float]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,16 @@ class Facts:
 
 
 def decode_query(
-    front_end: FrontEnd, file: Path | SmallUpload, limits: Limits, at_s: float | None, asked: Modality | None
+    front_end: FrontEnd,
+    file: Path | SmallUpload,
+    limits: Limits,
+    at_s: float | None,
+    asked: Modality | None,
+    audio_track: int | None = None,
 ) -> Decoded:
     """Return the features of second floor(at_s) and its context, or of the first ten, in the given or only modality.
+
+    `audio_track`: which of its sound tracks, counted from 1; None for the default one.
 
     Raises:
         MediaError: the file cannot be used, is silent, or lacks what was asked for.
@@ -96,17 +105,17 @@ def decode_query(
     )
     with on_disk(file) as path:
         with timings.stage("decode"):
-            medium = open_medium(path, limits)
+            medium = open_medium(path, limits, audio_track)
             modality = modality_of(medium, asked)
-        length_s, (track,) = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
+        length_s, (track,), notes = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
     if about_s is None:
         _check_present(track, file.name, first, length_s)
-        return Decoded(track, None, length_s, timings.stages_ms)
+        return Decoded(track, None, length_s, timings.stages_ms, notes)
     if length_s <= about_s:
         raise QueryError(f"at_s={at_s} given, but {file.name} has no such second: give a time within it")
     meant = track.start_s == about_s
     _check_present(replace(track, start_s=track.start_s[meant]), file.name, about_s, about_s + 1)
-    return Decoded(replace(track, about_s=about_s), None, length_s, timings.stages_ms)
+    return Decoded(replace(track, about_s=about_s), None, length_s, timings.stages_ms, notes)
 
 
 def decode_clip(
@@ -115,6 +124,8 @@ def decode_clip(
     direction: Direction,
     query: range | Path | SmallUpload,
     limits: Limits,
+    audio_track: int | None = None,
+    query_audio_track: int | None = None,
 ) -> Decoded:
     """Return the features of a clip's target modality, and the query's: seconds of the same clip, or a second file.
 
@@ -127,23 +138,23 @@ def decode_clip(
     wanted = {target_modality: range(MOST_TARGET_S)} | ({query_modality: stretch} if stretch is not None else {})
     with on_disk(video) as path:
         with timings.stage("decode"):
-            medium = open_medium(path, limits)
+            medium = open_medium(path, limits, audio_track)
             for modality in wanted:
                 modality_of(medium, modality)
-        length_s, (target, *own) = _tracks(front_end, medium, 0, MOST_TARGET_S + 1, wanted, timings)
+        length_s, (target, *own), notes = _tracks(front_end, medium, 0, MOST_TARGET_S + 1, wanted, timings)
     if length_s > MOST_TARGET_S:
         raise TooLong(f"{video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
     _check_present(target, video.name, 0, length_s)
     if not isinstance(query, range):
-        track = _decode_second_file(front_end, query, query_modality, limits, length_s, timings)
-        return Decoded(track, target, length_s, timings.stages_ms)
+        second = _decode_second_file(front_end, query, query_modality, limits, length_s, timings, query_audio_track)
+        return Decoded(second[0], target, length_s, timings.stages_ms, (*notes, *second[1]))
     if query.start < 0 or query.stop <= query.start or query.stop > length_s:
         raise QueryError(
             f"the query [{query.start}, {query.stop}) s was given, a stretch of at least 1 s within "
             f"[0, {length_s}) expected"
         )
     _check_present(own[0], video.name, query.start, query.stop)
-    return Decoded(own[0], target, length_s, timings.stages_ms)
+    return Decoded(own[0], target, length_s, timings.stages_ms, notes)
 
 
 def inspect(_: FrontEnd, path: Path, limits: Limits, audio_track: int | None = None) -> Facts:
@@ -191,8 +202,8 @@ def modality_of(medium: Medium, asked: Modality | None) -> Modality:
 
 def _tracks(
     front_end: FrontEnd, medium: Medium, start_s: int, stop_s: int, wanted: dict[Modality, range], timings: Timings
-) -> tuple[int, list[Track]]:
-    """Return where a recording ends, at most `stop_s`, and for each wanted modality the track of its wanted seconds.
+) -> tuple[int, list[Track], tuple[str, ...]]:
+    """Return where a recording ends, at most `stop_s`, for each wanted modality the track of its wanted seconds, notes.
 
     One frame is held at a time.
     """
@@ -208,16 +219,25 @@ def _tracks(
             for modality, seconds in wanted.items():
                 if segment.start_s in seconds and (row := _row(front_end, segment, modality)) is not None:
                     found[modality].append((segment.start_s, row))
-    shapes = {"audio": front_end.audio_shape, "visual": front_end.visual_shape}
-    return end_s, [
-        Track(
-            modality,
-            front_end.identity,
-            np.array([second for second, _ in rows], np.int64),
-            np.array([row for _, row in rows], np.float32).reshape(len(rows), *shapes[modality]),
+    notes = segments.notes
+    if segments.loss_s >= SMALLEST_TOLD_S and not notes:  # not read to its end
+        notes = (
+            f"{segments.loss_s:.1f} s of {medium.path.name}, up to second {end_s}, could not be decoded (damaged)",
         )
-        for modality, rows in found.items()
-    ]
+    shapes = {"audio": front_end.audio_shape, "visual": front_end.visual_shape}
+    return (
+        end_s,
+        [
+            Track(
+                modality,
+                front_end.identity,
+                np.array([second for second, _ in rows], np.int64),
+                np.array([row for _, row in rows], np.float32).reshape(len(rows), *shapes[modality]),
+            )
+            for modality, rows in found.items()
+        ],
+        (*medium.notes, *notes),
+    )
 
 
 def _row(front_end: FrontEnd, segment: Segment, modality: Modality) -> np.ndarray | None:
@@ -238,17 +258,23 @@ def _check_present(track: Track, name: str, start_s: int, end_s: int) -> None:
 
 
 def _decode_second_file(
-    front_end: FrontEnd, file: Path | SmallUpload, modality: Modality, limits: Limits, most_s: int, timings: Timings
-) -> Track:
-    """Return the track of a query's own file, which must fit into a clip of `most_s`."""
+    front_end: FrontEnd,
+    file: Path | SmallUpload,
+    modality: Modality,
+    limits: Limits,
+    most_s: int,
+    timings: Timings,
+    audio_track: int | None,
+) -> tuple[Track, tuple[str, ...]]:
+    """Return the track of a query's own file, which must fit into a clip of `most_s`, and notes."""
     stop_s = MOST_TARGET_S + 1
     with on_disk(file) as path:
         with timings.stage("decode"):
-            medium = open_medium(path, limits)
+            medium = open_medium(path, limits, audio_track)
             modality_of(medium, modality)
-        end_s, (track,) = _tracks(front_end, medium, 0, stop_s, {modality: range(stop_s)}, timings)
+        end_s, (track,), notes = _tracks(front_end, medium, 0, stop_s, {modality: range(stop_s)}, timings)
     _check_present(track, file.name, 0, end_s)
     length_s = int(track.start_s[-1] - track.start_s[0]) + 1
     if length_s > most_s:
         raise QueryError(f"the query lasts {length_s} s, the clip {most_s} s: a query must fit into the clip")
-    return track
+    return track, notes

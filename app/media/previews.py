@@ -65,7 +65,7 @@ def write_preview(directory: Path, segment: Segment) -> None:
 def original_of(library: Library, video_id: str) -> Path:
     """Return the path of a video's file. Raises NotFound if the video or its file is gone."""
     path = library.locate(library.catalogue.video(video_id).path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # or the rights hide it
         raise NotFound(f"the file of video {video_id}, {path.name}, is no longer where it was ingested from")
     return path
 

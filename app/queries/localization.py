@@ -46,14 +46,24 @@ class Located(Answer):
 
 @dataclass(frozen=True, eq=False)
 class Localization(Work[tuple[Latents, Latents], Located]):
-    """Ask where in `video`. The query is a stretch of the video itself, or a second file; `features`: of both."""
+    """Ask where in `video`. The query is a stretch of the video itself, or a second file; `features`: of both.
+
+    `audio_track`, `query_audio_track`: which sound track of the video, and of the second file, counted from 1.
+    """
 
     video: Path | SmallUpload
     direction: Direction
     query_start_s: int | None = None
     query_length_s: int | None = None
     query: Path | SmallUpload | None = None
+    audio_track: int | None = None
+    query_audio_track: int | None = None
     features: Decoded | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what was lost of the video or the second file, or left aside."""
+        return self._features.notes
 
     def check(self) -> None:
         """Refuse what makes no sense. Raises QueryError."""
@@ -62,15 +72,20 @@ class Localization(Work[tuple[Latents, Latents], Located]):
             raise QueryError("give a query file, or query_start_s and query_length_s, not both")
         if self.query is None and None in bounds:
             raise QueryError("give query_start_s and query_length_s, or a second file as query")
+        if self.query is None and self.query_audio_track is not None:
+            raise QueryError(
+                "query_audio_track given without a second file, whose sound tracks it counts: leave it out"
+            )
 
     def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded]:
         """Have the clip decoded, and the query."""
+        tracks = self.audio_track, self.query_audio_track
         if self.query is not None:
-            return decoder.submit(decode_clip, self.video, self.direction, self.query, limits)
+            return decoder.submit(decode_clip, self.video, self.direction, self.query, limits, *tracks)
         assert self.query_start_s is not None, "checked before"
         assert self.query_length_s is not None, "checked before"
         stretch = range(self.query_start_s, self.query_start_s + self.query_length_s)
-        return decoder.submit(decode_clip, self.video, self.direction, stretch, limits)
+        return decoder.submit(decode_clip, self.video, self.direction, stretch, limits, *tracks)
 
     def decoded(self, decoded: Decoded) -> Localization:
         """Return the question with the features of clip and query; of the files their names alone."""

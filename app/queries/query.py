@@ -51,7 +51,8 @@ class EncodedQuery:
 class Query:
     """Name a file or a second of the library, and by which modality and second of it to ask; or give words, `text`.
 
-    `track`: the features of the file.
+    `audio_track`: which sound track of the file, counted from 1; None for the default one. `track`: the features of the
+    file. `notes`: what a person should know of how it was read.
     """
 
     file: Path | SmallUpload | None = None
@@ -60,12 +61,19 @@ class Query:
     at_s: float | None = None
     track: Track | None = None
     text: str | None = None
+    audio_track: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 class QueryWork(Work[EncodedQuery, Answered]):
     """A question that is asked by one query."""
 
     query: Query
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know of how the file was read."""
+        return self.query.notes
 
     def check(self) -> None:
         """Refuse what is no query. Raises QueryError."""
@@ -84,16 +92,22 @@ class QueryWork(Work[EncodedQuery, Answered]):
         if query.text is not None and (query.at_s is not None or query.modality is not None):
             raise QueryError("a text given with at_s or query_modality, which are of files: leave those out")
 
+        if query.audio_track is not None and query.file is None:
+            raise QueryError(
+                f"audio_track={query.audio_track} given without a file, whose sound tracks it counts: leave it out"
+            )
+
     def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
         """Have the file decoded, if it is one. The future raises MediaError, QueryError."""
         query = self.query
         if query.file is None:
             return None
-        return decoder.submit(decode_query, query.file, limits, query.at_s, query.modality)
+        return decoder.submit(decode_query, query.file, limits, query.at_s, query.modality, query.audio_track)
 
     def decoded(self, decoded: Decoded) -> Self:
         """Return the question with the file's features in place of the file."""
-        return replace(self, query=replace(self.query, file=None, track=decoded.query))  # type: ignore[type-var]
+        query = replace(self.query, file=None, audio_track=None, track=decoded.query, notes=decoded.notes)
+        return replace(self, query=query)  # type: ignore[type-var]
 
     def encodings(self, serving: Serving) -> list[Encoding]:
         """Return what is to be encoded: one row for all seconds of a file, nothing for a second of the library."""

@@ -57,6 +57,9 @@ class Question(BaseModel):
     at_s: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="the second that holds it, else the first ten"
     )
+    audio_track: int | None = Field(
+        None, ge=1, description="which sound track of the file to ask by, counted from 1; else the default one"
+    )
     label: str | None = None
     video_id: str | None = None
     after_s: float | None = Field(None, allow_inf_nan=False, description="hits that start at or after")

@@ -28,12 +28,14 @@ from model.network.encoder import Encoder
 class Answer:
     """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`.
 
-    `warnings`: why this model cannot be trusted with the library's footage.
+    `warnings`: why this model cannot be trusted with the library's footage. `notes`: what was lost of the question's
+    files, or left aside.
     """
 
     fingerprint: str
     timings_ms: dict[str, float]
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     is_rendered: ClassVar[bool] = False
 
     def render(self, front_end_of: Callable[[str], FrontEnd]) -> Self:
@@ -73,6 +75,11 @@ class Work(ABC, Generic[Encoded, Answered]):
     def target(self) -> Modality | None:
         """Return the modality whose gallery is searched; None if none is."""
         return None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what was lost of the question's files, or left aside."""
+        return ()
 
     @abstractmethod
     def check(self) -> None:

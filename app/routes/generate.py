@@ -36,10 +36,13 @@ async def post_generate(
     at_s: Annotated[
         float | None, Form(ge=0, allow_inf_nan=False, description="the second that holds it, else the first ten")
     ] = None,
+    audio_track: Annotated[
+        int | None, Form(ge=1, description="which sound track of the file, counted from 1; else the default one")
+    ] = None,
 ) -> GenerateAnswer | Response:
     """Imagine the sound and the look that belong to a query; `Accept: image/png` or `audio/wav` gives one alone."""
     async with query_file(file, service.scratch) as path:
-        work = Generation(Query(path, segment_id, query_modality, at_s))
+        work = Generation(Query(path, segment_id, query_modality, at_s, audio_track=audio_track))
         imagined = await service.answer(request, service.pipeline.answer(work))
     answer = GenerateAnswer.of(imagined)
     return _alone(answer, request.headers.get("accept", "")) or answer

@@ -28,7 +28,7 @@ def post_job(
     """Queue the ingest of a directory of the server, a training, or a change of the front-end or model."""
     token = token_of(request, idempotency_key, "POST /jobs", **order.model_dump())
     if isinstance(order, IngestOrder):
-        job, replayed = service.jobs.ingest_directory(order.path, order.labels, token)
+        job, replayed = service.jobs.ingest_directory(order.path, order.labels, token, order.audio_track)
     elif isinstance(order, ReencodeOrder):
         job, replayed = service.jobs.reencode(order.frontend, order.checkpoint, order.leave_out, token)
     else:

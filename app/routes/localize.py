@@ -26,9 +26,14 @@ async def post_localize(
     query_start_s: Annotated[int | None, Form(description="the query begins here in the same clip")] = None,
     query_length_s: Annotated[int | None, Form(description="and lasts so many seconds")] = None,
     query: Annotated[UploadFile | None, File(description="or a second file is the query")] = None,
+    audio_track: Annotated[
+        int | None, Form(ge=1, description="which sound track of the clip, counted from 1; else the default one")
+    ] = None,
+    query_audio_track: Annotated[int | None, Form(ge=1, description="likewise of the second file")] = None,
 ) -> LocalizeAnswer:
     """Find where in a clip one sees what one hears, or hears what one sees."""
     async with query_file(video, service.scratch) as video_path, query_file(query, service.scratch) as query_path:
         assert video_path is not None, "the upload is required"
-        work = Localization(video_path, direction, query_start_s, query_length_s, query_path)
+        tracks = audio_track, query_audio_track
+        work = Localization(video_path, direction, query_start_s, query_length_s, query_path, *tracks)
         return LocalizeAnswer.of(await service.answer(request, service.pipeline.answer(work)))

@@ -31,7 +31,7 @@ class QueryForm(Question):
         self, file: Path | SmallUpload | None = None, segment_id: int | None = None, text: str | None = None
     ) -> Query:
         """Return a query of the question."""
-        return Query(file, segment_id, self.query_modality, self.at_s, text=text)
+        return Query(file, segment_id, self.query_modality, self.at_s, text=text, audio_track=self.audio_track)
 
 
 class AskedByOne(QueryForm):

@@ -61,8 +61,9 @@ def _written(hits: Hits, locate: Locate | None, as_csv: bool) -> Response:
     shown = RetrieveAnswer.of(hits, locate)
     if not as_csv:
         return written(shown)
-    headers = {"Warning": ", ".join(f'299 echolens "{warning}"' for warning in shown.warnings)}  # RFC 7234, 5.5
-    return Response(_csv(shown), media_type="text/csv", headers=headers if shown.warnings else None)
+    said = [*shown.warnings, *shown.notes]
+    headers = {"Warning": ", ".join(f'299 echolens "{text}"' for text in said)}  # RFC 7234, 5.5
+    return Response(_csv(shown), media_type="text/csv", headers=headers if said else None)
 
 
 def _in_words(hit: HitAnswer) -> str:

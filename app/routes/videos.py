@@ -43,6 +43,9 @@ def post_video(
     label: Annotated[str | None, Form()] = None,
     event_start_s: Annotated[float | None, Form()] = None,
     event_end_s: Annotated[float | None, Form()] = None,
+    audio_track: Annotated[
+        int | None, Form(ge=1, description="which of its sound tracks, counted from 1; else the default one")
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> JobAnswer:
     """Take in a file; the answer names the job that ingests it, and the file is on the disk by then."""
@@ -50,10 +53,11 @@ def post_video(
     name = plain_name(file)
     path = keep(file, service.session.library.media)
     try:
-        facts = _inspected(service, path)
+        facts = _inspected(service, path, audio_track)
         fields = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
+        fields |= {} if audio_track is None else {"audio_track": audio_track}
         token = token_of(request, idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
-        job, replayed = service.jobs.ingest_upload(path, name, annotation, token)
+        job, replayed = service.jobs.ingest_upload(path, name, annotation, token, audio_track)
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, MediaError):
@@ -65,9 +69,10 @@ def post_video(
     return JobAnswer.of(job, service.jobs.time_left_s(job.job_id))
 
 
-def _inspected(service: Service, path: Path) -> Facts:
+def _inspected(service: Service, path: Path, audio_track: int | None) -> Facts:
     """Read a file's head where questions are decoded. Raises MediaError, PastDeadline."""
-    future, limit_s = service.session.decoder.submit(inspect, path, Limits()), service.settings.most_request_s
+    future = service.session.decoder.submit(inspect, path, Limits(), audio_track)
+    limit_s = service.settings.most_request_s
     try:
         return future.result(limit_s)
     except TimeoutError as error:

@@ -40,6 +40,7 @@ class GenerateAnswer(Answering):
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
+    notes: list[str] = Field([], description="what was lost of the query's file, or left aside, such as sound tracks")
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -54,6 +55,7 @@ class GenerateAnswer(Answering):
                 modality=imagined.modality, uncertainty=imagined.uncertainty, fingerprint=imagined.fingerprint
             ),
             warnings=list(imagined.warnings),
+            notes=list(imagined.notes),
             timings_ms=imagined.timings_ms,
         )
 

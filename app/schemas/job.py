@@ -26,6 +26,9 @@ class IngestOrder(_Order):
     labels: str | None = Field(
         None, min_length=1, max_length=4096, description="a CSV there: file,label[,event_start_s,event_end_s]"
     )
+    audio_track: int | None = Field(
+        None, strict=True, ge=1, description="which sound track of each file, counted from 1; null: the default one"
+    )
 
 
 class TrainOrder(_Order):

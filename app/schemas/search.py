@@ -107,6 +107,7 @@ class RetrieveAnswer(Answering):
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
+    notes: list[str] = Field([], description="what was lost of the query's file, or left aside, such as sound tracks")
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -133,6 +134,7 @@ class RetrieveAnswer(Answering):
                     "fingerprint": answer.fingerprint,
                 },
                 "warnings": answer.warnings,
+                "notes": answer.notes,
                 "timings_ms": answer.timings_ms,
             }
         )
@@ -157,6 +159,7 @@ class LocalizeAnswer(Answering):
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
+    notes: list[str] = Field([], description="what was lost of the query's file, or left aside, such as sound tracks")
     timings_ms: dict[str, float]
 
     @staticmethod
@@ -169,6 +172,7 @@ class LocalizeAnswer(Answering):
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
             warnings=list(found.warnings),
+            notes=list(found.notes),
             timings_ms=found.timings_ms,
         )
 

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import islice
-from math import floor
 from pathlib import Path
 
 import av
 import av.error
 import numpy as np
-from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.stream import Discard, Disposition
-from av.video.stream import VideoStream
 from jaxtyping import Float32, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
-from model.media.segments import LONGEST_JITTER_S, TIE_S, SoundBlock, TimedFrame
+from model.media.channels import Mixer
+from model.media.clock import LONGEST_HOLD_S
+from model.media.damage import SHORTEST_GAP_S, Damage
+from model.media.frames import Presentation
+from model.media.packets import (
+    DECODING_ERRORS,
+    Findings,
+    Source,
+    decoded,
+    decoded_frames,
+    demuxed,
+    track_packets,
+    usual_frame_s,
+)
+from model.media.segments import Lost, SoundBlock, TimedFrame
+from model.media.streams import forget_odd_layouts, mono, notes, picture_stream, sound_stream
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dhav,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
     "mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,tta,voc,w64,wav,wv"
 )
 MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open them
@@ -39,14 +49,16 @@ MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open 
     (0, b"ID3"),
     (0, b"FORM"),
 )
-PACKETS_AHEAD = 30
 SOUND_BLOCK_S = 0.5
-FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
+LONGEST_WANDER_S = 0.01  # within a block, stamps may be this far from where the samples are
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Hold what a container declares about itself; None where it does not say."""
+    """Hold what a container declares about itself; None where it does not say.
+
+    `indexed`: its duration is written down, not guessed from the bit rate.
+    """
 
     format_name: str
     sound_codec: str | None
@@ -54,73 +66,113 @@ class Tracks:
     width: int
     height: int
     duration_s: float | None
+    indexed: bool
+    notes: tuple[str, ...] = ()
 
 
-def probe(path: Path) -> Tracks:
-    """Read the head of a container. Raises NotAMedium, Damaged."""
-    with _opened(path) as container:
-        sound, picture = _sound_stream(container), _picture_stream(container)
+def probe(path: Path, audio_track: int | None = None) -> Tracks:
+    """Read the head of a container. Raises NotAMedium, Damaged, NoSoundTrack."""
+    with _source(path, audio_track) as source:
+        sound, picture = source.sound, source.picture
         return Tracks(
-            format_name=container.format.name,
+            format_name=source.format_name,
             sound_codec=sound.codec_context.name if sound else None,
             picture_codec=picture.codec_context.name if picture else None,
             width=picture.codec_context.width if picture else 0,
             height=picture.codec_context.height if picture else 0,
-            duration_s=container.duration / av.time_base if container.duration else None,
+            duration_s=_declared_s(source),
+            indexed=_is_indexed(source),
+            notes=notes(source.container, None if audio_track else sound, picture),
         )
 
 
-def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield the sound track, mean of its channels, at its native rate, timed from the container's start.
+def read_sound(
+    path: Path, findings: Findings | None = None, audio_track: int | None = None
+) -> Iterator[SoundBlock | Lost]:
+    """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
+
+    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, NoSoundTrack.
+    """
+    findings = findings or Findings()
+    with _source(path, audio_track) as source:
+        stream = source.sound
+        if stream is None:
+            return
+        origin_s, damage, mixer = source.origin_s, Damage(), Mixer()
+        block_s, whole = 0.0, True
+        next_s: float | None = None
+        frames: list[av.AudioFrame] = []
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track))
+        for frame in decoded(source, stream, packets, damage):
+            start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
+            end_s = start_s + frame.samples / frame.sample_rate
+            lost, frame_whole = damage.lost_before(start_s, end_s), damage.is_whole(start_s, True, frame.is_corrupt)
+            if frames and (lost or frame_whole != whole or not _continues(frames, frame, start_s - (next_s or 0.0))):
+                yield SoundBlock(block_s, frames[0].sample_rate, mono(frames, mixer), whole)
+                frames = []
+            if lost:
+                yield lost
+            if not frames:
+                block_s = next_s = start_s
+                whole = frame_whole
+            frames.append(frame)
+            next_s = (next_s or 0.0) + frame.samples / frame.sample_rate
+            damage.passed(end_s)
+        if frames:
+            yield SoundBlock(block_s, frames[0].sample_rate, mono(frames, mixer), whole)
+        yield from _rest(damage, findings, "sound", next_s is not None)
+
+
+def measure_sound_s(path: Path) -> float:
+    """Return how long the sound track is, by its packets to the end of the file, without decoding them.
 
     Raises NotAMedium, Damaged.
     """
-    with _opened(path) as container:
-        stream = _sound_stream(container)
-        if stream is None:
-            return
-        _skip_others(container, stream)
-        origin_s, block_s, next_s = _origin_s(container), 0.0, 0.0
-        frames: list[av.AudioFrame] = []
-        for frame in container.decode(stream):
-            start_s = frame.time - origin_s if frame.time is not None else next_s
-            if frames and not _continues(frames, frame, start_s - next_s):
-                yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames))
-                frames = []
-            if not frames:
-                block_s = next_s = start_s
-            frames.append(frame)
-            next_s += frame.samples / frame.sample_rate
-        if frames:
-            yield SoundBlock(block_s, frames[0].sample_rate, _mono(frames))
+    with _source(path) as source:
+        track = source.sound
+        if track is None or track.time_base is None:
+            return 0.0
+        packets = demuxed(source.container, [track], Findings())
+        return float(sum(packet.duration or 0 for packet in packets if packet is not None) * track.time_base)
 
 
-def read_frames(path: Path, most_pixels: int) -> Iterator[TimedFrame]:
-    """Yield the picture track's frames, timed from the container's start, not converted yet.
+def read_frames(
+    path: Path, most_pixels: int, findings: Findings | None = None, audio_track: int | None = None
+) -> Iterator[TimedFrame | Lost]:
+    """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
-    Raises NotAMedium, Damaged, TooLarge.
+    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, TooLarge.
     """
-    with _opened(path) as container:
-        stream = _picture_stream(container)
+    findings = findings or Findings()
+    with _source(path, audio_track) as source:
+        stream = source.picture
         if stream is None:
             return
-        _skip_others(container, stream)
         # One thread: a second one takes 5 to 30 % more processor time, which slows concurrent requests down, and
         # makes a single request faster only at 720p and above.
         stream.thread_type, stream.thread_count = "NONE", 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
-        origin_s, next_s = _origin_s(container), 0.0
-        usual_s = float(1 / stream.average_rate) if stream.average_rate else FALLBACK_FRAME_S
-        for frame in _decode_frames(container, stream, origin_s):
+        presentation = Presentation(stream, most_pixels)
+        origin_s, usual_s = source.origin_s, usual_frame_s(stream)
+        next_s: float | None = None
+        damage = Damage(usual_s + SHORTEST_GAP_S)
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track))
+        for frame in decoded_frames(source, stream, packets, damage):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(
                     f"{path.name} holds a frame of {frame.width} x {frame.height}; at most {most_pixels} "
                     "pixels are accepted. Send it scaled down."
                 )
-            start_s = frame.time - origin_s if frame.time is not None else next_s
+            start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else usual_s
-            next_s = start_s + lasts_s
-            yield TimedFrame(start_s, next_s, partial(_upright_rgb, frame))
+            next_s = start_s + min(lasts_s, LONGEST_HOLD_S)
+            if frame.pts is not None:
+                damage.paid(frame.pts)
+            if lost := damage.lost_before(start_s, next_s):
+                yield lost
+            whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
+            yield TimedFrame(start_s, next_s, presentation.of(frame), whole)
+        yield from _rest(damage, findings, "picture", next_s is not None)
 
 
 def write_mp4(
@@ -150,15 +202,22 @@ def write_mp4(
 
 
 @contextmanager
+def _source(path: Path, audio_track: int | None = None) -> Iterator[Source]:
+    with _opened(path) as container:
+        yield Source(container, sound_stream(container, audio_track), picture_stream(container))
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     try:
         container = av.open(f"file:{path}", options={"format_whitelist": DEMUXERS})
     except (av.error.FFmpegError, ValueError) as error:
         raise _not_opened(path, error) from error
     with container:
+        forget_odd_layouts(container)
         try:
             yield container
-        except (av.error.FFmpegError, ValueError, MemoryError, LookupError) as error:  # a track that appears midway
+        except DECODING_ERRORS as error:  # a track that appears midway
             raise Damaged(
                 f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
                 "Copy or export the file again."
@@ -183,62 +242,30 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)  # without the path, which is no client's business
 
 
-def _sound_stream(container: InputContainer) -> AudioStream | None:
-    decodable = (stream for stream in container.streams.audio if stream.codec_context is not None)
-    return next(decodable, None)
+def _rest(damage: Damage, findings: Findings, track: str, decoded: bool) -> Iterator[Lost]:
+    """Yield what was lost at the end; a track of which nothing was decoded is left aside, with a note."""
+    lost = damage.rest()
+    if lost is not None and decoded:
+        yield lost
+    elif lost is not None:
+        findings.undecodable.append(track)
 
 
-def _picture_stream(container: InputContainer) -> VideoStream | None:
-    for stream in container.streams.video:
-        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
+def _declared_s(source: Source) -> float | None:
+    container = source.container
+    if not container.duration or container.duration < 0:
+        return None
+    declared_s: float = container.duration / av.time_base
+    # A Matroska segment declares the time of its end, and a recorder's clock may go on from file to file.
+    counted_s = source.origin_s if source.format_name.startswith("matroska") else 0.0
+    return declared_s - counted_s if 0 < counted_s < declared_s else declared_s
 
 
-def _skip_others(container: InputContainer, wanted: AudioStream | VideoStream) -> None:
-    for stream in container.streams:
-        if stream.index != wanted.index:
-            stream.discard = Discard.all
-
-
-def _decode_frames(container: InputContainer, stream: VideoStream, origin_s: float) -> Iterator[av.VideoFrame]:
-    """Yield every frame that `pick_frames` may choose, and more.
-
-    H.264 marks the frames that no other frame refers to. Skipping those of them that no second picks saves a third of
-    the decoding and changes no pixel of the rest (`test_leaving_frames_out_changes_no_choice`). This works only where
-    a packet is a whole frame, which MPEG-TS and AVI do not guarantee for interlaced footage.
-    """
-    if stream.codec_context.name != "h264" or not container.format.name.startswith(("mov", "matroska")):
-        yield from container.decode(stream)
-        return
-    assert stream.time_base is not None
-    packets = container.demux(stream)
-    while batch := list(islice(packets, PACKETS_AHEAD)):
-        stamps = [packet.pts for packet in batch if packet.pts is not None]
-        wanted = {None} | _wanted(stamps, stream.time_base, origin_s)
-        for packet in batch:
-            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
-            yield from stream.decode(packet)
-
-
-def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[int]:
-    """Return, for each second, the timestamps nearest to its middle, and the last one.
-
-    The best frame of a second is also the best of its batch, so it does not matter how frames are batched.
-    """
-    seconds: dict[int, list[tuple[float, int]]] = {}
-    for stamp in stamps:
-        start_s = float(stamp * time_base) - origin_s
-        seconds.setdefault(floor(start_s), []).append((abs(start_s - floor(start_s) - 0.5), stamp))
-    wanted = {max(stamp for _, stamp in second) for second in seconds.values()}
-    for second in seconds.values():
-        nearest_s = min(second)[0] + TIE_S
-        wanted |= {stamp for off_middle_s, stamp in second if off_middle_s <= nearest_s}
-    return wanted
-
-
-def _origin_s(container: InputContainer) -> float:
-    return max(0.0, (container.start_time or 0) / av.time_base)
+def _is_indexed(source: Source) -> bool:
+    if source.format_name.startswith("matroska"):
+        return True
+    # Of a fragmented MP4 only the fragments know how long it is.
+    return source.format_name.startswith("mov") and any(track.frames for track in source.tracks)
 
 
 def _continues(frames: list[av.AudioFrame], frame: av.AudioFrame, gap_s: float) -> bool:
@@ -250,28 +277,4 @@ def _continues(frames: list[av.AudioFrame], frame: av.AudioFrame, gap_s: float) 
         frame.layout.nb_channels,
     )
     full = len(frames) * first.samples >= SOUND_BLOCK_S * first.sample_rate
-    return alike and not full and abs(gap_s) <= LONGEST_JITTER_S
-
-
-def _mono(frames: list[av.AudioFrame]) -> Float32[np.ndarray, "samples"]:
-    samples: np.ndarray = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
-    if not frames[0].format.is_planar:
-        samples = samples.reshape(-1, frames[0].layout.nb_channels).T
-    if samples.dtype.kind == "f":
-        # NaN and infinity are refused by name in fill_gaps.
-        with np.errstate(invalid="ignore", over="ignore"):
-            mean = samples.mean(axis=0, dtype=np.float32)
-    else:
-        full_scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
-        middle = full_scale if samples.dtype.kind == "u" else 0.0
-        mean = ((samples.mean(axis=0) - middle) / full_scale).astype(np.float32)
-    return np.asarray(mean)
-
-
-def _upright_rgb(frame: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
-    if frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components):
-        rgba = frame.to_ndarray(format="rgba").astype(np.uint16)
-        pixels = (rgba[..., :3] * rgba[..., 3:] // 255).astype(np.uint8)
-    else:
-        pixels = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
+    return alike and not full and abs(gap_s) <= LONGEST_WANDER_S

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import sys
-import time
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
 
-from model.errors import (
-    Damaged,
-    EmptyFile,
-    NotAMedium,
-    NotReadable,
-    TookTooLong,
-    TooLarge,
-    TooLong,
-    TooShort,
-    TooSmall,
-)
+from model.errors import Damaged, EmptyFile, NotAMedium, NotReadable, TooLarge, TooSmall
 from model.media import containers, pictures, sounds
-from model.media.segments import SHORTEST_REST_S, Segment, SoundBlock, TimedFrame, cut_segments
+from model.media.reading import FOOTAGE, LIMITS, Limits, Medium, Reading, too_long
+from model.media.tracks import check_number
 
-DECODING = 2  # the version of the rules by which a file becomes segments; 1: those before loss was told
+__all__ = [
+    "DECODING",
+    "FOOTAGE",
+    "LIMITS",
+    "Limits",
+    "Medium",
+    "Reading",
+    "hash_file",
+    "open_medium",
+    "unreadable",
+]
+
+DECODING = 2  # the version of the rules by which seconds are decoded; a new one may give other bits
 SMALLEST_SIDE = 16
-# How much earlier than declared a container may end: in seconds or as a share, whichever is more.
-TOLERATED_LOSS_S = 1.0
-TOLERATED_LOSS = 0.05
 MEDIA_TYPES = {
     "aac": "audio/aac",
     "asf": "video/x-ms-asf",
@@ -42,168 +35,7 @@ MEDIA_TYPES = {
     "mpegts": "video/mp2t",
     "wav": "audio/wav",
 }
-INDEXED_FORMATS = (
-    "mov",
-    "matroska",
-)  # their declared duration is written down, not guessed from the bit rate
-
-Timed = TypeVar("Timed", SoundBlock, TimedFrame)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Hold what a medium may cost: bytes, pixels of a frame, seconds of footage, seconds spent decoding.
-
-    `most_loss`: the share of a recording that may be lost to damage, in 0..1; beyond it the file is refused.
-    """
-
-    bytes: int = 2 * 1024**3
-    pixels: int = 64_000_000
-    decoded_s: float = 4 * 3600.0
-    wall_s: float | None = None
-    most_loss: float = 0.5
-
-
-LIMITS = Limits()
-FOOTAGE = Limits(bytes=sys.maxsize, decoded_s=math.inf)  # ingested files are streamed: any size and length
-
-
-@dataclass(frozen=True)
-class Medium:
-    """Hold a file that was recognised by its content.
-
-    `video` is a moving picture with or without sound; `duration_s` is what the file declares, None where it
-    does not (then `exact_duration` is False); `media_type` is the MIME type of its bytes.
-    `notes`: what a person should know of the choice that was made, such as tracks that were left aside.
-    """
-
-    path: Path
-    kind: Literal["video", "sound", "picture"]
-    has_sound: bool
-    duration_s: float | None
-    media_type: str
-    decoder: Literal["container", "sound file", "animation", "picture"]
-    exact_duration: bool
-    limits: Limits
-    notes: tuple[str, ...] = ()
-
-    @property
-    def has_picture(self) -> bool:
-        """Return whether there is a moving or still picture."""
-        return self.kind != "sound"
-
-    def segments(self, start_s: int = 0, stop_s: int | None = None) -> Reading:
-        """Return a reading: it yields the segments of [start_s, stop_s) in order; memory does not grow with length.
-
-        A still picture is one segment, at 0. Decoding always begins at 0, so that a second has the same bits whatever
-        start_s is, and ends with stop_s. Damage beyond stop_s is not noticed.
-        Raises, while it is read: Damaged, NotFinite, TooShort, TooLong, TooLarge, TookTooLong.
-        """
-        return Reading(self._read(start_s, stop_s))
-
-    def _read(self, start_s: int, stop_s: int | None) -> Generator[Segment, None, None]:
-        watch = _Watch(self.path, self.limits.wall_s)
-        count = 0
-        with closing(self._all_segments(watch)) as segments:
-            while stop_s is None or count < stop_s:
-                watch.resume()
-                segment = next(segments, None)
-                watch.pause()
-                if segment is None:
-                    self._check_whole(count, watch.end_s)
-                    return
-                if count >= self.limits.decoded_s:
-                    raise _too_long(self.path, float(count), self.limits)
-                if count >= start_s:
-                    yield segment
-                count += 1
-
-    def _all_segments(self, watch: _Watch) -> Generator[Segment, None, None]:
-        if self.kind == "picture":
-            yield Segment(0, None, pictures.read_picture(self.path))
-            return
-        blocks, frames = watch.follow(self._blocks()), watch.follow(self._frames())
-        with closing(blocks), closing(frames):
-            yield from cut_segments(blocks, frames)
-
-    def _blocks(self) -> Iterator[SoundBlock]:
-        if not self.has_sound:
-            return iter(())
-        return sounds.read_sound(self.path) if self.decoder == "sound file" else containers.read_sound(self.path)
-
-    def _frames(self) -> Iterator[TimedFrame]:
-        if not self.has_picture:
-            return iter(())
-        if self.decoder == "animation":
-            return pictures.read_animation(self.path)
-        return containers.read_frames(self.path, self.limits.pixels)
-
-    def _check_whole(self, count: int, end_s: float) -> None:
-        if self.kind == "picture":
-            return
-        declared_s = self.duration_s if self.exact_duration and self.duration_s else 0.0
-        if declared_s - end_s > max(TOLERATED_LOSS_S, TOLERATED_LOSS * declared_s):
-            raise Damaged(
-                f"{self.path.name} declares {declared_s:.1f} s but only {end_s:.1f} s can be decoded: it was "
-                "cut short. Copy or export the whole file again."
-            )
-        if count == 0:
-            raise TooShort(
-                f"{self.path.name} lasts {end_s:.2f} s; at least {SHORTEST_REST_S} s are expected. "
-                "Send a longer recording."
-            )
-
-
-class Reading:
-    """Yield the segments of a recording in order, and tell what was lost on the way.
-
-    `loss_s`: how much of what has been read so far was lost to damage. `notes`: what a person should know of it, once
-    it has been read to its end.
-    """
-
-    def __init__(self, segments: Generator[Segment, None, None]) -> None:
-        self._segments = segments
-        self.loss_s = 0.0
-        self.notes: tuple[str, ...] = ()
-
-    def __iter__(self) -> Iterator[Segment]:
-        return self
-
-    def __next__(self) -> Segment:
-        segment = next(self._segments)
-        self.loss_s += segment.lost_s
-        return segment
-
-    def close(self) -> None:
-        """Stop decoding."""
-        self._segments.close()
-
-
-class _Watch:
-    """Measure how far decoding has come and how long it took, without the time that the caller takes."""
-
-    def __init__(self, path: Path, wall_s: float | None) -> None:
-        self.end_s = 0.0
-        self._path, self._wall_s = path, wall_s
-        self._spent_s, self._since_s = 0.0, 0.0
-
-    def resume(self) -> None:
-        self._since_s = time.monotonic()
-
-    def pause(self) -> None:
-        self._spent_s += time.monotonic() - self._since_s
-
-    def follow(self, items: Iterable[Timed]) -> Generator[Timed, None, None]:
-        """Yield the items. Raises TookTooLong once the wall time is spent."""
-        for item in items:
-            spent_s = self._spent_s + time.monotonic() - self._since_s
-            if self._wall_s is not None and spent_s > self._wall_s:
-                raise TookTooLong(
-                    f"Decoding {self._path.name} took longer than {self._wall_s:g} s and reached second "
-                    f"{self.end_s:.0f}. Send a shorter or smaller recording, or raise the limit."
-                )
-            self.end_s = max(self.end_s, item.end_s)
-            yield item
+ESTIMATED_TYPES = ("audio/mpeg",)  # of sound files; libsndfile counts the samples of the others
 
 
 def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = None) -> Medium:
@@ -211,12 +43,14 @@ def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = N
 
     `audio_track`: which of its sound tracks to take, counted from 1; None for the one that a player takes.
 
-    Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong.
+    Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong, NoSoundTrack.
     """
     _check_size(path, limits)
-    medium = _picture(path, limits) or _sound(path, limits) or _container(path, limits)
-    if medium.duration_s is not None and medium.duration_s > limits.decoded_s:
-        raise _too_long(path, medium.duration_s, limits)
+    medium = _picture(path, limits) or _sound(path, limits) or _other(path, limits, audio_track)
+    if audio_track is not None and medium.decoder != "container":
+        check_number(path.name, audio_track, int(medium.has_sound))
+    if medium.exact_duration and medium.duration_s is not None and medium.duration_s > limits.decoded_s:
+        raise too_long(path, medium.duration_s, limits.decoded_s)
     return medium
 
 
@@ -262,7 +96,7 @@ def _try_to_read(path: Path) -> None:
 
 
 def _picture(path: Path, limits: Limits) -> Medium | None:
-    head = pictures.read_head(path)
+    head = pictures.read_head(path, limits.pixels)
     if head is None:
         return None
     _check_sides(path, head.width, head.height, limits)
@@ -278,8 +112,8 @@ def _picture(path: Path, limits: Limits) -> Medium | None:
     )
 
 
-def _sound(path: Path, limits: Limits) -> Medium | None:
-    head = sounds.read_head(path)
+def _sound(path: Path, limits: Limits, last_resort: bool = False) -> Medium | None:
+    head = sounds.read_head(path, last_resort)
     if head is None:
         return None
     return Medium(
@@ -289,13 +123,24 @@ def _sound(path: Path, limits: Limits) -> Medium | None:
         duration_s=head.duration_s,
         media_type=head.media_type,
         decoder="sound file",
-        exact_duration=False,
+        exact_duration=head.media_type not in ESTIMATED_TYPES,
         limits=limits,
     )
 
 
-def _container(path: Path, limits: Limits) -> Medium:
-    tracks = containers.probe(path)
+def _other(path: Path, limits: Limits, audio_track: int | None) -> Medium:
+    """Return a container, or a sound file that only libsndfile can open."""
+    try:
+        return _container(path, limits, audio_track)
+    except (NotAMedium, Damaged):
+        medium = _sound(path, limits, last_resort=True)
+        if medium is None:
+            raise
+        return medium
+
+
+def _container(path: Path, limits: Limits, audio_track: int | None) -> Medium:
+    tracks = containers.probe(path, audio_track)
     if tracks.picture_codec is None and tracks.sound_codec is None:
         raise NotAMedium(
             f"{path.name} holds no sound or picture track that can be decoded here. "
@@ -310,8 +155,10 @@ def _container(path: Path, limits: Limits) -> Medium:
         duration_s=tracks.duration_s,
         media_type=_media_type(path, tracks),
         decoder="container",
-        exact_duration=tracks.format_name.startswith(INDEXED_FORMATS),
+        exact_duration=tracks.indexed,
         limits=limits,
+        notes=tracks.notes,
+        audio_track=audio_track,
     )
 
 
@@ -338,10 +185,3 @@ def _check_sides(path: Path, width: int, height: int, limits: Limits) -> None:
             f"{path.name} is {width} x {height} pixels; at least {SMALLEST_SIDE} a side are expected. "
             "Send a larger picture."
         )
-
-
-def _too_long(path: Path, duration_s: float, limits: Limits) -> TooLong:
-    return TooLong(
-        f"{path.name} lasts {duration_s:.0f} s or more; at most {limits.decoded_s:.0f} s are accepted. "
-        "Cut it into pieces."
-    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from model.errors import Damaged
+from model.media import ogg, wav
+from model.media.channels import Mixer
 from model.media.segments import SoundBlock
 
 MEDIA_TYPES = {
@@ -34,35 +36,35 @@ class SoundHead:
     """Hold what a sound file declares about itself."""
 
     media_type: str
-    duration_s: float
+    duration_s: float | None
 
 
-def read_head(path: Path) -> SoundHead | None:
-    """Read a sound file's head; None where libsndfile does not know the format or the length.
+def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
+    """Read a sound file's head; None where libsndfile does not know the format, or where FFmpeg may read it better.
 
-    FFmpeg may still read such files: streams whose head was never completed, truncated Ogg files.
+    That is a stream whose head was never completed, an Ogg file that is damaged or several streams in a row, surround
+    sound. With `last_resort` those are taken too.
     """
     try:
         with _opened(path) as sound:
             media_type = MEDIA_TYPES.get(sound.format)
-            if media_type is None or not 0 < sound.frames < UNKNOWN_LENGTH:
+            known = 0 < sound.frames < UNKNOWN_LENGTH
+            in_one = sound.format != "OGG" or ogg.is_one_stream(path)
+            if media_type is None or not (last_resort or (known and in_one and sound.channels <= 2)):
                 return None
-            return SoundHead(media_type, sound.frames / sound.samplerate)
+            return SoundHead(media_type, sound.frames / sound.samplerate if known else None)
     except soundfile.LibsndfileError:
         return None
 
 
 def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield a sound file in blocks of a second, the mean of its channels. Raises Damaged."""
+    """Yield a sound file in blocks of a second, mixed to one channel. Raises Damaged."""
     try:
         with _opened(path) as sound:
-            rate_hz, start = sound.samplerate, 0
+            rate_hz, start, mixer = sound.samplerate, 0, Mixer()
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
-                # NaN and infinity are refused by name in fill_gaps.
-                with np.errstate(invalid="ignore", over="ignore"):
-                    mono = block.mean(axis=1, dtype=np.float32)
-                yield SoundBlock(start / rate_hz, rate_hz, mono)
+                yield SoundBlock(start / rate_hz, rate_hz, mixer.mix(block.T, (), rate_hz))
                 start += len(block)
     except soundfile.LibsndfileError as error:
         raise Damaged(
@@ -72,6 +74,11 @@ def read_sound(path: Path) -> Iterator[SoundBlock]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    # By descriptor, so that libsndfile cannot judge by the name.
-    with path.open("rb") as file, soundfile.SoundFile(file.fileno(), closefd=False) as sound:
-        yield sound
+    with path.open("rb") as file:
+        if patches := wav.patches_of(path):
+            with soundfile.SoundFile(io.BufferedReader(wav.Patched(file, patches))) as sound:
+                yield sound
+        else:
+            # By descriptor, so that libsndfile cannot judge by the name.
+            with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+                yield sound

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from catalogue_samples import ingest
 from media_samples import tone, write_sound, write_video
+from rights_samples import as_nobody
 from service_samples import Command, Ran, film
 
 from app.schemas.measurement import MeasurementAnswer
@@ -115,7 +116,7 @@ def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, 
     """The clip's own second is first; filters and grouping work; a table without --json."""
     arguments = ("retrieve", footage[2], "--query-modality", "visual", "--at", 3, "--library", library)
     body = parsed(echolens(*arguments, "--target", "visual", "--k", 4, "--json"))
-    assert set(body) == {"hits", "verdict", "search", "query", "warnings", "timings_ms"}
+    assert set(body) == {"hits", "verdict", "search", "query", "warnings", "notes", "timings_ms"}
     assert len(body["hits"]) == 4
     assert (body["hits"][0]["file_name"], body["hits"][0]["start_s"]) == (footage[2].name, 3)
     grouped = parsed(echolens(*arguments, "--target", "audio", "--group-by", "video", "--json"))["hits"]
@@ -473,3 +474,59 @@ def test_a_mute_video_is_ingested_by_its_look(echolens: Command, tmp_path: Path)
     assert (ran["added"], ran["failed"]) == (1, [])
     stats = parsed(echolens("library", "stats", "--library", tmp_path / "lib", "--json"))
     assert (stats["audio_latents"], stats["visual_latents"]) == (0, 2)
+
+
+def test_ingest_of_a_directory_tells_in_one_line_what_it_passed_over(
+    echolens: Command, footage: list[Path], tmp_path: Path
+) -> None:
+    """Side files and texts are no failures; later, what went missing is told, and what takes its place."""
+    root, library = tmp_path / "films", ("--frontend", "raw", "--library", tmp_path / "lib")
+    (root / "@eaDir").mkdir(parents=True)
+    for name, clip in (("a.mp4", 0), ("b.mp4", 1), ("@eaDir/a.mp4", 2)):
+        shutil.copy(footage[clip], root / name)
+    (root / "a.nfo").write_text("about it")
+    (root / ".DS_Store").touch()
+    ran = echolens("ingest", root, *library)
+    assert ran.code == 0
+    assert "Files added: 2, already in the library: 0, failed: 0." in ran.out
+    assert (
+        "Passed over: 1 hidden (such as .DS_Store), 1 system folders (such as @eaDir), 1 no media (such as a.nfo)."
+        in (ran.out)
+    )
+    (root / "b.mp4").unlink()
+    shutil.copy(footage[3], root / "a.mp4")
+    ran = parsed(echolens("ingest", root, *library, "--json"))
+    assert (ran["added"], ran["known"], len(ran["missing"])) == (1, 0, 1)
+    assert ran["passed_over"] == {"hidden": 1, "system folders": 1, "no media": 1}
+    assert ran["notes"]["a.mp4"].startswith("it takes the place of what its path held before")
+    assert [video["file_name"] for video in parsed(echolens("videos", "list", *library[2:], "--json"))["videos"]] == [
+        "b.mp4",
+        "a.mp4",
+    ]
+
+
+@pytest.mark.parametrize("mode", [0o744, 0o700])
+def test_ingest_names_a_directory_of_another_user_and_takes_the_rest(
+    echolens: Command, footage: list[Path], open_path: Path, mode: int
+) -> None:
+    """5, with what to do, and no traceback; alone it is an error of the command."""
+    closed = open_path / "films" / "closed"
+    closed.mkdir(parents=True)
+    for file in (closed / "a.mp4", open_path / "films" / "b.mp4"):
+        shutil.copy(footage[0], file)
+    closed.chmod(mode)
+    library = ("--frontend", "raw", "--library", open_path / "lib")
+    for clip in footage[1:3]:  # twice as root: nobody may not load what Python imports late, where that lies in /root
+        echolens("ingest", clip, *library)
+    for path in (open_path / "lib", *(open_path / "lib").rglob("*")):
+        path.chmod(0o777)
+    with as_nobody():
+        ran = echolens("ingest", open_path / "films", *library)
+        alone = echolens("ingest", closed, *library)
+        inside = echolens("ingest", closed / "a.mp4", *library)
+    assert ran.code == PARTLY
+    assert "Files added: 1, already in the library: 0, failed: 1." in ran.out
+    assert f"not_readable: the directory {closed} cannot be read (Permission denied)" in ran.err.replace("\n", " ")
+    for refused in (alone, inside):
+        assert refused.code == MEDIUM
+        assert "right to read" in refused.err.replace("\n", " ")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
+from av.stream import Disposition
 from PIL import Image
 
 VIDEO_CODECS = {  # container: (picture, sound, sample rate that the sound codec takes)
@@ -59,6 +60,8 @@ def write_video(
     picture_start_s: float = 0.0,
     sound_start_s: float = 0.0,
     rotation_degrees: float | None = None,
+    display_matrix: list[int] | None = None,
+    pixel_ratio: Fraction | None = None,
     pixel_format: str = "yuv420p",
     codec: str | None = None,
     size: tuple[int, int] = (64, 48),
@@ -76,6 +79,10 @@ def write_video(
         video.width, video.height, video.pix_fmt = *size, pixel_format
         if rotation_degrees is not None:
             video.set_display_rotation(rotation_degrees)
+        if display_matrix is not None:
+            video.set_display_matrix(display_matrix)
+        if pixel_ratio is not None:
+            video.sample_aspect_ratio = pixel_ratio
         audio = container.add_stream(sound_codec, rate=sample_rate_hz, layout="mono") if sound else None
         for number in range(round(picture_start_s * frame_rate_hz), round(seconds * frame_rate_hz)):
             time_s = number / frame_rate_hz
@@ -105,6 +112,49 @@ def write_sound(
     else:
         kind, usual_subtype = SOUND_SUBTYPES[suffix]
         soundfile.write(path, samples, sample_rate_hz, format=kind, subtype=subtype or usual_subtype)
+    return path
+
+
+def write_channels(path: Path, channels: np.ndarray, layout: str, codec: str, sample_rate_hz: int = 48000) -> Path:
+    """Write (channels, samples) as the one sound track of a container, in the format that the suffix names."""
+    suffix = path.suffix[1:]
+    with av.open(str(path), "w", format=MUXERS.get(suffix, suffix)) as container:
+        stream = container.add_stream(codec, rate=sample_rate_hz, layout=layout)
+        resampler = av.AudioResampler(stream.codec_context.format, layout, sample_rate_hz, 1024)
+        for start in range(0, channels.shape[1], 1024):
+            block = channels[:, start : start + 1024].astype(np.float32)
+            # Packed: PyAV reads past the end of eight planes.
+            frame = av.AudioFrame.from_ndarray(block.T.reshape(1, -1).copy(), format="flt", layout=layout)
+            frame.sample_rate, frame.pts, frame.time_base = sample_rate_hz, start, Fraction(1, sample_rate_hz)
+            for resampled in resampler.resample(frame):
+                container.mux(stream.encode(resampled))
+        for resampled in resampler.resample(None):
+            if resampled is not None:
+                container.mux(stream.encode(resampled))
+        container.mux(stream.encode())
+    return path
+
+
+def write_tracks(path: Path, dispositions: Sequence[Disposition], muxer: str = "matroska", seconds: int = 2) -> Path:
+    """Write a video whose sound tracks are tones of 500, 1000, 1500, ... Hz."""
+    with av.open(str(path), "w", format=muxer) as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        tracks = [container.add_stream("aac", rate=48000, layout="mono") for _ in dispositions]
+        for track, disposition in zip(tracks, dispositions, strict=True):
+            track.disposition = disposition
+        for number in range(25 * seconds):
+            frame = av.VideoFrame.from_ndarray(grey_frame(number / 25), format="rgb24")
+            frame.pts = number
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        for number, track in enumerate(tracks, 1):
+            for start in range(0, 48000 * seconds, 1024):
+                block = tone(seconds, 48000, 500 * number)[np.newaxis, start : start + 1024]
+                sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="fltp", layout="mono")
+                sound.sample_rate, sound.pts = 48000, start
+                container.mux(track.encode(sound))
+            container.mux(track.encode())
     return path
 
 

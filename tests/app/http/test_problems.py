@@ -154,7 +154,11 @@ def test_a_status_of_the_table_has_a_title() -> None:
 
 def test_a_method_that_is_not_there_names_all_that_are(client: TestClient) -> None:
     """`Allow` has the methods of every route of the path."""
-    for path, allowed in (("/videos", "GET, POST"), ("/videos/x", "DELETE, GET, PATCH"), ("/jobs/x", "DELETE, GET")):
+    for path, allowed in (
+        ("/videos", "GET, HEAD, POST"),
+        ("/videos/x", "DELETE, GET, HEAD, PATCH"),
+        ("/jobs/x", "DELETE, GET, HEAD"),
+    ):
         answer = client.put(path)
         assert_problem(answer, 405, "http_405", "PUT")
         assert answer.headers["allow"] == allowed

@@ -149,7 +149,7 @@ def test_what_has_been_read_can_be_found(tmp_path: Path, film: Path, clean: list
             (video,) = catalogue.every_video()
             ends.append(catalogue.end_s(video.video_id))
             assert not video.complete
-            assert len(session.gallery("audio").gallery.ids) == ends[-1]
+            assert len(session.table("audio").ids) == ends[-1]
             assert {f.code for f in check(session.library.directory, media=True)} == {"incomplete"}
         assert ends == [4, 8, 12]
         assert (outcomes[0].state, outcomes[0].video_id) == ("added", video.video_id)

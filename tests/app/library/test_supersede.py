@@ -151,9 +151,9 @@ def changing_while(monkeypatch: pytest.MonkeyPatch, change: Any) -> None:
     decode = app.library.reading.decode_part
 
     def decode_and_change(front_end: Any, path: Path, *rest: Any) -> Any:
-        part = decode(front_end, path, *rest)
+        features = decode(front_end, path, *rest)
         change(path)
-        return part
+        return features
 
     monkeypatch.setattr(app.library.reading, "decode_part", decode_and_change)
 

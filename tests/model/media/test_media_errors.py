@@ -126,10 +126,10 @@ def test_a_tiny_picture_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif"])
 def test_a_truncated_picture_is_damaged(suffix: str, tmp_path: Path) -> None:
-    """Half of a picture's bytes are not a picture."""
+    """A third of a picture's bytes are not a picture; what is taken of more is in `test_pictures.py`."""
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     path = write_picture(tmp_path / f"p.{suffix}", noise)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     with pytest.raises(Damaged):
         read(path)
 
@@ -154,12 +154,17 @@ def test_a_truncated_faststart_mp4_is_damaged(tmp_path: Path) -> None:
         list(seconds)
 
 
-def test_a_truncated_matroska_is_damaged(tmp_path: Path) -> None:
-    """A Matroska cut short says a longer duration than can be decoded."""
+def test_a_truncated_matroska_gives_what_is_left_and_tells_the_rest(tmp_path: Path) -> None:
+    """A Matroska cut short says a longer duration than can be decoded: a loss, and beyond a share of it damage."""
     path = write_video(tmp_path / "v.mkv", 6.0)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(Damaged):
-        read(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    reading = open_medium(path).segments()
+    count = len(list(reading))
+    assert 3 <= count <= 5
+    assert reading.loss_s == pytest.approx(6 - count, abs=0.6)
+    assert "missing at the end" in reading.notes[0]
+    with pytest.raises(Damaged, match="at most 10% may be lost"):
+        read(path, Limits(most_loss=0.1))
 
 
 def test_a_sound_file_cut_short_gives_what_is_left_and_no_more(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import soxr
 from media_samples import loudest_hz, stepped_tone, tone
 
 from model.errors import NotFinite
-from model.media.segments import SoundBlock, TimedFrame, cut_segments, cut_sound, level_dbfs, pick_frames
+from model.media.segments import Lost, SoundBlock, TimedFrame, cut_segments, cut_sound, level_dbfs, pick_frames
 
 
 def frame(start_s: float, end_s: float, number: int) -> TimedFrame:
@@ -23,7 +23,11 @@ def frames_at(rate_hz: float, stop_s: float, start_s: float = 0.0) -> list[Timed
 
 
 def picked(frames: list[TimedFrame]) -> list[int | None]:
-    return [None if rgb is None else int(rgb()[0, 0, 0]) for rgb, _ in pick_frames(frames)]
+    return [None if second.rgb is None else int(second.rgb()[0, 0, 0]) for second in pick_frames(frames)]
+
+
+def heard(blocks: Iterable[SoundBlock | Lost]) -> list[np.ndarray]:
+    return [second.samples for second in cut_sound(blocks)]
 
 
 def blocks_of(sound: np.ndarray, rate_hz: int, size: int, start_s: float = 0.0) -> Iterator[SoundBlock]:
@@ -81,8 +85,8 @@ def test_a_picture_of_one_frame_is_one_second() -> None:
 
 def test_a_rest_of_sound_is_dropped_under_half_a_second_and_padded_from_there_on() -> None:
     """0.4 s of rest vanish; 0.6 s come with 0.4 s of digital silence after them."""
-    dropped = list(cut_sound(blocks_of(tone(2.4), 16000, 1000)))
-    padded = list(cut_sound(blocks_of(tone(2.6), 16000, 1000)))
+    dropped = heard(blocks_of(tone(2.4), 16000, 1000))
+    padded = heard(blocks_of(tone(2.6), 16000, 1000))
     assert (len(dropped), len(padded)) == (2, 3)
     np.testing.assert_array_equal(padded[2][:9600], tone(2.6)[32000:])
     assert not padded[2][9600:].any()
@@ -94,13 +98,13 @@ def test_resampling_by_blocks_equals_resampling_at_once(rate_hz: int) -> None:
     sound = stepped_tone(3.0, rate_hz)
     whole = soxr.resample(sound, rate_hz, 16000, quality="HQ")
     for size in (1024, 30_000):
-        seconds = np.concatenate(list(cut_sound(blocks_of(sound, rate_hz, size))))
+        seconds = np.concatenate(heard(blocks_of(sound, rate_hz, size)))
         np.testing.assert_array_equal(seconds, whole[: len(seconds)])
 
 
 def test_sound_that_starts_late_begins_with_silence() -> None:
     """A track timed from 1.5 s on: second 0 is silent, second 1 starts to sound at its middle."""
-    first, second, third = cut_sound(blocks_of(tone(1.5), 16000, 1000, start_s=1.5))
+    first, second, third = heard(blocks_of(tone(1.5), 16000, 1000, start_s=1.5))
     assert not first.any()
     assert not second[:7000].any()
     assert level_dbfs(second[8000:]) == pytest.approx(-9.03, abs=0.1)
@@ -109,7 +113,7 @@ def test_sound_that_starts_late_begins_with_silence() -> None:
 
 def test_sound_timed_before_zero_is_not_heard() -> None:
     """A block from -0.25 s on loses its first quarter second."""
-    (second,) = cut_sound(blocks_of(tone(1.25), 16000, 20000, start_s=-0.25))
+    (second,) = heard(blocks_of(tone(1.25), 16000, 20000, start_s=-0.25))
     np.testing.assert_array_equal(second, tone(1.25)[4000:])
 
 
@@ -132,13 +136,13 @@ def test_jitter_of_the_timestamps_is_not_a_gap() -> None:
         SoundBlock(block.start_s + wander.uniform(-0.02, 0.02) * (block.start_s > 0), 16000, block.samples)
         for block in blocks_of(sound, 16000, 1600)
     ]
-    np.testing.assert_array_equal(np.concatenate(list(cut_sound(blocks))), sound)
+    np.testing.assert_array_equal(np.concatenate(heard(blocks)), sound)
 
 
 def test_a_change_of_rate_midway_keeps_pitch_and_time() -> None:
     """A stream that goes from 48 to 24 kHz after two seconds sounds the same 440 Hz throughout."""
     blocks = [*blocks_of(tone(2, 48000), 48000, 4800), *blocks_of(tone(2, 24000), 24000, 2400, start_s=2.0)]
-    seconds = list(cut_sound(blocks))
+    seconds = heard(blocks)
     assert [loudest_hz(second) for second in seconds] == [440] * 4
 
 
@@ -151,7 +155,7 @@ def test_silence_gives_no_sound() -> None:
 
 def test_values_beyond_full_scale_are_kept() -> None:
     """A float source may exceed 1: nothing is clipped."""
-    (second,) = cut_sound(blocks_of(tone(1) * np.float32(6), 16000, 5000))
+    (second,) = heard(blocks_of(tone(1) * np.float32(6), 16000, 5000))
     assert second.max() == pytest.approx(3, rel=1e-4)
 
 
@@ -161,7 +165,7 @@ def test_samples_that_are_not_finite_are_refused(bad: float) -> None:
     sound = tone(3)
     sound[40_000] = bad
     with pytest.raises(NotFinite, match=r"2\.\d s"):
-        list(cut_sound(blocks_of(sound, 16000, 4000)))
+        heard(blocks_of(sound, 16000, 4000))
 
 
 def test_tracks_are_read_side_by_side() -> None:
