@@ -54,7 +54,8 @@ def compare(
         found.append(Disagreement("length", None, f"{len(ours)} s", f"{len(theirs)} s"))
     for number, second in enumerate(ours):
         known = [seconds[number] for seconds in (theirs, whole or []) if number < len(seconds)]
-        if known:
+        cut_off = number >= len(theirs) and second.lost_s > 0  # behind what ffmpeg decodes, and told as lost
+        if known and not cut_off:
             found += _level(number, second, known)
             found += _picture(number, second, known)
             found += _times(number, second, known, frame_s, lag_s)
