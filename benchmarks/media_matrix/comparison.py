@@ -89,7 +89,7 @@ def _picture(number: int, ours: Second, known: list[Second]) -> list[Disagreemen
         return [Disagreement("picture", number, _there(ours), _there(known[0]))]
     found = []
     colour = colour_of(ours.picture)
-    right = [COLOURS[number], *(colour_of(_picture_of(second)) for second in pictures)]
+    right = [*COLOURS[number : number + 1], *(colour_of(_picture_of(second)) for second in pictures)]
     if min(float(np.abs(colour - other).max()) for other in right) > MOST_COLOUR_OFF and ours.picture_whole:
         found.append(Disagreement("colour", number, _colour(ours.picture), _colour(_picture_of(pictures[0]))))
     elif (
