@@ -35,7 +35,7 @@ from model.media.streams import forget_odd_layouts, mono, notes, picture_stream,
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dhav,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
     "mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,tta,voc,w64,wav,wv"
 )
 MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open them

@@ -15,6 +15,8 @@ LAST_PNG_FILTER = 4
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 JPEG_HEAD = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
+BOXES = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov", b"uuid")  # of ISO 14496-12, at the top of a file
+MOST_GROWTH = 10  # of a file of which more is missing nothing is worth taking, and zeros cost memory
 STEP_BYTES = 4096
 
 
@@ -44,7 +46,7 @@ def pad(path: Path) -> Completed | None:
     size = path.stat().st_size
     with path.open("rb") as file:
         end = _declared_end(file, file.read(12), size)
-    if end is None or not size < end <= MOST_BYTES:
+    if end is None or not size < end <= min(MOST_BYTES, size * MOST_GROWTH):
         return None
     return Completed(path.read_bytes() + bytes(end - size), 1 - size / end)
 
@@ -59,11 +61,12 @@ def _declared_end(file: BinaryIO, head: bytes, size: int) -> int | None:
 
 
 def _end_of_boxes(file: BinaryIO, size: int) -> int | None:
+    """Return where the last box ends; what follows the boxes, such as a maker's trailer, is none."""
     at = 0
     while at + 8 <= size:
         file.seek(at)
-        box_bytes = int.from_bytes(file.read(4), "big")
-        if box_bytes < 8:  # to the end of the file, or 64 bits: nothing that can be known
+        box_bytes, kind = struct.unpack(">I4s", file.read(8))
+        if box_bytes < 8 or kind not in BOXES:  # to the end of the file, 64 bits, or no box: nothing that can be known
             return None
         at += box_bytes
     return at

@@ -11,9 +11,9 @@ import pytest
 from media_samples import VIDEO_CODECS, gradient, write_video
 
 from model.errors import Damaged
-from model.media import containers, frames
+from model.media import frames
 from model.media.frames import square_size, upright_rgb
-from model.media.segments import pick_frames
+from model.media.medium import open_medium
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (40, 60, 220)
 ONE = 1 << 16
@@ -41,9 +41,9 @@ def frame_of(
 
 
 def only_frame(path: Path) -> np.ndarray:
-    ((rgb, _),) = pick_frames(containers.read_frames(path, 10**6))
-    assert rgb is not None
-    return rgb().astype(int)
+    (segment,) = open_medium(path).segments()
+    assert segment.frame is not None
+    return segment.frame.astype(int)
 
 
 def plain(colour: tuple[int, int, int], width: int = 64, height: int = 48) -> np.ndarray:

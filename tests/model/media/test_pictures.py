@@ -16,6 +16,7 @@ from media_samples import gradient, write_picture
 from PIL import Image, ImageCms, ImageFile
 
 from model.errors import Damaged, NotAMedium, TooLarge
+from model.media import cuts
 from model.media.medium import Limits, Medium, open_medium
 from model.media.pictures import Picture, read_picture
 from model.media.ranges import to_8_bits
@@ -101,6 +102,25 @@ def test_a_heif_cut_short_is_taken_or_damaged(bits_lost: int, tmp_path: Path) ->
     path.write_bytes(data[:200])
     with pytest.raises(Damaged):
         shown(path)
+
+
+@pytest.mark.parametrize("suffix", ["heic", "avif"])
+def test_a_makers_trailer_is_no_loss(suffix: str, tmp_path: Path) -> None:
+    """Bytes behind the last box, as some phones append them, do not make a whole picture a cut one."""
+    path = tmp_path / f"p.{suffix}"
+    write_heif(path, noisy()) if suffix == "heic" else write_picture(path, noisy())
+    path.write_bytes(path.read_bytes() + struct.pack(">I4s", 10**6, b"SEFH") + bytes(100))
+    assert (read(path).whole, read(path).lost) == (True, 0.0)
+
+
+def test_a_few_bytes_that_declare_many_are_not_padded(tmp_path: Path) -> None:
+    """A head that announces 400 MB of pixels costs no 400 MB."""
+    path = write_heif(tmp_path / "p.heic", noisy())
+    data = bytearray(path.read_bytes())
+    at = data.index(b"mdat") - 4
+    data[at : at + 4] = struct.pack(">I", 400_000_000)
+    path.write_bytes(data)
+    assert cuts.pad(path) is None
 
 
 def test_a_heif_without_pictures_is_damaged(tmp_path: Path) -> None:
