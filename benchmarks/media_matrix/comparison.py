@@ -54,7 +54,8 @@ def compare(
         found.append(Disagreement("length", None, f"{len(ours)} s", f"{len(theirs)} s"))
     for number, second in enumerate(ours):
         known = [seconds[number] for seconds in (theirs, whole or []) if number < len(seconds)]
-        if known:
+        cut_off = number >= len(theirs) and second.lost_s > 0  # behind what ffmpeg decodes, and told as lost
+        if known and not cut_off:
             found += _level(number, second, known)
             found += _picture(number, second, known)
             found += _times(number, second, known, frame_s, lag_s)
@@ -88,7 +89,7 @@ def _picture(number: int, ours: Second, known: list[Second]) -> list[Disagreemen
         return [Disagreement("picture", number, _there(ours), _there(known[0]))]
     found = []
     colour = colour_of(ours.picture)
-    right = [COLOURS[number], *(colour_of(_picture_of(second)) for second in pictures)]
+    right = [*COLOURS[number : number + 1], *(colour_of(_picture_of(second)) for second in pictures)]
     if min(float(np.abs(colour - other).max()) for other in right) > MOST_COLOUR_OFF and ours.picture_whole:
         found.append(Disagreement("colour", number, _colour(ours.picture), _colour(_picture_of(pictures[0]))))
     elif (

@@ -7,13 +7,13 @@ from random import Random
 
 HOLE_BYTES = 4096
 KEPT_PACKETS = 20  # at the beginning of a transport stream
-CUT_SHARE = 0.1
+CUT_SHARE = 0.125
 
 
 def damaged(content: bytes, kind: str) -> bytes:
     """Return a file's bytes after some damage.
 
-    `hole`: 4 KiB of zeros in the middle. `cut`: the last tenth is missing. `twice`: the file follows itself.
+    `hole`: 4 KiB of zeros in the middle. `cut`: the last eighth is missing. `twice`: the file follows itself.
     `lost SHARE SIZE`: a share of the packets of SIZE bytes never arrived.
     """
     if kind == "hole":

@@ -18,6 +18,8 @@ from model.media.medium import FOOTAGE, open_medium
 # All that can be decoded is compared; how much may be lost is a setting, and these files are short.
 LIMITS = replace(FOOTAGE, wall_s=60.0, most_loss=1.0)
 TIE_S = 1e-6
+# A second output that takes every track: of some formats, ffmpeg counts time from the first of those that it reads.
+ALL_TRACKS = ("-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "null", "-")
 SHOWN = re.compile(r"\] n: *\d+ pts: *\S+ pts_time:(\S+) .*? sar:(\d+)/(\d+) s:(\d+)x(\d+)")
 
 
@@ -102,7 +104,7 @@ def ffmpeg_frames(path: Path) -> list[Frame]:
 def _output(level_option: str, level: str, path: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", level_option, level, "-threads", "1", "-i", str(path)]
     try:
-        return subprocess.run([*command, *arguments], capture_output=True, timeout=FFMPEG_S, check=False)
+        return subprocess.run([*command, *arguments, *ALL_TRACKS], capture_output=True, timeout=FFMPEG_S, check=False)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, b"", b"")
 

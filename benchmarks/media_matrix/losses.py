@@ -1,4 +1,4 @@
-"""Files that lost something: packets, 4 KiB in the middle, the last tenth."""
+"""Files that lost something: packets, 4 KiB in the middle, the last eighth."""
 
 from __future__ import annotations
 
