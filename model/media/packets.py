@@ -48,14 +48,14 @@ class Findings:
     """Collect what reading a recording brings to light, of both of its tracks.
 
     `cuts` of its clock, and the seconds that its leaps left out; `undecodable` tracks; `unread`: the share of the
-    file that lies behind the last packet, where this should be nothing but an index; `first_cut_s`: where the first cut
-    lies, in seconds of the recording.
+    file that lies behind the last packet, where this should be nothing but an index, 1 until that is known;
+    `first_cut_s`: where the first cut lies, in seconds of the recording.
     """
 
     cuts: int = 0
     first_cut_s: float = float("inf")
     skipped_s: float = 0.0
-    unread: float = 0.0
+    unread: float = 1.0
     undecodable: list[str] = field(default_factory=list)
 
 
@@ -247,7 +247,7 @@ def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) 
                     next_byte = max(next_byte, packet.pos + packet.size)
                 if packet.stream_index in chosen:
                     yield packet
-            findings.unread = max(findings.unread, _unread(container, next_byte))
+            findings.unread = min(findings.unread, _unread(container, next_byte))  # one track may end before the other
             return
         except DECODING_ERRORS:
             failures += 1

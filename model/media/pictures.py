@@ -19,7 +19,7 @@ from model.errors import Damaged, NotAMedium, TooLarge
 from model.media import cuts, heif, stills
 from model.media.colours import HIGH_RANGE, WIDE_PRIMARIES, to_screen
 from model.media.modes import rgb_of
-from model.media.segments import TimedFrame
+from model.media.segments import Lost, TimedFrame
 
 FORMATS = (
     "PNG",
@@ -88,11 +88,11 @@ class Picture:
     lost: float = 0.0
 
     @property
-    def note(self) -> str | None:
-        """Return what a person should know of it, if anything."""
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know of it."""
         if self.whole:
-            return None
-        return f"the picture is cut short or damaged: {self.lost:.0%} of it are lost, the rest is taken"
+            return ()
+        return (f"the picture is cut short or damaged: {self.lost:.0%} of it are lost, the rest is taken",)
 
 
 def read_head(path: Path, most_pixels: int) -> PictureHead | None:
@@ -139,18 +139,19 @@ def read_picture(path: Path, most_pixels: int, most_loss: float) -> Picture:
     return picture
 
 
-def read_animation(path: Path) -> Iterator[TimedFrame]:
+def read_animation(path: Path) -> Iterator[TimedFrame | Lost]:
     """Yield an animation's frames, one loop of it, up to the first that is damaged. Raises Damaged, TooLarge."""
     padded = cuts.pad(path)
     with _opened(path, padded.data if padded else None) as image:
-        start_s = 0.0
-        for number in range(getattr(image, "n_frames", 1)):
+        start_s, frames = 0.0, getattr(image, "n_frames", 1)
+        for number in range(frames):
             try:
                 image.seek(number)
                 image.load()  # some plugins set the duration only now
             except DECODING_ERRORS:
                 if number == 0:
                     raise
+                yield Lost(start_s, start_s * frames / number)  # the rest, if it goes on as it began
                 return
             shown_ms = image.info.get("duration", 0)
             if shown_ms <= HASTY_FRAME_MS:

@@ -147,7 +147,7 @@ class Reading:
         if self._medium.kind == "picture":
             limits = self._medium.limits
             picture = pictures.read_picture(self._medium.path, limits.pixels, limits.most_loss)
-            self.notes = (picture.note,) if picture.note else ()
+            self.notes = picture.notes
             yield Segment(0, None, picture.pixels, frame_whole=picture.whole, lost_s=picture.lost)
             return
         while True:

@@ -290,7 +290,7 @@ def test_a_picture_cut_short_is_taken_with_what_is_there(name: str, share: float
     assert 0.6 < right < 0.95
     assert picture.lost == pytest.approx(0.3, abs=0.08)
     assert not picture.whole
-    assert picture.note is not None
+    assert picture.notes
     path.write_bytes(data[: len(data) // 4])
     with pytest.raises(Damaged):
         shown(path)
