@@ -20,7 +20,7 @@ class Damage:
         self._good_until_s: float | None = None  # the end of what was decoded, or was left out by choice
         self._gap_from_s: float | None = None  # the next gap in the stamps from here on is a loss
         self._gap_until_s = self._lost_until_s = float("-inf")
-        self._least_gap_s = shortest_gap_s
+        self._least_gap_s, self._most_gap_s = shortest_gap_s, float("inf")
         self._broken: list[list[float]] = []  # [from, until) of frames that may depend on what failed
         self._suspects: list[float] = []
         self._owed: dict[int, float] = {}  # the stamps of frames that packets promised, and when those were decoded
@@ -48,7 +48,7 @@ class Damage:
             self._gap_from_s = time_s if self._good_until_s is None else self._good_until_s
         self._gap_until_s = max(self._gap_until_s, end_s)
         self._lost_until_s = max(self._lost_until_s, end_s)
-        self._least_gap_s = self._shortest_gap_s
+        self._least_gap_s, self._most_gap_s = self._shortest_gap_s, float("inf")
         self._breaks(time_s)
 
     def suspected(self, time_s: float, shown_s: float, end_s: float) -> None:
@@ -56,11 +56,12 @@ class Damage:
         self.failed(time_s, end_s)
         self._suspects = [*self._suspects, shown_s][-MOST_REMEMBERED:]
 
-    def skipped(self) -> None:
+    def skipped(self, most_gap_s: float = float("inf")) -> None:
         """Note that the container passed over bytes: only a gap in the stamps shows whether they were this track's."""
         if self._gap_from_s is None and self._good_until_s is not None:
             self._gap_from_s = self._good_until_s
             self._gap_until_s = self._good_until_s + REACH_S
+            self._most_gap_s = most_gap_s
             self._least_gap_s = max(2 * self._shortest_gap_s, LONGEST_JITTER_S)
 
     def paid(self, stamp: int) -> None:
@@ -81,6 +82,9 @@ class Damage:
         if self._gap_from_s is None or start_s < self._gap_from_s - SHORTEST_GAP_S:
             return None
         from_s, self._good_until_s = self._gap_from_s, end_s
+        if start_s - from_s > self._most_gap_s:
+            self._gap_from_s = None
+            return None
         if start_s - from_s > self._shortest_gap_s / 2:
             self._breaks(from_s)
         if start_s - from_s > self._least_gap_s:

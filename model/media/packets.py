@@ -30,6 +30,7 @@ else:
 Track: TypeAlias = AudioStream | VideoStream
 
 DECODING_ERRORS = (av.error.FFmpegError, ValueError, MemoryError, LookupError)
+LONGEST_PES_S = 1.0  # the sound that one lost packet of MPEG-TS takes with it at most
 PREROLL_S = 1.0  # a decoder that is entered midway is right after less than that
 PACKETS_AHEAD = 30
 MOST_AHEAD = 200  # packets that are looked at behind a cut of the clock
@@ -229,8 +230,8 @@ def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | 
 def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) -> Iterator[Packet | None]:
     """Yield the packets of the tracks; None where bytes were passed over, because they cannot be read or understood."""
     chosen = {track.index for track in tracks}
-    # MP4 has its packets anywhere, and MPEG-TS marks what is damaged.
-    in_a_row = not container.format.name.startswith(("mov", "mpegts"))
+    # MP4 has its packets anywhere.
+    in_a_row = not container.format.name.startswith("mov")
     for stream in container.streams:
         if stream.index not in chosen and not in_a_row:
             stream.discard = Discard.all
@@ -335,7 +336,11 @@ def decoded(source: Source, track: Track, packets: Iterator[Packet | None], dama
     begun = isinstance(track, AudioStream)
     for packet in packets:
         if packet is None:
-            damage.skipped()
+            # Between packets of MPEG-TS stand those of other tracks; only a short gap in the sound tells of a loss.
+            if source.format_name != "mpegts":
+                damage.skipped()
+            elif isinstance(track, AudioStream):
+                damage.skipped(LONGEST_PES_S)
             continue
         begun = begun or packet.is_keyframe
         damage.asked, frames = True, _frames_of(track, packet)
