@@ -160,13 +160,12 @@ def decode_clip(
 def inspect(_: FrontEnd, path: Path, limits: Limits, audio_track: int | None = None) -> Facts:
     """Read a file's head and hash its bytes. Raises MediaError."""
     medium = open_medium(path, limits, audio_track)
+    declared_s = medium.duration_s if medium.exact_duration else None  # an estimate may be far off
     try:
         sha256, size_bytes = hash_file(path), path.stat().st_size
     except OSError as error:
         raise unreadable(path, error) from error
-    return Facts(
-        sha256, size_bytes, medium.media_type, medium.duration_s, medium.has_sound, medium.has_picture, medium.notes
-    )
+    return Facts(sha256, size_bytes, medium.media_type, declared_s, medium.has_sound, medium.has_picture, medium.notes)
 
 
 def canary(front_end: FrontEnd) -> dict[Modality, Track]:
