@@ -47,9 +47,10 @@ class Intake:
             if self.reader.start_s(source, known) is None:
                 return Outcome(source.path, "known", known.video_id, note=moved)
             try:
-                return reread(self.reader, self.encoder, source, begun, known)
+                outcome = reread(self.reader, self.encoder, source, begun, known)
             except Changing as error:
                 return self.fail(source, error)
+            return outcome and replace(outcome, note=joined((moved, outcome.note)))
         before = None if known is None else self._before(source, known)
         if known is not None and before is None:
             delete_video(self.reader.session.library, known.video_id, with_file=False)

@@ -15,7 +15,7 @@ STEP_BACK_S = 0.5  # a track's stamps may fall back by this much without a cut: 
 LEAP_S = 10.0  # a longer stretch in which no track has anything is a cut (FFmpeg's dts_delta_threshold)
 LONGEST_HOLD_S = 600.0  # one picture of a slide show may stand this long, where the container has no broken clocks
 LONGEST_LASTING_S = 1.0  # a packet that says it lasts longer only says when the next one comes
-PRIMING_S = 1.0  # a start before zero by less is the priming of a codec, by more a clock that wrapped
+PRIMING_S = 0.2  # a start before zero by less is the priming of a codec, by more a clock that wrapped
 MOST_SHIFTS = 8  # so many of the latest shifts may be returned to
 MICROSECONDS = 1_000_000
 
@@ -41,12 +41,13 @@ class Clock:
     """Give each packet of a recording its shift; ask for all packets of both tracks, in the order of the file.
 
     `origin_s`: where the recording begins, by the container's clock. `breaks`: whether the format is known for broken
-    clocks, so that a leap of the picture alone is a cut. `cuts` counts the cuts, `skipped_s` is the time that the leaps
-    left out, both so far.
+    clocks, so that a leap of the picture alone is a cut. `cuts` counts the cuts, `cut_at_s` is where the last one lies,
+    `skipped_s` is the time that the leaps left out, all so far.
     """
 
     def __init__(self, origin_s: float, picture: int | None, breaks: bool) -> None:
         self.cuts = 0
+        self.cut_at_s = 0.0
         self.skipped_s = 0.0
         self._picture, self._breaks = picture, breaks
         self._tracks: dict[int, _Track] = {}
@@ -84,6 +85,7 @@ class Clock:
         start_s = min([stamp.shown_s, *(other.shown_s for other in others[:1])])
         shift_s = self._continues_s(track, both=bool(others)) - start_s
         self.cuts += 1
+        self.cut_at_s = start_s + shift_s
         self.skipped_s += max(0.0, track.shift_s - shift_s)
         self._shifts_s = [*self._shifts_s, shift_s][-MOST_SHIFTS:]
         return shift_s

@@ -27,6 +27,7 @@ from model.media.packets import (
     decoded,
     decoded_frames,
     demuxed,
+    first_cut_s,
     track_packets,
     usual_frame_s,
 )
@@ -35,8 +36,9 @@ from model.media.streams import forget_odd_layouts, mono, notes, picture_stream,
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dhav,dv,eac3,flac,flv,gif,ivf,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
-    "mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,tta,voc,w64,wav,wv"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dhav,dsf,dts,dtshd,dv,eac3,flac,flv,gif,gxf,h264,hevc,iff,ircam,"
+    "ivf,loas,m4v,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mlp,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nistsphere,nsv,nut,"
+    "nuv,obu,ogg,oma,pva,qcp,rm,sox,tak,truehd,tta,ty,vc1,voc,vvc,w64,wav,wtv,wv,yuv4mpegpipe"
 )
 MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open them
     (4, b"ftyp"),
@@ -86,12 +88,19 @@ def probe(path: Path, audio_track: int | None = None) -> Tracks:
         )
 
 
+def first_cut_of(path: Path, until_s: int, audio_track: int | None = None) -> float:
+    """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
+    with _source(path, audio_track) as source:
+        return first_cut_s(source, until_s)
+
+
 def read_sound(
-    path: Path, findings: Findings | None = None, audio_track: int | None = None
+    path: Path, findings: Findings | None = None, audio_track: int | None = None, from_s: int = 0
 ) -> Iterator[SoundBlock | Lost]:
     """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
 
-    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, NoSoundTrack.
+    What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; blocks from before it may come, to
+    be left aside. Raises NotAMedium, Damaged, NoSoundTrack.
     """
     findings = findings or Findings()
     with _source(path, audio_track) as source:
@@ -102,7 +111,7 @@ def read_sound(
         block_s, whole = 0.0, True
         next_s: float | None = None
         frames: list[av.AudioFrame] = []
-        packets = track_packets(source, stream, findings, partial(_source, path, audio_track))
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
         for frame in decoded(source, stream, packets, damage):
             start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             end_s = start_s + frame.samples / frame.sample_rate
@@ -137,11 +146,16 @@ def measure_sound_s(path: Path) -> float:
 
 
 def read_frames(
-    path: Path, most_pixels: int, findings: Findings | None = None, audio_track: int | None = None
+    path: Path,
+    most_pixels: int,
+    findings: Findings | None = None,
+    audio_track: int | None = None,
+    from_s: int = 0,
 ) -> Iterator[TimedFrame | Lost]:
     """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
-    What cannot be decoded is passed over and told as Lost. Raises NotAMedium, Damaged, TooLarge.
+    What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; frames from before it may come.
+    Raises NotAMedium, Damaged, TooLarge.
     """
     findings = findings or Findings()
     with _source(path, audio_track) as source:
@@ -156,7 +170,7 @@ def read_frames(
         origin_s, usual_s = source.origin_s, usual_frame_s(stream)
         next_s: float | None = None
         damage = Damage(usual_s + SHORTEST_GAP_S)
-        packets = track_packets(source, stream, findings, partial(_source, path, audio_track))
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
         for frame in decoded_frames(source, stream, packets, damage):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(
@@ -247,7 +261,7 @@ def _rest(damage: Damage, findings: Findings, track: str, decoded: bool) -> Iter
     lost = damage.rest()
     if lost is not None and decoded:
         yield lost
-    elif lost is not None:
+    elif damage.asked and not decoded:
         findings.undecodable.append(track)
 
 

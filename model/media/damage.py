@@ -25,6 +25,7 @@ class Damage:
         self._suspects: list[float] = []
         self._owed: dict[int, float] = {}  # the stamps of frames that packets promised, and when those were decoded
         self._written_off: list[int] = []
+        self.asked = False  # whether there was any packet to decode
         self._begun, self._ordered = False, True
 
     @property

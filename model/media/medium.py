@@ -24,6 +24,7 @@ __all__ = [
 
 DECODING = 2  # the version of the rules by which seconds are decoded; a new one may give other bits
 SMALLEST_SIDE = 16
+ENTERABLE_SOUNDS = ("audio/wav", "audio/flac", "audio/aiff", "audio/x-caf")  # libsndfile finds any sample of them
 MEDIA_TYPES = {
     "aac": "audio/aac",
     "asf": "video/x-ms-asf",
@@ -124,6 +125,7 @@ def _sound(path: Path, limits: Limits, last_resort: bool = False) -> Medium | No
         media_type=head.media_type,
         decoder="sound file",
         exact_duration=head.media_type not in ESTIMATED_TYPES,
+        enterable=head.media_type in ENTERABLE_SOUNDS,
         limits=limits,
     )
 
@@ -156,6 +158,7 @@ def _container(path: Path, limits: Limits, audio_track: int | None) -> Medium:
         media_type=_media_type(path, tracks),
         decoder="container",
         exact_duration=tracks.indexed,
+        enterable=tracks.indexed,
         limits=limits,
         notes=tracks.notes,
         audio_track=audio_track,

@@ -19,7 +19,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from model.media.clock import LEAP_S, Clock, Stamp, least_start_s
+from model.media.clock import LEAP_S, STEP_BACK_S, Clock, Stamp, least_start_s
 from model.media.damage import Damage
 from model.media.segments import TIE_S
 
@@ -30,6 +30,7 @@ else:
 Track: TypeAlias = AudioStream | VideoStream
 
 DECODING_ERRORS = (av.error.FFmpegError, ValueError, MemoryError, LookupError)
+PREROLL_S = 1.0  # a decoder that is entered midway is right after less than that
 PACKETS_AHEAD = 30
 MOST_AHEAD = 200  # packets that are looked at behind a cut of the clock
 MOST_FAILURES = 100  # reads in a row that fail before a container counts as ended
@@ -47,10 +48,12 @@ class Findings:
     """Collect what reading a recording brings to light, of both of its tracks.
 
     `cuts` of its clock, and the seconds that its leaps left out; `undecodable` tracks; `unread`: the share of the
-    file that lies behind the last packet, where this should be nothing but an index.
+    file that lies behind the last packet, where this should be nothing but an index; `first_cut_s`: where the first cut
+    lies, in seconds of the recording.
     """
 
     cuts: int = 0
+    first_cut_s: float = float("inf")
     skipped_s: float = 0.0
     unread: float = 0.0
     undecodable: list[str] = field(default_factory=list)
@@ -81,41 +84,117 @@ class Source:
         """Return the chosen tracks."""
         return [track for track in (self.sound, self.picture) if track is not None]
 
+    def like(self, track: Track) -> Track:
+        """Return the track that is the same one in another opening of the file."""
+        (same,) = [other for other in self.tracks if other.index == track.index]
+        return same
+
+
+Again: TypeAlias = Callable[[], AbstractContextManager[Source]]
+
 
 def track_packets(
-    source: Source, track: Track, findings: Findings, again: Callable[[], AbstractContextManager[Source]]
+    source: Source, track: Track, findings: Findings, again: Again, from_s: int = 0
 ) -> Iterator[Packet | None]:
     """Yield a track's packets on the recording's clock; None where the container passed over something.
 
-    `again` opens the same file a second time.
+    `again` opens the same file a second time. `from_s`: begin early enough to have all that is shown from there on.
     """
-    if not source.format_name.startswith("mov"):
-        yield from _clocked(source, track, findings)
+    if from_s > 0:
+        packets = _entered(source, track, findings, again, from_s)
+        first = next(packets, None)
+        # A seek may fail, or come out too late: then the file is read from its beginning.
+        if first is not None and _stamp_s(first) - source.origin_s <= from_s:
+            yield first
+            yield from packets
+            return
+        with again() as whole:
+            yield from track_packets(whole, whole.like(track), findings, again)
         return
-    # One index lists all packets of an MP4, in order: the other track is left out, unless the clock leaps.
-    last_s, count = source.origin_s, 0
+    if source.format_name.startswith("mov"):
+        yield from _indexed(source, track, findings, again)
+    else:
+        yield from _clocked(source, track, findings)
+
+
+def _entered(source: Source, track: Track, findings: Findings, again: Again, from_s: int) -> Iterator[Packet | None]:
+    in_mov = source.format_name.startswith("mov")
+    guide = track if in_mov else source.picture or track
+    assert guide.time_base is not None
+    begin_s = source.origin_s + from_s
+    try:
+        source.container.seek(floor((begin_s - PREROLL_S) / guide.time_base), stream=guide)
+    except DECODING_ERRORS:
+        return
+    if in_mov:
+        yield from _indexed(source, track, findings, again, begin_s)
+    else:
+        yield from _clocked(source, track, findings, begin_s)
+
+
+def _indexed(
+    source: Source, track: Track, findings: Findings, again: Again, begin_s: float | None = None
+) -> Iterator[Packet | None]:
+    """Yield a track's packets without a look at the other track, unless the clock leaps.
+
+    One index lists all packets of an MP4, in order: there is no other kind of cut.
+    """
+    last_s = source.origin_s if begin_s is None else begin_s
+    last: int | None = None
     for packet in demuxed(source.container, [track], findings):
         if packet is not None and packet.dts is not None:
             time_s = float(packet.dts * packet.time_base)
             if time_s - last_s > LEAP_S:
                 break
             last_s = time_s + min(LEAP_S, float((packet.duration or 0) * packet.time_base))
-        count += packet is not None
+            last = packet.dts
         yield packet
     else:
         return
     with again() as whole:
-        (same,) = [other for other in whole.tracks if other.index == track.index]
-        for packet in _clocked(whole, same, findings):
-            count -= packet is not None
-            if count < 0:
+        passed = last is None
+        for packet in _clocked(whole, whole.like(track), findings):
+            # Up to the first leap there is no cut, so these stamps are the container's own.
+            passed = passed or (packet is not None and packet.dts is not None and packet.dts > (last or 0))
+            if passed:
                 yield packet
 
 
-def _clocked(source: Source, track: Track, findings: Findings) -> Iterator[Packet | None]:
+def first_cut_s(source: Source, until_s: int) -> float:
+    """Return where a recording's clock has its first cut, or infinity if it has none up to `until_s`."""
+    in_mov, findings = source.format_name.startswith("mov"), Findings()
+    if in_mov and not any(_leaps(track, source.origin_s + until_s) for track in source.tracks):
+        return findings.first_cut_s
+    for packet in _clocked(source, source.tracks[-1], findings):
+        reached_s = _stamp_s(packet) - source.origin_s
+        if findings.first_cut_s < float("inf") or float("inf") > reached_s > until_s + LEAP_S:
+            break
+    return findings.first_cut_s
+
+
+def _leaps(track: Track, until_s: float) -> bool:
+    assert track.time_base is not None
+    unit_s = float(track.time_base)
+    last, leap, until = None, LEAP_S / unit_s, until_s / unit_s
+    for entry in track.index_entries:
+        if last is not None and entry.timestamp - last > leap:
+            return True
+        last = entry.timestamp
+        if last > until:
+            return False
+    return False
+
+
+def _stamp_s(packet: Packet | None) -> float:
+    stamp = None if packet is None else packet.pts if packet.dts is None else packet.dts
+    return float("inf") if packet is None or stamp is None else float(stamp * packet.time_base)
+
+
+def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | None = None) -> Iterator[Packet | None]:
     """Yield a track's packets with their stamps moved to the recording's clock, which needs those of both tracks."""
     breaks = bool(source.container.format.flags & BROKEN_CLOCKS)
-    clock = Clock(source.origin_s, source.picture.index if source.picture else None, breaks)
+    picture = source.picture.index if source.picture else None
+    clock = Clock(source.origin_s if begin_s is None else begin_s, picture, breaks)
     packets = demuxed(source.container, source.tracks, findings)
     waiting: deque[Packet | None] = deque()
     usual_s = usual_frame_s(source.picture) if source.picture else 0.0
@@ -135,14 +214,16 @@ def _clocked(source: Source, track: Track, findings: Findings) -> Iterator[Packe
         cuts, stamp = clock.cuts, _stamp(packet, usual_s)
         if stamp is not None:
             shifts_s[packet.stream_index] = clock.shift_s(stamp, ahead)
-        passed_over = passed_over and clock.cuts == cuts  # between two recordings stand only heads
+        if clock.cuts != cuts:
+            passed_over = False  # between two recordings stand only heads
+            findings.cuts, findings.skipped_s = clock.cuts, clock.skipped_s
+            findings.first_cut_s = min(findings.first_cut_s, clock.cut_at_s - source.origin_s)
         if packet.stream_index == track.index:
             if passed_over:
                 yield None
             passed_over = False
             _move(packet, shifts_s.get(track.index, 0.0))
             yield packet
-        findings.cuts, findings.skipped_s = clock.cuts, clock.skipped_s
 
 
 def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) -> Iterator[Packet | None]:
@@ -188,6 +269,9 @@ def _stamp(packet: Packet, usual_s: float) -> Stamp | None:
         return None
     unit_s = float(packet.time_base)
     lasts_s = packet.duration * unit_s if packet.duration else usual_s
+    # Matroska has no stamps for decoding; FFmpeg takes them from packets before, which is wrong at a cut.
+    if not -STEP_BACK_S <= (shown - decoded) * unit_s <= LEAP_S / 2:
+        decoded = shown
     return Stamp(packet.stream_index, decoded * unit_s, shown * unit_s, lasts_s)
 
 
@@ -254,7 +338,7 @@ def decoded(source: Source, track: Track, packets: Iterator[Packet | None], dama
             damage.skipped()
             continue
         begun = begun or packet.is_keyframe
-        frames = _frames_of(track, packet)
+        damage.asked, frames = True, _frames_of(track, packet)
         if begun:
             _tell(damage, source, track, packet, frames is not None)
         yield from frames or ()

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,6 +19,8 @@ from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, Tim
 # How much earlier than declared a container may end: in seconds or as a share, whichever is more.
 TOLERATED_LOSS_S = 1.0
 TOLERATED_LOSS = 0.05
+PIECE_S = 3600
+RUN_UP_S = 2  # a piece is resampled from so much before it, for the filter to have settled
 SMALLEST_TOLD_S = 0.05  # a loss of less is worth no words
 SMALLEST_HOLD_S = 1.5
 
@@ -49,6 +51,7 @@ class Medium:
 
     `video` is a moving picture with or without sound; `duration_s` is what the file declares, None where it
     does not (then `exact_duration` is False); `media_type` is the MIME type of its bytes.
+    `enterable`: whether decoding may begin midway and be exact; then each `piece_s` seconds are decoded on their own.
     `notes`: what a person should know of the choice that was made, such as tracks that were left aside.
     """
 
@@ -62,6 +65,8 @@ class Medium:
     limits: Limits
     notes: tuple[str, ...] = ()
     audio_track: int | None = None
+    enterable: bool = False
+    piece_s: int = PIECE_S
 
     @property
     def has_picture(self) -> bool:
@@ -71,8 +76,9 @@ class Medium:
     def segments(self, start_s: int = 0, stop_s: int | None = None) -> Reading:
         """Return a reading: it yields the segments of [start_s, stop_s) in order; memory does not grow with length.
 
-        A still picture is one segment, at 0. Decoding always begins at 0, so that a second has the same bits whatever
-        start_s is, and ends with stop_s. Damage beyond stop_s is not noticed.
+        A still picture is one segment, at 0. A second has the same bits whatever start_s is: decoding begins at the
+        last multiple of `piece_s` before it where the medium is `enterable`, else at 0, and ends with stop_s. Damage
+        beyond stop_s is not noticed.
         Raises, while it is read: Damaged, NotFinite, TooShort, TooLong, TooLarge, TookTooLong.
         """
         return Reading(self, start_s, stop_s)
@@ -104,8 +110,11 @@ class Reading:
         self._segments.close()
 
     def _read(self, start_s: int, stop_s: int | None) -> Generator[Segment, None, None]:
-        count = 0
-        with closing(self._all_segments()) as segments:
+        self._watch.resume()
+        count = self._entry_s(start_s)
+        self._watch.end_s = float(count)
+        self._watch.pause()
+        with closing(self._pieces(count)) as segments:
             while stop_s is None or count < stop_s:
                 self._watch.resume()
                 segment = next(segments, None)
@@ -120,32 +129,62 @@ class Reading:
                     yield segment
                 count += 1
 
-    def _all_segments(self) -> Generator[Segment, None, None]:
+    def _entry_s(self, start_s: int) -> int:
+        """Return where to begin so that `start_s` has the same bits as in a reading from 0."""
+        piece_s = self._medium.piece_s
+        entry_s = start_s // piece_s * piece_s if self._medium.enterable else 0
+        if entry_s and self._medium.decoder == "container":
+            first_cut_s = containers.first_cut_of(self._medium.path, entry_s, self._medium.audio_track)
+            if first_cut_s <= entry_s:
+                entry_s = max(0, math.ceil(first_cut_s / piece_s) - 1) * piece_s
+        return entry_s
+
+    def _pieces(self, entry_s: int) -> Generator[Segment, None, None]:
+        """Yield the segments from `entry_s` on, in pieces, each decoded as if nothing had been read before it.
+
+        Behind a cut of the clock there are no more pieces: only who has seen the cut knows how far it moved the clock.
+        """
         if self._medium.kind == "picture":
             limits = self._medium.limits
             picture = pictures.read_picture(self._medium.path, limits.pixels, limits.most_loss)
             self.notes = (picture.note,) if picture.note else ()
             yield Segment(0, None, picture.pixels, frame_whole=picture.whole, lost_s=picture.lost)
             return
-        blocks, frames = self._watch.follow(self._blocks()), self._watch.follow(self._frames())
-        with closing(blocks), closing(frames):
-            yield from cut_segments(blocks, frames)
+        while True:
+            stop_s = entry_s + self._medium.piece_s
+            with closing(self._piece(entry_s)) as segments:
+                for segment in segments:
+                    if segment.start_s == stop_s and self._medium.enterable and self._findings.first_cut_s > stop_s:
+                        break
+                    yield segment
+                else:
+                    return
+            entry_s = stop_s
 
-    def _blocks(self) -> Iterator[SoundBlock | Lost]:
+    def _piece(self, entry_s: int) -> Generator[Segment, None, None]:
+        zero_s = max(0, entry_s - RUN_UP_S)
+        blocks = self._watch.follow(self._blocks(zero_s))
+        frames = self._watch.follow(self._frames(zero_s))
+        with closing(blocks), closing(frames):
+            for segment in cut_segments(_moved(blocks, -zero_s), _moved(frames, -zero_s)):
+                if segment.start_s + zero_s >= entry_s:
+                    yield replace(segment, start_s=segment.start_s + zero_s) if zero_s else segment
+
+    def _blocks(self, from_s: int) -> Iterator[SoundBlock | Lost]:
         medium = self._medium
         if not medium.has_sound:
             return iter(())
         if medium.decoder == "sound file":
-            return second_opinion.read_sound(medium.path, medium.media_type, self._findings)
-        return containers.read_sound(medium.path, self._findings, medium.audio_track)
+            return second_opinion.read_sound(medium.path, medium.media_type, self._findings, from_s)
+        return containers.read_sound(medium.path, self._findings, medium.audio_track, from_s)
 
-    def _frames(self) -> Iterator[TimedFrame | Lost]:
+    def _frames(self, from_s: int) -> Iterator[TimedFrame | Lost]:
         medium = self._medium
         if not medium.has_picture:
             return iter(())
         if medium.decoder == "animation":
             return pictures.read_animation(medium.path)
-        return containers.read_frames(medium.path, medium.limits.pixels, self._findings, medium.audio_track)
+        return containers.read_frames(medium.path, medium.limits.pixels, self._findings, medium.audio_track, from_s)
 
     def _finish(self, count: int) -> None:
         """Judge a recording that was read to its end. Raises Damaged, TooShort."""
@@ -230,6 +269,17 @@ class _Watch:
                 self.picture_end_s = item.end_s
             yield item
         self.end_s = max(self.end_s, track_end_s)
+
+
+def _moved(items: Iterable[Timed], by_s: int) -> Iterator[Timed]:
+    if not by_s:
+        yield from items
+        return
+    for item in items:
+        if isinstance(item, SoundBlock):
+            yield replace(item, start_s=item.start_s + by_s)
+        else:
+            yield replace(item, start_s=item.start_s + by_s, end_s=item.end_s + by_s)
 
 
 def too_long(path: Path, duration_s: float, most_s: float) -> TooLong:

@@ -14,14 +14,16 @@ ESTIMATED = ("audio/mpeg", "audio/flac")  # libsndfile ends where an estimate, o
 MISSED_S = 0.5
 
 
-def read_sound(path: Path, media_type: str, findings: Findings | None = None) -> Iterator[SoundBlock | Lost]:
-    """Yield a sound file, mixed to one channel, in blocks of a second; what no decoder reads is told as Lost.
+def read_sound(
+    path: Path, media_type: str, findings: Findings | None = None, from_s: int = 0
+) -> Iterator[SoundBlock | Lost]:
+    """Yield a sound file, mixed to one channel, from a second on, in blocks of a second.
 
-    Raises Damaged where no decoder reads anything.
+    What no decoder reads is told as Lost. Raises Damaged where none reads anything.
     """
-    end_s, failure = 0.0, None
+    end_s, failure = float(from_s), None
     try:
-        for block in sounds.read_sound(path):
+        for block in sounds.read_sound(path, from_s):
             end_s = block.end_s
             yield block
     except Damaged as error:
@@ -34,7 +36,7 @@ def read_sound(path: Path, media_type: str, findings: Findings | None = None) ->
             yield Lost(end_s, rest.start_s)
         found = True
         yield rest
-    if failure is not None and not found and end_s == 0:
+    if failure is not None and not found and end_s == from_s:
         raise failure
 
 

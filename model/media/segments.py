@@ -84,13 +84,15 @@ class SoundSecond:
 class PictureSecond:
     """Hold the frame chosen for a second, not converted yet; None where there is none.
 
-    `reaches_middle`: whether the picture lasts to the second's middle (true for a picture of one frame).
+    `reaches_middle`: whether the picture lasts to the second's middle (true for a picture of one frame). `last`: the
+    last frame so far, which stays on show.
     """
 
     rgb: Callable[[], UInt8[np.ndarray, "height width 3"]] | None
     reaches_middle: bool
     whole: bool = True
     lost_s: float = 0.0
+    last: TimedFrame | None = None
 
 
 def level_dbfs(sound: Float32[np.ndarray, "samples"]) -> float:
@@ -105,11 +107,10 @@ def cut_segments(blocks: Iterable[SoundBlock | Lost], frames: Iterable[TimedFram
     The last second is dropped if neither track reaches its middle. The last frame stays on show while the sound goes
     on, as a player holds it. Raises NotFinite.
     """
-    held: PictureSecond | None = None
+    last: TimedFrame | None = None
     for start_s, (sound, shown) in enumerate(zip_longest(cut_sound(blocks), pick_frames(frames))):
-        if shown is not None:
-            held = PictureSecond(shown.rgb, False, shown.whole)
-        picture = shown or held or PictureSecond(None, False)
+        last = shown.last if shown is not None else last
+        picture = shown or PictureSecond(last.rgb if last else None, False, last is None or last.whole)
         if sound is None and not picture.reaches_middle:
             continue
         audible = sound is not None and level_dbfs(sound.samples) >= SILENCE_DBFS
@@ -147,6 +148,9 @@ def pick_frames(frames: Iterable[TimedFrame | Lost]) -> Iterator[PictureSecond]:
         reaches_middle = count == 1 or max((last or best).end_s, lost.end_s) >= second + 0.5
         yield _picture_second(second, best, last, lost, reaches_middle)
         second += 1
+    elif second == 0 and last is not None:  # all were shown before time zero, the last one stands
+        yield _picture_second(second, None, last, lost, reaches_middle=False)
+        second += 1
     while last is not None and max(last.end_s, lost.end_s) > second + 0.5:
         yield _picture_second(second, None, last, lost, reaches_middle=True)
         second += 1
@@ -158,7 +162,7 @@ def _picture_second(
     chosen, lost_s = best or last, lost.overlap_s(second)
     # A frame that is held through a lost stretch may not be what was to be seen.
     whole = chosen is None or (chosen.whole and (best is not None or lost_s == 0))
-    return PictureSecond(chosen.rgb if chosen else None, reaches_middle, whole, lost_s)
+    return PictureSecond(chosen.rgb if chosen else None, reaches_middle, whole, lost_s, last)
 
 
 def _nearer(frame: TimedFrame, best: TimedFrame, middle_s: float) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from model.errors import Damaged
@@ -28,6 +29,12 @@ MEDIA_TYPES = {
     "CAF": "audio/x-caf",
 }
 BLOCK_S = 1
+FLOATS = ("FLOAT", "DOUBLE")
+# Floats are meant to be in [-1, 1], and recorders that go beyond stay under LOUDEST (36 dB more). What is louder was
+# written at the scale of whole numbers of 16, 24 or 32 bits. The loudest of the first minute decides.
+LOUDEST = 64.0
+WHOLE_NUMBERS = (2.0**15, 2.0**23, 2.0**31)
+LISTENED_S = 60
 UNKNOWN_LENGTH = 2**62  # libsndfile's largest count means that the file does not declare its length
 
 
@@ -57,19 +64,36 @@ def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
         return None
 
 
-def read_sound(path: Path) -> Iterator[SoundBlock]:
-    """Yield a sound file in blocks of a second, mixed to one channel. Raises Damaged."""
+def read_sound(path: Path, from_s: int = 0) -> Iterator[SoundBlock]:
+    """Yield a sound file from a second on, in blocks of a second, mixed to one channel. Raises Damaged."""
     try:
         with _opened(path) as sound:
-            rate_hz, start, mixer = sound.samplerate, 0, Mixer()
+            rate_hz, mixer, full_scale = sound.samplerate, Mixer(), _full_scale(sound)
+            start = sound.seek(min(from_s * rate_hz, sound.frames)) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
+                if full_scale != 1:
+                    block /= np.float32(full_scale)
                 yield SoundBlock(start / rate_hz, rate_hz, mixer.mix(block.T, (), rate_hz))
                 start += len(block)
     except soundfile.LibsndfileError as error:
         raise Damaged(
             f"{path.name} is a sound file that cannot be decoded ({error.error_string}) Export it again."
         ) from error
+
+
+def _full_scale(sound: soundfile.SoundFile) -> float:
+    """Return the value that full scale has in a file, which is left at its beginning."""
+    if sound.subtype not in FLOATS:
+        return 1.0
+    peak = 0.0
+    for _ in range(LISTENED_S):
+        block = sound.read(sound.samplerate, dtype="float32", always_2d=True)
+        if len(block) == 0:
+            break
+        peak = max(peak, float(np.max(np.abs(block), initial=0, where=np.isfinite(block))))
+    sound.seek(0)
+    return next((scale for scale in WHOLE_NUMBERS if LOUDEST < peak <= scale * 1.001), 1.0)
 
 
 @contextmanager

@@ -18,8 +18,10 @@ VIDEO_CODECS = {  # container: (picture, sound, sample rate that the sound codec
     "mkv": ("libx264", "flac", 48000),
     "webm": ("libvpx", "libopus", 48000),
     "avi": ("mpeg4", "libmp3lame", 44100),
+    "ts": ("libx264", "aac", 48000),
+    "flv": ("libx264", "aac", 44100),
 }
-MUXERS = {"mkv": "matroska", "m4a": "ipod"}
+MUXERS = {"mkv": "matroska", "m4a": "ipod", "ts": "mpegts"}
 SOUND_SUBTYPES = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III")}
 SOUND_SUBTYPES |= {"ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
 
@@ -96,6 +98,34 @@ def write_video(
                 samples = stepped_tone(seconds, sample_rate_hz)
             _encode_sound(container, audio, samples, sample_rate_hz, sound_start_s)
     return path
+
+
+def restamped(
+    path: Path,
+    target: Path,
+    moved: Callable[[str, float], float],
+    options: dict[str, str] | None = None,
+    leave: Callable[[str, float], bool] = lambda kind, time_s: False,
+) -> Path:
+    """Copy a video's packets with other stamps: `moved` gives the new time of ("video" or "audio", time_s).
+
+    The packets keep the order of their old times; those that `leave` names are left out.
+    """
+    suffix = target.suffix[1:]
+    muxing = {"format": MUXERS.get(suffix, suffix), "options": options or {}}
+    with av.open(str(path)) as source, av.open(str(target), "w", **muxing) as copy:
+        tracks = {track.index: copy.add_stream_from_template(track) for track in source.streams}
+        packets = [packet for packet in source.demux() if packet.dts is not None]
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            kind, base = packet.stream.type, packet.time_base
+            time_s = float(packet.pts * base)
+            if leave(kind, time_s):
+                continue
+            ticks = round((moved(kind, time_s) - time_s) / base)
+            packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+            packet.stream = tracks[packet.stream.index]
+            copy.mux_one(packet)
+    return target
 
 
 def write_sound(

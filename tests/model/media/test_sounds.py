@@ -118,7 +118,7 @@ def test_where_the_first_decoder_fails_the_second_goes_on(tmp_path: Path, monkey
     path = write_sound(tmp_path / "a.flac", stepped_tone(6, 48000))
     whole = [segment.sound for segment in open_medium(path).segments()]
 
-    def fails(_: Path) -> Iterator[SoundBlock]:
+    def fails(_: Path, from_s: int) -> Iterator[SoundBlock]:
         yield from list(read(path))[:3]
         raise Damaged("malformed")
 
@@ -171,3 +171,61 @@ def test_chunks_behind_the_sound_are_no_sound(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.wav", stepped_tone(2, 48000))
     path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 96_000) + b"\x55" * 96_000)
     assert heard(path) == [0, 1]
+
+
+@pytest.mark.parametrize(("suffix", "muxer"), [("latm", "latm"), ("ts", "mpegts")])
+def test_aac_in_latm_is_read(tmp_path: Path, suffix: str, muxer: str) -> None:
+    """Broadcasts send AAC in LATM, alone or in a transport stream."""
+    path, samples = tmp_path / f"a.{suffix}", stepped_tone(4, 48000)
+    options = {"mpegts_flags": "latm"} if muxer == "mpegts" else {}
+    with av.open(str(path), "w", format=muxer, options=options) as container:
+        stream = container.add_stream("aac", rate=48000, layout="mono")
+        for start in range(0, len(samples), 1024):
+            block = np.ascontiguousarray(samples[np.newaxis, start : start + 1024])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48000, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert heard(path)[:4] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("muxer", "codec"), [("sox", "pcm_s32le"), ("ircam", "pcm_s16le")])
+def test_sound_of_less_common_kinds_is_read(tmp_path: Path, muxer: str, codec: str) -> None:
+    """Each is one file that names no other."""
+    path = tmp_path / "a"
+    samples = np.stack([stepped_tone(3, 48000)] * 2)
+    with av.open(str(path), "w", format=muxer) as container:
+        stream = container.add_stream(codec, rate=48000, layout="stereo")
+        resampler = av.AudioResampler(stream.codec_context.format, "stereo", 48000)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        frame.sample_rate = 48000
+        fifo = av.AudioFifo()
+        for resampled in resampler.resample(frame):
+            fifo.write(resampled)
+        while (piece := fifo.read(stream.codec_context.frame_size or 512, partial=True)) is not None:
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode())
+    assert heard(path)[:3] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("scale", [32_768.0, 2.0**23, 2.0**31])
+@pytest.mark.parametrize("level", [0.01, 0.9, 2.0])
+def test_floats_at_the_scale_of_whole_numbers_are_taken_at_their_level(
+    tmp_path: Path, scale: float, level: float
+) -> None:
+    """A float WAV with full scale 32,768 has the level of the same WAV with full scale 1."""
+    right = write_sound(tmp_path / "a.wav", level * stepped_tone(3, 48000), subtype="FLOAT")
+    scaled = write_sound(tmp_path / "b.wav", level * scale * stepped_tone(3, 48000), subtype="FLOAT")
+    for one, other in zip(open_medium(right).segments(), open_medium(scaled).segments(), strict=True):
+        assert one.sound is not None
+        assert other.sound is not None
+        np.testing.assert_allclose(other.sound, one.sound, atol=level * 1e-5)
+
+
+@pytest.mark.parametrize("level", [1.0, 8.0, 100.0])
+def test_floats_beyond_full_scale_keep_their_level(tmp_path: Path, level: float) -> None:
+    """A recorder of 32-bit floats may go beyond full scale."""
+    path = write_sound(tmp_path / "a.wav", level * stepped_tone(3, 48000), subtype="FLOAT")
+    sound = next(open_medium(path).segments()).sound
+    assert sound is not None
+    assert np.abs(sound).max() == pytest.approx(0.5 * level, rel=0.05)
