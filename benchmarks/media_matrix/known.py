@@ -20,7 +20,7 @@ class Known:
 
 KNOWN: tuple[Known, ...] = (
     Known(
-        "structure/opus-twice", "*", "streams in a row follow each other at once; ffmpeg leaves a second between them"
+        "structure/opus-twice", "*", "streams in a row follow at once; ffmpeg leaves a second between them"
     ),
 )
 
