@@ -202,7 +202,6 @@ def structures() -> Iterator[Combination]:
         ("webm-dash", "mkv", "-dash 1"),
         ("ts-latm", "ts", "-mpegts_flags latm"),
         ("ts-no-delay", "ts", "-muxdelay 0 -muxpreload 0"),
-        ("avi-no-index", "avi", "-flags:v -global_header -write_channel_mask 0"),
         ("flv-no-duration", "flv", "-flvflags no_duration_filesize"),
     ):
         yield film("structure", suffix, "h264b", "aac", name, muxer=muxer)
