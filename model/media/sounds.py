@@ -35,6 +35,8 @@ FLOATS = ("FLOAT", "DOUBLE")
 LOUDEST = 64.0
 WHOLE_NUMBERS = (2.0**15, 2.0**23, 2.0**31)
 LISTENED_S = 60
+# libsndfile takes every extensible head of a W64 for whole numbers; FFmpeg knows which of these are floats.
+MISREAD = ("W64", "PCM_32")
 UNKNOWN_LENGTH = 2**62  # libsndfile's largest count means that the file does not declare its length
 
 
@@ -57,7 +59,8 @@ def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
             media_type = MEDIA_TYPES.get(sound.format)
             known = 0 < sound.frames < UNKNOWN_LENGTH
             in_one = sound.format != "OGG" or ogg.is_one_stream(path)
-            if media_type is None or not (last_resort or (known and in_one and sound.channels <= 2)):
+            plain = known and in_one and sound.channels <= 2 and (sound.format, sound.subtype) != MISREAD
+            if media_type is None or not (last_resort or plain):
                 return None
             return SoundHead(media_type, sound.frames / sound.samplerate if known else None)
     except soundfile.LibsndfileError:

@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from media_samples import loudest_hz, second_hz, stepped_tone, write_sound
+from media_samples import loudest_hz, second_hz, stepped_tone, tone, write_sound
 
 from model.errors import Damaged
 from model.media import second_opinion, sounds
-from model.media.medium import open_medium
+from model.media.medium import FOOTAGE, open_medium
 from model.media.ogg import is_one_stream
 from model.media.segments import SoundBlock
 
@@ -229,3 +229,17 @@ def test_floats_beyond_full_scale_keep_their_level(tmp_path: Path, level: float)
     sound = next(open_medium(path).segments()).sound
     assert sound is not None
     assert np.abs(sound).max() == pytest.approx(0.5 * level, rel=0.05)
+
+
+def test_floats_in_a_w64_are_no_whole_numbers(tmp_path: Path) -> None:
+    """libsndfile takes FFmpeg's W64 of floats for 32-bit whole numbers."""
+    path = tmp_path / "float.w64"
+    with av.open(str(path), "w", format="w64") as container:
+        stream = container.add_stream("pcm_f32le", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone(2.0)[np.newaxis], format="flt", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    first, _ = open_medium(path, FOOTAGE).segments()
+    assert first.sound is not None
+    np.testing.assert_allclose(first.sound, tone(1.0), atol=1e-3)
