@@ -29,6 +29,8 @@ from app.library.check import check
 from benchmarks.report import json_parser, tell
 from index.library import Library
 from index.records import Video
+from model.data.feature_parts import PART_S
+from model.errors import LibraryError
 from model.modality import MODALITIES
 
 HOUR_S = 3600
@@ -131,7 +133,9 @@ class Ingest:
             time.sleep(POLL_S)
         if self.process.returncode:
             raise RuntimeError(f"the ingest ended with {self.process.returncode}")
-        return Ran(round(time.monotonic() - self._began_s, 1), most_bytes)
+        ran = Ran(round(time.monotonic() - self._began_s, 1), most_bytes)
+        print(ran, file=sys.stderr)
+        return ran
 
     def kill(self) -> None:
         """End it as a power failure would."""
@@ -143,8 +147,9 @@ def kill_at_random(library: Path, file: Path, length_s: int, kills: int, random:
     """Kill an ingest a moment after it has come to random places, then let it finish; return those places."""
     places = []
     for place_s in sorted(random.integers(0, length_s, kills).tolist()):
+        print(f"to be killed at {place_s} s", file=sys.stderr)
         ingest = Ingest(library, file)
-        while ingest.process.poll() is None and _end_s(library) < min(place_s, length_s - 2 * HOUR_S // 6):
+        while ingest.process.poll() is None and _end_s(library) < min(place_s, length_s - 2 * PART_S):
             time.sleep(POLL_S)
         time.sleep(float(random.uniform(0, 3)))
         places.append(_end_s(library))
@@ -180,10 +185,11 @@ def _differences(whole: Library, killed: Library, video: Video) -> Any:
 
 def _end_s(directory: Path) -> int:
     """Return how far the ingest has come."""
-    if not (directory / "catalogue.sqlite").is_file():
+    try:
+        with Library.inspect(directory) as library:
+            return max((library.catalogue.end_s(v.video_id) for v in library.catalogue.every_video()), default=0)
+    except LibraryError:  # it is just being made
         return 0
-    with Library.inspect(directory) as library:
-        return max((library.catalogue.end_s(video.video_id) for video in library.catalogue.every_video()), default=0)
 
 
 def _peak_bytes(pid: int) -> int:

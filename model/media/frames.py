@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 import numpy as np
 from av import VideoFrame
 from av.error import FFmpegError
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
@@ -67,7 +67,8 @@ def upright_rgb(
 
 def orientation_of(frame: VideoFrame) -> Orientation | None:
     """Return a, b, c, d of the display matrix that comes with a frame: all frames of a file, or its key frames."""
-    stored = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+    # Not `frame.side_data`: the frame keeps that, and that keeps the frame, with its picture, until a full collection.
+    stored = cast("SideData | None", SideDataContainer(frame).get("DISPLAYMATRIX"))  # type: ignore[call-arg]
     if stored is None:
         return None
     a, b, _, c, d = struct.unpack_from("=5i", stored)

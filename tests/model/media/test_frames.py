@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from model.errors import Damaged
 from model.media import frames
 from model.media.frames import square_size, upright_rgb
 from model.media.medium import open_medium
+
+FEW = 30  # frames that may be held at a time: packets and frames are read some way ahead
 
 RED, GREEN, BLUE = (220, 30, 30), (30, 200, 30), (40, 60, 220)
 ONE = 1 << 16
@@ -164,3 +167,16 @@ def test_ordinary_footage_keeps_the_bits_of_ffmpegs_conversion(suffix: str, tmp_
     with av.open(str(path)) as container:
         frame = next(iter(container.decode(video=0)))
     np.testing.assert_array_equal(upright_rgb(frame), frame.to_ndarray(format="rgb24"))
+
+
+def test_frames_go_without_a_garbage_collection(tmp_path: Path) -> None:
+    """The command line collects rarely: a frame that waited for it would keep its picture, and its scaler's threads."""
+    path, held = write_video(tmp_path / "v.mp4", 8.0), list[int]()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in open_medium(path).segments():
+            held.append(sum(type(thing) is av.VideoFrame for thing in gc.get_objects()))
+    finally:
+        gc.enable()
+    assert max(held) <= FEW
