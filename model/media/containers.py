@@ -19,19 +19,11 @@ from model.errors import Damaged, MediaError, NotAMedium, TooLarge
 from model.media.channels import Mixer
 from model.media.clock import LONGEST_HOLD_S
 from model.media.damage import SHORTEST_GAP_S, Damage
+from model.media.decoding import decoded, decoded_frames
 from model.media.frames import Presentation
-from model.media.packets import (
-    DECODING_ERRORS,
-    Findings,
-    Source,
-    decoded,
-    decoded_frames,
-    demuxed,
-    first_cut_s,
-    track_packets,
-    usual_frame_s,
-)
+from model.media.packets import demuxed, first_cut_s, track_packets
 from model.media.segments import Lost, SoundBlock, TimedFrame
+from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
 from model.media.streams import forget_odd_layouts, mono, notes, picture_stream, sound_stream
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.

@@ -13,8 +13,8 @@ from typing import Literal, TypeVar
 
 from model.errors import Damaged, TookTooLong, TooLong, TooShort
 from model.media import containers, pictures, second_opinion
-from model.media.packets import Findings
 from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, TimedFrame, cut_segments
+from model.media.source import Findings
 
 # How much earlier than declared a container may end: in seconds or as a share, whichever is more.
 TOLERATED_LOSS_S = 1.0
