@@ -176,6 +176,7 @@ def read_frames(
                 damage.paid(frame.pts)
             if lost := damage.lost_before(start_s, next_s):
                 yield lost
+            damage.passed(next_s)  # in MPEG programme streams few packets have stamps
             whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
             yield TimedFrame(start_s, next_s, presentation.of(frame), whole)
         yield from _rest(damage, findings, "picture", next_s is not None)

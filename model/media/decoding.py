@@ -19,6 +19,7 @@ from model.media.source import DECODING_ERRORS, Packet, Source, Track, usual_fra
 LONGEST_PES_S = 1.0  # the sound that one lost packet of MPEG-TS takes with it at most
 PACKETS_AHEAD = 30
 ONE_FRAME_A_PACKET = ("h264", "hevc")  # wherever packets have stamps for display
+WITHOUT_STAMPS = ("avi", "asf")  # packets are stamped for decoding alone; what FFmpeg makes of that falls back
 
 
 def decoded_frames(
@@ -32,7 +33,30 @@ def decoded_frames(
     """
     if track.codec_context.name == "h264" and source.format_name.startswith(("mov", "matroska")):
         packets = _unwanted_skipped(track, packets, source.origin_s, damage)
-    yield from decoded(source, track, packets, damage)
+    if source.format_name in WITHOUT_STAMPS and track.codec_context.name in ONE_FRAME_A_PACKET:
+        frames = decoded(source, track, _as_they_lie(packets), damage)
+        # A muxer delays the sound of ASF by as much as a decoder holds pictures back; AVI's has no stamps to do so.
+        yield from _as_they_come(frames, held=None if source.format_name == "avi" else 0)
+    else:
+        yield from decoded(source, track, packets, damage)
+
+
+def _as_they_lie(packets: Iterator[Packet | None]) -> Iterator[Packet | None]:
+    for packet in packets:
+        if packet is not None:
+            packet.pts = packet.dts
+        yield packet
+
+
+def _as_they_come(frames: Iterator[av.VideoFrame], held: int | None) -> Iterator[av.VideoFrame]:
+    """Give each frame the time of the packet behind which it came, less `held`; None: what the first was held back."""
+    for frame in frames:
+        if frame.dts is None:  # one of the last: each follows the one before
+            frame.pts = None
+        elif frame.pts is not None:
+            held = max(0, frame.dts - frame.pts) if held is None else held
+            frame.pts = frame.dts - held
+        yield frame
 
 
 def _unwanted_skipped(
@@ -112,6 +136,6 @@ def _tell(damage: Damage, source: Source, track: Track, packet: Packet, came: bo
         damage.suspected(time_s, shown_s, shown_s + lasts_s)
     elif picture is not None:
         damage.passed(shown_s + lasts_s)
-        each = picture.codec_context.name in ONE_FRAME_A_PACKET and source.format_name != "avi"
+        each = picture.codec_context.name in ONE_FRAME_A_PACKET and source.format_name not in WITHOUT_STAMPS
         if each and picture.codec_context.skip_frame != "NONREF" and not packet.is_discard:
             damage.owes(time_s, stamp)

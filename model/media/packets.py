@@ -19,6 +19,9 @@ MOST_FAILURES = 100  # reads in a row that fail before a container counts as end
 MOST_BYTES_BETWEEN = 512  # the heads and indexes that stand between two packets; more is something passed over
 # The share of a file that may lie behind the last packet: an index; of Ogg, whose packets tell only their page, a page.
 LONGEST_INDEX = {"avi": 0.25, "asf": 0.25, "ogg": 1.0}
+# The most bytes that a packet has in formats without stamps. FFmpeg counts their packets, and what it passed over it
+# leaves in front of the next one.
+LARGEST_PACKET = {"mp3": 2881, "ac3": 3840, "eac3": 4096, "dts": 16384}
 BROKEN_CLOCKS = 0x200  # FFmpeg's AVFMT_TS_DISCONT: formats made of pieces, each with a clock of its own
 
 
@@ -125,6 +128,8 @@ def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | 
     picture = source.picture.index if source.picture else None
     clock = Clock(source.origin_s if begin_s is None else begin_s, picture, breaks)
     packets = demuxed(source.container, source.tracks, findings)
+    if source.format_name in LARGEST_PACKET:
+        packets = _time_kept(packets, LARGEST_PACKET[source.format_name])
     waiting: deque[Packet | None] = deque()
     usual_s = usual_frame_s(source.picture) if source.picture else 0.0
 
@@ -181,6 +186,20 @@ def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) 
         except DECODING_ERRORS:
             failures += 1
             yield None
+
+
+def _time_kept(packets: Iterator[Packet | None], most_bytes: int) -> Iterator[Packet | None]:
+    """Move the packets behind a damaged stretch by as long as its bytes would have lasted."""
+    read, lasted, shift = 0, 0, 0
+    for packet in packets:
+        if packet is not None and packet.pts is not None and packet.dts is not None and packet.duration:
+            if read and packet.size > most_bytes:
+                yield None
+                shift += max(0, round(packet.size * lasted / read) - packet.duration)
+            else:
+                read, lasted = read + packet.size, lasted + packet.duration
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+        yield packet
 
 
 def _unread(container: InputContainer, next_byte: int) -> float:

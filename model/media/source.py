@@ -23,6 +23,7 @@ else:
 Track: TypeAlias = AudioStream | VideoStream
 
 DECODING_ERRORS = (av.error.FFmpegError, ValueError, MemoryError, LookupError)
+WRAPPING = ("mpegts", "mpeg")  # formats whose clock has 33 bits
 LONGEST_FRAME_S = 1.0  # the duration of a frame that declares none, where the mean is longer: a slide show
 FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
 
@@ -61,7 +62,8 @@ class Source:
         """Return where the chosen tracks begin; other tracks and programmes have no say in it."""
         tracks = (self.sound, self.picture)
         known = [(track.start_time, track.time_base) for track in tracks if track is not None]
-        return least_start_s((start, base) for start, base in known if start is not None and base is not None)
+        starts = ((start, base) for start, base in known if start is not None and base is not None)
+        return least_start_s(starts, self.format_name in WRAPPING)
 
     @property
     def tracks(self) -> list[Track]:
