@@ -97,11 +97,7 @@ def decoded(source: Source, track: Track, packets: Iterator[Packet | None], dama
     begun = isinstance(track, AudioStream)
     for packet in packets:
         if packet is None:
-            # Between packets of MPEG-TS stand those of other tracks; only a short gap in the sound tells of a loss.
-            if source.format_name != "mpegts":
-                damage.skipped()
-            elif isinstance(track, AudioStream):
-                damage.skipped(LONGEST_PES_S)
+            _tell_passed_over(damage, source, track)
             continue
         begun = begun or packet.is_keyframe
         damage.asked, frames = True, _frames_of(track, packet)
@@ -112,6 +108,15 @@ def decoded(source: Source, track: Track, packets: Iterator[Packet | None], dama
     if track.time_base is not None:
         end.time_base = track.time_base
     yield from _frames_of(track, end) or ()
+
+
+def _tell_passed_over(damage: Damage, source: Source, track: Track) -> None:
+    in_ts, is_sound = source.format_name == "mpegts", isinstance(track, AudioStream)
+    # Between packets of MPEG-TS stand those of other tracks; only a short gap in the sound tells of a loss. Of H.264 in
+    # a programme stream few pictures have stamps, so that there are gaps without loss.
+    sparse = source.format_name == "mpeg" and track.codec_context.name in ONE_FRAME_A_PACKET
+    if is_sound or not (in_ts or sparse):
+        damage.skipped(LONGEST_PES_S if in_ts else float("inf"))
 
 
 def _frames_of(track: Track, packet: Packet) -> list[Any] | None:
