@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -84,14 +85,15 @@ class Intake:
         seconds = 0 if going_on is None else len(session.library.catalogue.starts_of(going_on.video_id))
         video, encoder = going_on or self._record(source, facts, known), self._part_encoder(before)
         took_place: str | None = None
-        for part in self.reader.parts(source, begun, going_on, start_s):
-            seconds += len(part.features)
-            length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
-            video = replace(video, duration_s=length_s, loss_s=loss_s, complete=part.ended)
-            if part.ended:
-                self._check_loss(source, video)
-            self._commit(video, part, encoder, is_first=going_on is None and part.start_s == 0)
-            took_place = self.places.holds(video, video.path) or took_place
+        with closing(self.reader.parts(source, begun, going_on, start_s)) as parts:
+            for part in parts:
+                seconds += len(part.features)
+                length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
+                video = replace(video, duration_s=length_s, loss_s=loss_s, complete=part.ended)
+                if part.ended:
+                    self._check_loss(source, video)
+                self._commit(video, part, encoder, is_first=going_on is None and part.start_s == 0)
+                took_place = self.places.holds(video, video.path) or took_place
         if not video.complete:
             return None
         self._annotate(source, video)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from app.library.changing import FileState, state_of, unchanged
@@ -69,8 +69,11 @@ class Reader:
             return self.session.library.catalogue.end_s(known.video_id)
         return 0 if known.decoding < DECODING else None
 
-    def parts(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Iterator[Part]:
-        """Yield the parts of a file from a second on, up to its end or until told to stop. Raises MediaError."""
+    def parts(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Generator[Part, None, None]:
+        """Yield the parts of a file from a second on, up to its end or until told to stop. Raises MediaError.
+
+        Close it: no part is being decoded any more then.
+        """
         part = begun.part
         if part is None or part.start_s != start_s:  # else a twin was taken in, or failed, since that was decoded
             if begun.error is not None:
@@ -86,8 +89,8 @@ class Reader:
                     return
                 part, following = following.result(), None
         finally:
-            if following is not None:
-                following.cancel()
+            if following is not None and not following.cancel():
+                wait([following])  # else its previews would come after those of a refused file were removed
 
     def _decode(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Part:
         track = source.audio_track or (known.audio_track if known else None)

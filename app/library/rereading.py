@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -36,19 +37,20 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     _split(kept)
     by_part, changed, seconds, loss_s, starts = PartEncoder(encoder, front_end.prior), 0, 0, 0.0, list[int]()
     try:
-        for part in reader.parts(source, begun, known, 0):
-            before = changed
-            changed += count_changed(_kept_of(kept, part), part.features)
-            seconds, loss_s = seconds + len(part.features), loss_s + part.loss_s
-            starts.append(part.start_s)
-            if changed:
-                _write(reader, known, kept, part, by_part, is_new=changed > before)
+        with closing(reader.parts(source, begun, known, 0)) as parts:
+            for part in parts:
+                before = changed
+                changed += count_changed(_kept_of(kept, part), part.features)
+                seconds, loss_s = seconds + len(part.features), loss_s + part.loss_s
+                starts.append(part.start_s)
+                if changed:
+                    _write(reader, known, kept, part, by_part, is_new=changed > before)
+                else:
+                    by_part.pass_over(part.features)
+                if part.ended:
+                    break
             else:
-                by_part.pass_over(part.features)
-            if part.ended:
-                break
-        else:
-            return None
+                return None
     except Changing:
         raise
     except MediaError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -127,8 +128,16 @@ class _KeptReadings:
         for old in left:
             old.close()
 
+    def close(self) -> None:
+        """Close them all."""
+        with self._lock:
+            while self._kept:
+                self._kept.popitem()[1].close()
+
 
 @cache
 def _kept() -> _KeptReadings:
-    """Return this process's readings."""
-    return _KeptReadings()
+    """Return this process's readings; they are closed with it, before the libraries that they use are unloaded."""
+    kept = _KeptReadings()
+    atexit.register(kept.close)
+    return kept

@@ -52,6 +52,10 @@ def compare(
     found = []
     if len(ours) not in {len(theirs), len(whole or theirs)}:
         found.append(Disagreement("length", None, f"{len(ours)} s", f"{len(theirs)} s"))
+    if whole is None and (
+        told := [n for n, second in enumerate(ours) if not second.sound_whole * second.picture_whole]
+    ):
+        found.append(Disagreement("damage", told[0], f"finds some in {len(told)} seconds", "decodes it whole"))
     for number, second in enumerate(ours):
         known = [seconds[number] for seconds in (theirs, whole or []) if number < len(seconds)]
         cut_off = number >= len(theirs) and second.lost_s > 0  # behind what ffmpeg decodes, and told as lost

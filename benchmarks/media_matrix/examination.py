@@ -65,7 +65,7 @@ def examine(combination: Combination, directory: Path, keep: Path | None) -> Out
         if not theirs:
             return Outcome(combination, command, "ffmpeg cannot read it")
         before = by_ffmpeg(whole, combination.frame_s, combination.mix) if path != whole else None
-        ours = by_echolens(path)
+        ours = by_echolens(path, bool(combination.damage))
         found = compare(ours, theirs, combination.frame_s, whole=before, lag_s=combination.lag_s)
         if found and keep is not None:
             keep.mkdir(parents=True, exist_ok=True)

@@ -19,9 +19,7 @@ class Known:
 
 
 KNOWN: tuple[Known, ...] = (
-    Known(
-        "structure/opus-twice", "*", "streams in a row follow at once; ffmpeg leaves a second between them"
-    ),
+    Known("structure/opus-twice", "*", "streams in a row follow at once; ffmpeg leaves a second between them"),
 )
 
 

@@ -90,13 +90,20 @@ def mirror(seen: Second) -> Second:
 )
 def test_a_second_that_looks_or_sounds_otherwise_is_found(change: Callable[[Second], Second], check: str) -> None:
     """A shade of 16, a mirrored or missing picture, another shape, silence, half a sound that is said to be damaged."""
-    assert checks(changed(change)) == {check: 1}
+    assert checks(changed(change))[check] == 1
 
 
 def test_a_refusal_and_a_lost_second_are_found() -> None:
     """Neither decodes to nothing without a word."""
     assert checks("Damaged: it is broken") == {"refused": 1}
     assert checks(TRUTH[:3]) == {"length": 1}
+
+
+def test_damage_that_is_none_is_found() -> None:
+    """Of a whole file no second may be called damaged; of a damaged one it may."""
+    ours = changed(lambda seen: replace(seen, picture_whole=False))
+    assert checks(ours) == {"damage": 1}
+    assert not checks(ours, whole=TRUTH)
 
 
 def test_what_is_lost_may_be_as_before_the_damage() -> None:
