@@ -16,6 +16,7 @@ from av.container import InputContainer
 from jaxtyping import Float32, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
+from model.media import flv
 from model.media.channels import Mixer
 from model.media.clock import LONGEST_HOLD_S
 from model.media.damage import SHORTEST_GAP_S, Damage
@@ -216,19 +217,20 @@ def _source(path: Path, audio_track: int | None = None) -> Iterator[Source]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
-    try:
-        container = av.open(f"file:{path}", options={"format_whitelist": DEMUXERS})
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _not_opened(path, error) from error
-    with container:
-        forget_odd_layouts(container)
+    with flv.opened(path) as file:
         try:
-            yield container
-        except DECODING_ERRORS as error:  # a track that appears midway
-            raise Damaged(
-                f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
-                "Copy or export the file again."
-            ) from error
+            container = av.open(file, options={"format_whitelist": DEMUXERS})
+        except (av.error.FFmpegError, ValueError) as error:
+            raise _not_opened(path, error) from error
+        with container:
+            forget_odd_layouts(container)
+            try:
+                yield container
+            except DECODING_ERRORS as error:  # a track that appears midway
+                raise Damaged(
+                    f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
+                    "Copy or export the file again."
+                ) from error
 
 
 def _not_opened(path: Path, error: Exception) -> MediaError:

@@ -44,7 +44,7 @@ def joined(target: Path, *parts: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "flv"])
 def test_files_joined_end_to_end_go_on_where_the_first_ended(suffix: str, tmp_path: Path) -> None:
     """The clock falls back by 3 s: what follows is joined on, in both tracks alike, and a note says so."""
     one, two = (write_video(tmp_path / f"{seconds}.{suffix}", seconds) for seconds in (3.0, 4.0))
