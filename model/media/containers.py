@@ -219,7 +219,7 @@ def _source(path: Path, audio_track: int | None = None) -> Iterator[Source]:
 def _opened(path: Path) -> Iterator[InputContainer]:
     with flv.opened(path) as file:
         try:
-            container = av.open(file, options={"format_whitelist": DEMUXERS})
+            container = av.open(file, "r", options={"format_whitelist": DEMUXERS})
         except (av.error.FFmpegError, ValueError) as error:
             raise _not_opened(path, error) from error
         with container:
