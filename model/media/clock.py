@@ -103,9 +103,12 @@ class Clock:
         return elsewhere and abs(other.time_s - stamp.time_s) <= LEAP_S
 
 
-def least_start_s(starts: Iterable[tuple[int, Fraction]]) -> float:
-    """Return the time at which a recording begins: the least start of its tracks, each in units of its time base."""
+def least_start_s(starts: Iterable[tuple[int, Fraction]], wraps: bool = False) -> float:
+    """Return the time at which a recording begins: the least start of its tracks, each in units of its time base.
+
+    `wraps`: stamps are never negative, so that a start before zero is one before a wrap.
+    """
     # Whole microseconds, as FFmpeg counts a container's start, so that seconds fall where they always fell.
     starts_s = [round(start * time_base * MICROSECONDS) / MICROSECONDS for start, time_base in starts]
     earliest_s = min(starts_s, default=0.0)
-    return 0.0 if -PRIMING_S < earliest_s < 0 else earliest_s
+    return 0.0 if -PRIMING_S < earliest_s < 0 and not wraps else earliest_s

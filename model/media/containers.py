@@ -16,22 +16,15 @@ from av.container import InputContainer
 from jaxtyping import Float32, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
+from model.media import flv
 from model.media.channels import Mixer
 from model.media.clock import LONGEST_HOLD_S
 from model.media.damage import SHORTEST_GAP_S, Damage
+from model.media.decoding import decoded, decoded_frames
 from model.media.frames import Presentation
-from model.media.packets import (
-    DECODING_ERRORS,
-    Findings,
-    Source,
-    decoded,
-    decoded_frames,
-    demuxed,
-    first_cut_s,
-    track_packets,
-    usual_frame_s,
-)
+from model.media.packets import demuxed, first_cut_s, track_packets
 from model.media.segments import Lost, SoundBlock, TimedFrame
+from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
 from model.media.streams import forget_odd_layouts, mono, notes, picture_stream, sound_stream
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
@@ -184,6 +177,7 @@ def read_frames(
                 damage.paid(frame.pts)
             if lost := damage.lost_before(start_s, next_s):
                 yield lost
+            damage.passed(next_s)  # in MPEG programme streams few packets have stamps
             whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
             yield TimedFrame(start_s, next_s, presentation.of(frame), whole)
         yield from _rest(damage, findings, "picture", next_s is not None)
@@ -223,19 +217,20 @@ def _source(path: Path, audio_track: int | None = None) -> Iterator[Source]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
-    try:
-        container = av.open(f"file:{path}", options={"format_whitelist": DEMUXERS})
-    except (av.error.FFmpegError, ValueError) as error:
-        raise _not_opened(path, error) from error
-    with container:
-        forget_odd_layouts(container)
+    with flv.opened(path) as file:
         try:
-            yield container
-        except DECODING_ERRORS as error:  # a track that appears midway
-            raise Damaged(
-                f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
-                "Copy or export the file again."
-            ) from error
+            container = av.open(file, "r", options={"format_whitelist": DEMUXERS})
+        except (av.error.FFmpegError, ValueError) as error:
+            raise _not_opened(path, error) from error
+        with container:
+            forget_odd_layouts(container)
+            try:
+                yield container
+            except DECODING_ERRORS as error:  # a track that appears midway
+                raise Damaged(
+                    f"{path.name} was recognised, but its data cannot be decoded to the end ({_reason(error)}). "
+                    "Copy or export the file again."
+                ) from error
 
 
 def _not_opened(path: Path, error: Exception) -> MediaError:

@@ -1,97 +1,28 @@
-"""Read the packets of a recording's two tracks in the order of the file, on one clock; decode them around damage."""
+"""Read the packets of a recording's two tracks in the order of the file, on one clock."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import cached_property
+from collections.abc import Iterator
 from itertools import islice
 from math import floor
-from typing import TYPE_CHECKING, Any, TypeAlias
 
-import av
-import av.error
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
-from av.video.stream import VideoStream
 
-from model.media.clock import LEAP_S, STEP_BACK_S, Clock, Stamp, least_start_s
-from model.media.damage import Damage
-from model.media.segments import TIE_S
+from model.media.clock import LEAP_S, STEP_BACK_S, Clock, Stamp
+from model.media.source import DECODING_ERRORS, Again, Findings, Packet, Source, Track, usual_frame_s
 
-if TYPE_CHECKING:
-    Packet: TypeAlias = av.Packet[Any]
-else:
-    Packet = av.Packet
-Track: TypeAlias = AudioStream | VideoStream
-
-DECODING_ERRORS = (av.error.FFmpegError, ValueError, MemoryError, LookupError)
-LONGEST_PES_S = 1.0  # the sound that one lost packet of MPEG-TS takes with it at most
 PREROLL_S = 1.0  # a decoder that is entered midway is right after less than that
-PACKETS_AHEAD = 30
 MOST_AHEAD = 200  # packets that are looked at behind a cut of the clock
 MOST_FAILURES = 100  # reads in a row that fail before a container counts as ended
 MOST_BYTES_BETWEEN = 512  # the heads and indexes that stand between two packets; more is something passed over
 # The share of a file that may lie behind the last packet: an index; of Ogg, whose packets tell only their page, a page.
 LONGEST_INDEX = {"avi": 0.25, "asf": 0.25, "ogg": 1.0}
+# The most bytes that a packet has in formats without stamps. FFmpeg counts their packets, and what it passed over it
+# leaves in front of the next one.
+LARGEST_PACKET = {"mp3": 2881, "ac3": 3840, "eac3": 4096, "dts": 16384}
 BROKEN_CLOCKS = 0x200  # FFmpeg's AVFMT_TS_DISCONT: formats made of pieces, each with a clock of its own
-ONE_FRAME_A_PACKET = ("h264", "hevc")  # wherever packets have stamps for display
-LONGEST_FRAME_S = 1.0  # the duration of a frame that declares none, where the mean is longer: a slide show
-FALLBACK_FRAME_S = 0.04  # the duration of a frame whose container declares neither duration nor rate
-
-
-@dataclass
-class Findings:
-    """Collect what reading a recording brings to light, of both of its tracks.
-
-    `cuts` of its clock, and the seconds that its leaps left out; `undecodable` tracks; `unread`: the share of the
-    file that lies behind the last packet, where this should be nothing but an index, 1 until that is known;
-    `first_cut_s`: where the first cut lies, in seconds of the recording.
-    """
-
-    cuts: int = 0
-    first_cut_s: float = float("inf")
-    skipped_s: float = 0.0
-    unread: float = 1.0
-    undecodable: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Source:
-    """Hold an open container and the two tracks that were chosen from it."""
-
-    container: InputContainer
-    sound: AudioStream | None
-    picture: VideoStream | None
-
-    @property
-    def format_name(self) -> str:
-        """Return FFmpeg's name of the format, or names, such as "mov,mp4,m4a"."""
-        return str(self.container.format.name)
-
-    @cached_property
-    def origin_s(self) -> float:
-        """Return where the chosen tracks begin; other tracks and programmes have no say in it."""
-        tracks = (self.sound, self.picture)
-        known = [(track.start_time, track.time_base) for track in tracks if track is not None]
-        return least_start_s((start, base) for start, base in known if start is not None and base is not None)
-
-    @property
-    def tracks(self) -> list[Track]:
-        """Return the chosen tracks."""
-        return [track for track in (self.sound, self.picture) if track is not None]
-
-    def like(self, track: Track) -> Track:
-        """Return the track that is the same one in another opening of the file."""
-        (same,) = [other for other in self.tracks if other.index == track.index]
-        return same
-
-
-Again: TypeAlias = Callable[[], AbstractContextManager[Source]]
 
 
 def track_packets(
@@ -197,6 +128,8 @@ def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | 
     picture = source.picture.index if source.picture else None
     clock = Clock(source.origin_s if begin_s is None else begin_s, picture, breaks)
     packets = demuxed(source.container, source.tracks, findings)
+    if source.format_name in LARGEST_PACKET:
+        packets = _time_kept(packets, LARGEST_PACKET[source.format_name])
     waiting: deque[Packet | None] = deque()
     usual_s = usual_frame_s(source.picture) if source.picture else 0.0
 
@@ -255,6 +188,20 @@ def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) 
             yield None
 
 
+def _time_kept(packets: Iterator[Packet | None], most_bytes: int) -> Iterator[Packet | None]:
+    """Move the packets behind a damaged stretch by as long as its bytes would have lasted."""
+    read, lasted, shift = 0, 0, 0
+    for packet in packets:
+        if packet is not None and packet.pts is not None and packet.dts is not None and packet.duration:
+            if read and packet.size > most_bytes:
+                yield None
+                shift += max(0, round(packet.size * lasted / read) - packet.duration)
+            else:
+                read, lasted = read + packet.size, lasted + packet.duration
+            packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+        yield packet
+
+
 def _unread(container: InputContainer, next_byte: int) -> float:
     if container.size <= 0 or next_byte == 0:
         return 0.0
@@ -282,105 +229,3 @@ def _move(packet: Packet, shift_s: float) -> None:
         packet.pts += ticks
     if ticks and packet.dts is not None:
         packet.dts += ticks
-
-
-def decoded_frames(
-    source: Source, track: VideoStream, packets: Iterator[Packet | None], damage: Damage
-) -> Iterator[av.VideoFrame]:
-    """Yield every frame that `pick_frames` may choose, and more.
-
-    H.264 marks the frames that no other frame refers to. Skipping those of them that no second picks saves a third of
-    the decoding and changes no pixel of the rest (`test_leaving_frames_out_changes_no_choice`). This works only where
-    a packet is a whole frame, which MPEG-TS and AVI do not guarantee for interlaced footage.
-    """
-    if track.codec_context.name == "h264" and source.format_name.startswith(("mov", "matroska")):
-        packets = _unwanted_skipped(track, packets, source.origin_s, damage)
-    yield from decoded(source, track, packets, damage)
-
-
-def _unwanted_skipped(
-    track: VideoStream, packets: Iterator[Packet | None], origin_s: float, damage: Damage
-) -> Iterator[Packet | None]:
-    assert track.time_base is not None
-    while batch := list(islice(packets, PACKETS_AHEAD)):
-        stamps = [packet.pts for packet in batch if packet is not None and packet.pts is not None]
-        wanted = {None} | _wanted(stamps, track.time_base, origin_s)
-        for packet in batch:
-            if packet is not None:
-                # Behind damage all are decoded: the chosen one may fail, and gaps between frames tell what is lost.
-                every = damage.is_open or packet.pts in wanted
-                track.codec_context.skip_frame = "DEFAULT" if every else "NONREF"
-            yield packet
-    track.codec_context.skip_frame = "DEFAULT"
-
-
-def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[int]:
-    """Return, for each second, the timestamps nearest to its middle, and the last one.
-
-    The best frame of a second is also the best of its batch, so it does not matter how frames are batched.
-    """
-    seconds: dict[int, list[tuple[float, int]]] = {}
-    for stamp in stamps:
-        start_s = float(stamp * time_base) - origin_s
-        seconds.setdefault(floor(start_s), []).append((abs(start_s - floor(start_s) - 0.5), stamp))
-    wanted = {max(stamp for _, stamp in second) for second in seconds.values()}
-    for second in seconds.values():
-        nearest_s = min(second)[0] + TIE_S
-        wanted |= {stamp for off_middle_s, stamp in second if off_middle_s <= nearest_s}
-    return wanted
-
-
-def decoded(source: Source, track: Track, packets: Iterator[Packet | None], damage: Damage) -> Iterator[Any]:
-    """Yield a track's frames, and tell `damage` what each packet came to."""
-    # Whatever a picture track holds before its first key frame was never meant to be seen.
-    begun = isinstance(track, AudioStream)
-    for packet in packets:
-        if packet is None:
-            # Between packets of MPEG-TS stand those of other tracks; only a short gap in the sound tells of a loss.
-            if source.format_name != "mpegts":
-                damage.skipped()
-            elif isinstance(track, AudioStream):
-                damage.skipped(LONGEST_PES_S)
-            continue
-        begun = begun or packet.is_keyframe
-        damage.asked, frames = True, _frames_of(track, packet)
-        if begun:
-            _tell(damage, source, track, packet, frames is not None)
-        yield from frames or ()
-    end: Packet = av.Packet()  # it holds nothing, which asks the decoder for its last frames
-    if track.time_base is not None:
-        end.time_base = track.time_base
-    yield from _frames_of(track, end) or ()
-
-
-def _frames_of(track: Track, packet: Packet) -> list[Any] | None:
-    try:
-        return list(track.decode(packet))
-    except DECODING_ERRORS:
-        return None
-
-
-def _tell(damage: Damage, source: Source, track: Track, packet: Packet, came: bool) -> None:
-    stamp = packet.pts if packet.pts is not None else packet.dts
-    picture = track if isinstance(track, VideoStream) else None
-    if stamp is None or (came and picture is None and not packet.is_corrupt):
-        return
-    unit_s, origin_s = float(packet.time_base), source.origin_s
-    shown_s = stamp * unit_s - origin_s
-    lasts_s = packet.duration * unit_s if packet.duration else usual_frame_s(picture) if picture else 0.0
-    time_s = shown_s if packet.dts is None else packet.dts * unit_s - origin_s
-    if not came:
-        damage.failed(time_s, shown_s + lasts_s)
-    elif packet.is_corrupt:
-        damage.suspected(time_s, shown_s, shown_s + lasts_s)
-    elif picture is not None:
-        damage.passed(shown_s + lasts_s)
-        each = picture.codec_context.name in ONE_FRAME_A_PACKET and source.format_name != "avi"
-        if each and picture.codec_context.skip_frame != "NONREF" and not packet.is_discard:
-            damage.owes(time_s, stamp)
-
-
-def usual_frame_s(picture: VideoStream) -> float:
-    """Return how long a frame lasts that does not say so."""
-    rate = picture.average_rate
-    return min(LONGEST_FRAME_S, float(1 / rate)) if rate else FALLBACK_FRAME_S

@@ -13,8 +13,8 @@ from typing import Literal, TypeVar
 
 from model.errors import Damaged, TookTooLong, TooLong, TooShort
 from model.media import containers, pictures, second_opinion
-from model.media.packets import Findings
 from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, TimedFrame, cut_segments
+from model.media.source import Findings
 
 # How much earlier than declared a container may end: in seconds or as a share, whichever is more.
 TOLERATED_LOSS_S = 1.0
@@ -209,7 +209,10 @@ class Reading:
         declared_s = (medium.duration_s or 0.0) - self._findings.skipped_s if medium.exact_duration else 0.0
         unread = self._findings.unread if not medium.exact_duration or not declared_s else 0.0
         missing_s = max(declared_s - end_s, end_s / (1 - unread) - end_s if unread < 1 else 0.0)
-        return missing_s if missing_s > max(TOLERATED_LOSS_S, TOLERATED_LOSS * (end_s + missing_s)) else 0.0
+        tolerated_s = max(TOLERATED_LOSS_S, TOLERATED_LOSS * (end_s + missing_s))
+        if medium.exact_duration and medium.decoder == "sound file":  # then samples were counted
+            tolerated_s = SMALLEST_TOLD_S
+        return missing_s if missing_s > tolerated_s else 0.0
 
     def _nothing(self, end_s: float) -> Damaged | TooShort:
         name = self._medium.path.name

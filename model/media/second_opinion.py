@@ -7,8 +7,8 @@ from pathlib import Path
 
 from model.errors import Damaged, MediaError
 from model.media import containers, sounds
-from model.media.packets import Findings
 from model.media.segments import LONGEST_JITTER_S, Lost, SoundBlock
+from model.media.source import Findings
 
 ESTIMATED = ("audio/mpeg", "audio/flac")  # libsndfile ends where an estimate, or a wrong head, says
 MISSED_S = 0.5

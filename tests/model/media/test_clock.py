@@ -44,7 +44,7 @@ def joined(target: Path, *parts: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "flv"])
 def test_files_joined_end_to_end_go_on_where_the_first_ended(suffix: str, tmp_path: Path) -> None:
     """The clock falls back by 3 s: what follows is joined on, in both tracks alike, and a note says so."""
     one, two = (write_video(tmp_path / f"{seconds}.{suffix}", seconds) for seconds in (3.0, 4.0))
@@ -84,7 +84,7 @@ def test_a_clock_that_does_not_begin_at_zero(tmp_path: Path) -> None:
     assert_pairs(list(medium.segments()), [0, 1, 2, 3])
 
 
-@pytest.mark.parametrize("before_s", [3.0, 0.5])
+@pytest.mark.parametrize("before_s", [3.0, 0.5, 0.1])
 def test_a_clock_of_33_bits_that_wraps(before_s: float, tmp_path: Path) -> None:
     """MPEG-TS counts to 2^33 at 90 kHz, some 26.5 hours, and begins anew."""
     one = write_video(tmp_path / "one.mp4", 5.0)
@@ -181,4 +181,5 @@ def test_the_origin_is_the_least_start_but_not_a_priming() -> None:
     assert least_start_s([(900, Fraction(1, 90)), (5, Fraction(1))]) == 5
     assert least_start_s([(-1024, Fraction(1, 48000)), (0, Fraction(1))]) == 0
     assert least_start_s([(-208592, Fraction(1, 90000))]) == pytest.approx(-2.317689)
+    assert least_start_s([(-9000, Fraction(1, 90000))], wraps=True) == pytest.approx(-0.1)
     assert least_start_s([]) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_samples import grey_at, loudest_hz, second_hz, stepped_tone, tone, write_sound, write_video
+from track_samples import SoundTrack, write_tracks
 
 from model.errors import Damaged
 from model.media.damage import Damage
@@ -105,6 +106,50 @@ def test_lost_packets_of_a_broadcast(tmp_path: Path) -> None:
     assert_whole_seconds_are_right(segments)
     assert not all(segment.frame_whole for segment in segments)
     assert reading.loss_s < 4
+
+
+def blanked(data: bytearray) -> bytearray:
+    at = len(data) // 2
+    data[at : at + 4096] = bytes(4096)
+    return data
+
+
+def overwritten(data: bytearray) -> bytearray:
+    at = len(data) // 2
+    data[at : at + 4096] = random.Random(5).randbytes(4096)
+    return data
+
+
+@pytest.mark.parametrize("breaking", [blanked, overwritten])
+@pytest.mark.parametrize(("suffix", "codec"), [("mp3", "libmp3lame"), ("ac3", "ac3")])
+def test_a_hole_in_a_sound_without_stamps_takes_its_time(
+    suffix: str, codec: str, breaking: Breaking, tmp_path: Path
+) -> None:
+    """The bytes of the hole are as long as others: what follows is heard when it was, and the hole is told."""
+    sound = SoundTrack(codec, stepped_tone(8, 48_000)[:, np.newaxis], 48_000, options={"b": "64000"})
+    path = broken(write_tracks(tmp_path / f"s.{suffix}", suffix, 8, sound=sound), breaking)
+    reading = open_medium(path).segments()
+    segments = list(reading)
+    assert [segment.start_s for segment in segments] == list(range(8))
+    assert_whole_seconds_are_right(segments)
+    assert sum(segment.sound_whole for segment in segments) >= 6
+    assert reading.loss_s == pytest.approx(0.5, abs=0.15)
+
+
+def test_a_flac_that_was_cut_off_tells_what_its_head_declares(tmp_path: Path) -> None:
+    """The head counts 5 s of samples; those that are not there are lost, be it half a second."""
+    path = write_sound(tmp_path / "s.flac", stepped_tone(5, 44100) + 0.1 * noise(5 * 44100), 44100)
+    whole = open_medium(path).segments()
+    assert (len(list(whole)), whole.loss_s) == (5, 0)
+    reading = open_medium(broken(path, lambda data: data[: len(data) * 9 // 10])).segments()
+    segments = list(reading)
+    assert len(segments) in (4, 5)
+    assert reading.loss_s == pytest.approx(0.5, abs=0.15)
+    assert "missing at the end: the file was cut short" in reading.notes[-1]
+
+
+def noise(length: int) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal(length).astype(np.float32)
 
 
 def test_the_setting_says_from_which_loss_on_a_file_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from media_samples import (
 )
 from PIL import Image
 
-from model.media import packets
+from model.media import decoding
 from model.media.containers import write_mp4
 from model.media.medium import Limits, containers, hash_file, open_medium
 from model.media.segments import Segment, pick_frames
@@ -290,7 +290,7 @@ def test_leaving_frames_out_changes_no_choice(tmp_path: Path, monkeypatch: pytes
     )
     count = len(list(containers.read_frames(path, 10**6)))
     quick = [second.rgb() for second in pick_frames(containers.read_frames(path, 10**6)) if second.rgb]
-    monkeypatch.setattr(packets, "_unwanted_skipped", lambda track, all_packets, origin_s, damage: all_packets)
+    monkeypatch.setattr(decoding, "_unwanted_skipped", lambda track, all_packets, origin_s, damage: all_packets)
     every = [second.rgb() for second in pick_frames(containers.read_frames(path, 10**6)) if second.rgb]
     assert count < 6 * 24
     np.testing.assert_array_equal(np.stack(quick), np.stack(every))

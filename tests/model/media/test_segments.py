@@ -146,6 +146,12 @@ def test_a_change_of_rate_midway_keeps_pitch_and_time() -> None:
     assert [loudest_hz(second) for second in seconds] == [440] * 4
 
 
+def test_behind_the_end_of_the_picture_its_last_frame_stands() -> None:
+    """Two seconds of picture, four of sound: the frame of 1.96 s is held, not that of 1.48 s."""
+    segments = list(cut_segments(blocks_of(tone(4), 16000, 4000), frames_at(25, 2)))
+    assert [int(s.frame[0, 0, 0]) for s in segments if s.frame is not None] == [12, 37, 49, 49]
+
+
 def test_silence_gives_no_sound() -> None:
     """-59 dBFS is a sound, -61 dBFS is none, and the second itself stays."""
     loud, quiet = (tone(1) / np.float32(0.5 / np.sqrt(2)) * np.float32(10 ** (db / 20)) for db in (-59, -61))
