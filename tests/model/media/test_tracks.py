@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from av.stream import Disposition
 from media_samples import loudest_hz, restamped, write_picture, write_sound, write_tracks, write_video
