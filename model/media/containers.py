@@ -25,7 +25,7 @@ from model.media.frames import Presentation
 from model.media.packets import demuxed, first_cut_s, track_packets
 from model.media.segments import Lost, SoundBlock, TimedFrame
 from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
-from model.media.streams import forget_odd_layouts, mono, notes, picture_stream, sound_stream
+from model.media.streams import forget_odd_layouts, has_unseen, mono, notes, picture_stream, sound_stream
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
@@ -45,6 +45,7 @@ MAGIC = (  # (offset, bytes) of files that are media even if FFmpeg cannot open 
     (0, b"FORM"),
 )
 SOUND_BLOCK_S = 0.5
+LONGEST_SEARCH = {"analyzeduration": "600000000", "probesize": "64000000"}  # microseconds, bytes; for late pictures
 LONGEST_WANDER_S = 0.01  # within a block, stamps may be this far from where the samples are
 
 
@@ -217,9 +218,13 @@ def _source(path: Path, audio_track: int | None = None) -> Iterator[Source]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
+    options = {"format_whitelist": DEMUXERS}
     with flv.opened(path) as file:
         try:
-            container = av.open(file, "r", options={"format_whitelist": DEMUXERS})
+            container = av.open(file, "r", options=options)
+            if isinstance(file, str) and has_unseen(container):
+                container.close()
+                container = av.open(file, "r", options=options | LONGEST_SEARCH)
         except (av.error.FFmpegError, ValueError) as error:
             raise _not_opened(path, error) from error
         with container:

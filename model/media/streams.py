@@ -56,6 +56,11 @@ def notes(container: InputContainer, sound: AudioStream | None, picture: VideoSt
     )
 
 
+def has_unseen(container: InputContainer) -> bool:
+    """Return whether there is a picture track of which nothing has been seen yet, not even its size."""
+    return any(track.is_empty and not track.cover for track in _picture_tracks(container))
+
+
 def forget_odd_layouts(container: InputContainer) -> None:
     """Keep of a layout that has no name (right, left, left, right) only how many channels there are.
 

@@ -50,10 +50,14 @@ class PictureTrack:
     height: int
 
     @property
-    def rank(self) -> tuple[bool, bool, int, int]:
+    def is_empty(self) -> bool:
+        """Return whether it is declared, but nothing of it has come."""
+        return self.width * self.height == 0
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
         """Return what tracks are sorted by; the smallest is taken."""
-        pixels = self.width * self.height
-        return pixels == 0, not self.default, -pixels, self.index
+        return not self.default, -self.width * self.height, self.index
 
 
 def choose_sound(name: str, tracks: Sequence[SoundTrack], asked: int | None = None) -> SoundTrack | None:
@@ -79,7 +83,8 @@ def check_number(name: str, asked: int, count: int) -> None:
 
 def choose_picture(tracks: Sequence[PictureTrack]) -> PictureTrack | None:
     """Return the picture track to take, or None."""
-    return min((t for t in tracks if t.decodable and not t.cover), key=lambda track: track.rank, default=None)
+    shown = [track for track in tracks if track.decodable and not track.cover and not track.is_empty]
+    return min(shown, key=lambda track: track.rank, default=None)
 
 
 def note_sounds(tracks: Sequence[SoundTrack], taken: SoundTrack | None) -> tuple[str, ...]:
@@ -93,8 +98,10 @@ def note_sounds(tracks: Sequence[SoundTrack], taken: SoundTrack | None) -> tuple
 
 
 def note_pictures(tracks: Sequence[PictureTrack], taken: PictureTrack | None) -> tuple[str, ...]:
-    """Say which picture track was taken where there were others."""
+    """Say which picture track was taken where there were others, and where none could be."""
     moving = [track for track in tracks if not track.cover]
+    if taken is None and moving:
+        return ("nothing of the picture track can be decoded here: taken without picture",)
     if taken is None or len(moving) < 2:
         return ()
     return (f"picture track {moving.index(taken) + 1} of {len(moving)} was taken; the others were left aside",)

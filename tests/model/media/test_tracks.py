@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from av.stream import Disposition
-from media_samples import loudest_hz, write_picture, write_sound, write_tracks, write_video
+from media_samples import loudest_hz, restamped, write_picture, write_sound, write_tracks, write_video
 
 from model.errors import NoSoundTrack
 from model.media.medium import Medium, open_medium
@@ -97,6 +97,22 @@ def test_a_number_out_of_range_is_refused(tmp_path: Path, number: int, words: st
     path = write_tracks(tmp_path / "a.mkv", [Disposition.default, Disposition.comment])
     with pytest.raises(NoSoundTrack, match=words):
         open_medium(path, audio_track=number)
+
+
+def test_a_picture_that_begins_late_in_a_transport_stream_is_found(tmp_path: Path) -> None:
+    """It begins behind the five seconds that FFmpeg looks at by itself."""
+    medium = open_medium(write_video(tmp_path / "a.ts", 12.0, picture_start_s=10.0))
+    assert medium.kind == "video"
+    assert [segment.start_s for segment in medium.segments() if segment.frame is not None] == [10, 11]
+
+
+def test_a_picture_track_of_which_nothing_comes_is_left_aside(tmp_path: Path) -> None:
+    """A transport stream may declare a picture and hold none: its sound is taken, and a note says so."""
+    whole = write_video(tmp_path / "a.ts", 4.0)
+    path = restamped(whole, tmp_path / "b.ts", lambda _, time_s: time_s, leave=lambda kind, _: kind == "video")
+    medium = open_medium(path)
+    assert (medium.kind, len(list(medium.segments()))) == ("sound", 4)
+    assert medium.notes == ("nothing of the picture track can be decoded here: taken without picture",)
 
 
 def test_files_of_one_or_no_sound_track_refuse_other_numbers(tmp_path: Path) -> None:
