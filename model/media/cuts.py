@@ -17,15 +17,16 @@ JPEG_HEAD = b"\xff\xd8\xff"
 JPEG_END = b"\xff\xd9"
 BOXES = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov", b"uuid")  # of ISO 14496-12, at the top of a file
 MOST_GROWTH = 10  # of a file of which more is missing nothing is worth taking, and zeros cost memory
-STEP_BYTES = 4096
+STEP_BYTES = 256  # what is lost before an error at most
+ZLIB_HEAD_BYTES = 2
 
 
 @dataclass(frozen=True)
 class Completed:
-    """Hold a file's bytes, completed. `lost`: which share of it was missing; 0 where only its rows can tell."""
+    """Hold a file's bytes, completed. `lost`: which share of it was missing; None where only its rows can tell."""
 
     data: bytes
-    lost: float
+    lost: float | None
 
 
 def complete(path: Path, most_pixels: int) -> Completed | None:
@@ -35,7 +36,7 @@ def complete(path: Path, most_pixels: int) -> Completed | None:
     with path.open("rb") as file:
         head = file.read(len(PNG_HEAD))
     if head.startswith(JPEG_HEAD):
-        return Completed(path.read_bytes().rstrip(b"\xff") + JPEG_END, 0.0)
+        return Completed(path.read_bytes().rstrip(b"\xff") + JPEG_END, None)
     if head == PNG_HEAD:
         return _complete_png(path.read_bytes(), most_pixels)
     return pad(path)
@@ -136,9 +137,10 @@ def _valid(pixels: bytes, passes: list[tuple[int, int]]) -> bytes:
 
 def _inflate(packed: bytes, most_bytes: int) -> bytes:
     """Return what can be inflated before the end or the first error, at most so many bytes."""
-    stream, out = zlib.decompressobj(), bytearray()
+    # Without zlib's frame, whose checksum would be of no use: it comes after the pixels.
+    stream, out = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
     try:
-        for at in range(0, len(packed), STEP_BYTES):
+        for at in range(ZLIB_HEAD_BYTES, len(packed), STEP_BYTES):
             out += stream.decompress(packed[at : at + STEP_BYTES], most_bytes - len(out) + 1)
             if len(out) > most_bytes:
                 break

@@ -148,7 +148,7 @@ def _container(path: Path, limits: Limits, audio_track: int | None) -> Medium:
             f"{path.name} holds no sound or picture track that can be decoded here. "
             "Export it with common codecs such as H.264 and AAC."
         )
-    if tracks.picture_codec is not None:
+    if tracks.width and tracks.height:  # of a picture that comes late, or never, a head may not say
         _check_sides(path, tracks.width, tracks.height, limits)
     return Medium(
         path=path,

@@ -45,6 +45,7 @@ ANIMATED_FORMATS = (
 HASTY_FRAME_MS = 10  # frames declared this short or shorter last as long as browsers show them
 HASTY_FRAME_SHOWN_MS = 100
 DEEP_RAW_MODE = ";16"  # the raw modes of Pillow for 16 bits in each of several channels, of which it keeps 8
+JPEG_GREYS = (127, 128)  # of what is missing, in every channel; 127 where the channels are stored inverted
 DARK = 64  # a picture of 16 bits that stays below this in its upper 8 has 14 bits or fewer
 TARGA_END = b"TRUEVISION-XFILE.\0"
 MEDIA_TYPES = {"MPO": "image/jpeg", "QOI": "image/qoi", "TGA": "image/x-tga"}
@@ -182,7 +183,7 @@ def _second_opinion(path: Path, most_pixels: int) -> Picture | None:
     if completed is not None:
         with suppress(UnidentifiedImageError, Damaged), _opened(path, completed.data) as image:
             pixels = _rgb(image, None, most_pixels)
-            return Picture(pixels, False, completed.lost or _missing_rows(pixels))
+            return Picture(pixels, False, _grey_rows(image) if completed.lost is None else completed.lost)
     decoded = stills.read(path, most_pixels)
     if decoded is None:
         return None
@@ -196,6 +197,13 @@ def _missing_rows(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
     They end with the last one; those of an interlaced GIF lie between others.
     """
     return float((pixels == pixels[-1, -1]).all(axis=(1, 2)).mean())
+
+
+def _grey_rows(image: Image.Image) -> float:
+    """Return the share of a JPEG's stored rows that libjpeg made grey because there was no data; they are the last."""
+    rows = np.asarray(image).reshape(image.height, -1)
+    last_first = np.isin(rows[::-1], JPEG_GREYS).all(axis=1)
+    return float(np.logical_and.accumulate(last_first).mean())
 
 
 def _is_picture_for_certain(path: Path) -> bool:

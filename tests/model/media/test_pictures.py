@@ -306,6 +306,43 @@ def test_a_picture_without_its_last_two_bytes_is_taken(name: str, tmp_path: Path
     assert read(path).lost < 0.02
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_loss_of_a_turned_jpeg_is_that_of_its_stored_rows(orientation: int, tmp_path: Path) -> None:
+    """A phone stores an upright photograph lying, and the missing rows are columns once it is shown."""
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    path = write_picture(tmp_path / "p.jpg", noisy(), exif=exif)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 7 // 10])
+    assert read(path).lost == pytest.approx(0.3, abs=0.08)
+    path.write_bytes(data[: len(data) // 4])
+    with pytest.raises(Damaged, match="lost"):
+        shown(path)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_white_paper_is_no_loss(mode: str, tmp_path: Path) -> None:
+    """A page that is mostly white lacks only the mark of its end; with three tenths cut off it lacks those."""
+    page = np.full((160, 200, 3), 255, np.uint8)
+    page[48:112] = noisy(200, 64)
+    path = tmp_path / "p.jpg"
+    Image.fromarray(page).convert(mode).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:-2])
+    assert (read(path).lost, read(path).whole) == (0.0, False)
+    path.write_bytes(data[: len(data) * 7 // 10])
+    assert 0.3 < read(path).lost <= 0.5
+
+
+def test_a_png_with_a_wrong_checksum_has_lost_nothing(tmp_path: Path) -> None:
+    """All pixels of a white page are there."""
+    path = write_picture(tmp_path / "p.png", np.full((64, 64, 3), 255, np.uint8))
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"IEND") - 9] ^= 0xFF  # the last byte of the checksum of zlib
+    path.write_bytes(data)
+    assert read(path).lost == 0.0
+
+
 def test_a_progressive_jpeg_cut_short_lacks_only_detail(tmp_path: Path) -> None:
     """The whole picture is there, coarser: nothing of it is lost, and it is not whole."""
     path = write_picture(tmp_path / "p.jpg", noisy(), progressive=True)

@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from av.stream import Disposition
-from media_samples import loudest_hz, restamped, write_picture, write_sound, write_tracks, write_video
+from media_samples import (
+    grey_frame,
+    loudest_hz,
+    restamped,
+    tone,
+    write_picture,
+    write_sound,
+    write_tracks,
+    write_video,
+)
 
 from model.errors import NoSoundTrack
 from model.media.medium import Medium, open_medium
@@ -155,3 +166,26 @@ def section(table: int, body: bytes, number: int = 1) -> bytes:
         for _ in range(8):
             crc = (crc << 1 ^ 0x04C11DB7) & 0xFFFFFFFF if crc & 0x80000000 else crc << 1
     return (b"\0" + head + body + crc.to_bytes(4, "big")).ljust(184, b"\xff")
+
+
+@pytest.mark.parametrize("picture_from_s", [12, None])
+def test_a_picture_that_comes_late_or_never_is_no_reason_to_refuse(picture_from_s: int | None, tmp_path: Path) -> None:
+    """MPEG-TS declares a picture whose size nobody knows until its first packet."""
+    with av.open(str(tmp_path / "a.ts"), "w") as container:
+        picture = container.add_stream("libx264", rate=25)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream("mp2", rate=16000, layout="mono")
+        samples = (tone(14) * 32767).astype(np.int16)
+        heard = av.AudioFrame.from_ndarray(samples[np.newaxis], format="s16", layout="mono")
+        heard.sample_rate, heard.pts = 16000, 0
+        packets = [*sound.encode(heard), *sound.encode()]
+        for number in range(25 * picture_from_s, 25 * 14) if picture_from_s else ():
+            seen = av.VideoFrame.from_ndarray(grey_frame(number / 25), format="rgb24")
+            seen.pts = number
+            packets += picture.encode(seen)
+        packets += picture.encode()
+        container.mux(sorted(packets, key=lambda packet: packet.dts * packet.time_base))
+    segments = list(open_medium(tmp_path / "a.ts").segments())
+    assert [segment.start_s for segment in segments if segment.sound is not None] == list(range(14))
+    expected = list(range(picture_from_s, 14)) if picture_from_s else []
+    assert [segment.start_s for segment in segments if segment.frame is not None] == expected
