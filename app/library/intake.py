@@ -13,7 +13,7 @@ from app.library.notes import joined, note_of
 from app.library.reading import Begun, Reader, needs_another_track
 from app.library.rereading import reread
 from app.library.source import Outcome, Source, printable
-from app.library.supersede import Places
+from app.library.supersede import Place, Places
 from app.library.videos import delete_video
 from app.media.decoding import Facts
 from app.media.footage import Part
@@ -42,7 +42,7 @@ class Intake:
         Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
         """
         known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
-        moved = None if known is None else self.places.found(known, self._reference(source))
+        moved = None if known is None else self.places.found(known, Place(self._reference(source), source.uploaded))
         if known is not None and known.complete:
             self._annotate(source, known)
             if self.reader.start_s(source, known) is None:

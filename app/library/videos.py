@@ -16,6 +16,7 @@ def delete_video(library: Library, video_id: str, with_file: bool = True) -> Vid
     Previews(library, video_id).remove()
     for features in library.cache.glob(f"features/*/{video.sha256}.*"):
         features.unlink(missing_ok=True)
-    if video.uploaded and with_file:
-        library.locate(video.path).unlink(missing_ok=True)
+    original = library.locate(video.path)
+    if video.uploaded and with_file and original.is_relative_to(library.media):  # older releases moved it elsewhere
+        original.unlink(missing_ok=True)
     return video

@@ -17,6 +17,7 @@ import app.library.reading
 from app.library.check import check
 from app.library.ingest import Outcome, Source, ingest
 from app.library.session import Session
+from app.library.videos import delete_video
 from index.library import Library
 from index.records import Video
 from model.data.corpus import Annotation
@@ -220,3 +221,35 @@ def test_a_file_that_may_not_be_read_is_named_with_what_to_do(open_path: Path) -
         (outcome,) = ingest(session, [Source(closed, closed.name, listed=True)], FOOTAGE)
     assert (outcome.state, outcome.code) == ("failed", "not_readable")
     assert "give the user that runs Echolens the right to read it" in str(outcome.detail)
+
+
+def test_a_person_s_own_file_stays_though_its_content_was_uploaded_once(library: Path, clip: Path) -> None:
+    """The upload is gone, the content is found again where a person keeps it: deleting the video spares that file."""
+    with Session.open(library, CPU, "raw") as session:
+        upload = Path(shutil.copy(clip, session.library.media / "upload-1.mp4"))
+        ingest(session, [Source(upload, clip.name, uploaded=True)], FOOTAGE)
+        upload.unlink()
+        (outcome,) = ingest(session, [Source(clip, clip.name)], FOOTAGE)
+        assert (outcome.state, outcome.note) == ("known", "it had moved: found again")
+        assert not delete_video(session.library, str(outcome.video_id)).uploaded
+    assert clip.is_file()
+
+
+def test_an_upload_that_a_lost_file_s_video_is_found_in_goes_with_it(library: Path, clip: Path) -> None:
+    """Its video was ingested from a path, whose file is gone."""
+    with Session.open(library, CPU, "raw") as session:
+        upload = Path(shutil.copy(clip, session.library.media / "upload-1.mp4"))
+        ingest(session, [Source(clip, clip.name)], FOOTAGE)
+        clip.unlink()
+        (outcome,) = ingest(session, [Source(upload, clip.name, uploaded=True)], FOOTAGE)
+        assert delete_video(session.library, str(outcome.video_id)).uploaded
+    assert not upload.exists()
+
+
+def test_deleting_spares_what_an_older_release_took_for_an_upload(library: Path, clip: Path) -> None:
+    """It kept calling a video uploaded after it was found elsewhere."""
+    (outcome,) = taken(library, clip)
+    with Library.open(library) as opened:
+        opened.catalogue.relocate(str(outcome.video_id), str(clip), uploaded=True)
+        delete_video(opened, str(outcome.video_id))
+    assert clip.is_file()
