@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from app.library.videos import delete_video
@@ -31,7 +32,7 @@ class Places:
         """Take in that a known video's content lies at a place; return what a person should know of that."""
         catalogue, note = self._library.catalogue, None
         video = catalogue.find_by_sha256(video.sha256) or video  # files before this one may have moved it
-        if video.missing or not os.path.isfile(self._library.locate(video.path)):
+        if video.missing or not self._lies_there(video):
             note = CAME_BACK if place.path == video.path else MOVED
             if place.path != video.path:
                 catalogue.relocate(video.video_id, *place)
@@ -60,3 +61,11 @@ class Places:
                 event = (old.label, old.event_start_s, old.event_end_s)
                 self._library.catalogue.update_labels(new.video_id, *event)
             delete_video(self._library, old.video_id)
+
+    def _lies_there(self, video: Video) -> bool:
+        """Say whether a file of a video's size is at its path; one of another size has taken its place."""
+        try:
+            found = os.stat(self._library.locate(video.path))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and video.size_bytes in (None, found.st_size)

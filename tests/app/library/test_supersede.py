@@ -123,6 +123,20 @@ def test_a_file_that_made_room_for_another_keeps_its_label(
     assert {(video.path, video.label) for video in videos(library)} == {(str(moved), "owl"), (str(clip), None)}
 
 
+@pytest.mark.parametrize("moved_name", ["a-moved.mp4", "z-moved.mp4"])
+def test_an_ingest_that_stops_between_the_two_keeps_the_label_too(
+    library: Path, clip: Path, tmp_path: Path, moved_name: str
+) -> None:
+    """As a job does that gives way to a training; nothing that was taken in before is remembered but on the disk."""
+    taken(library, Source(clip, clip.name, Annotation("", "owl")))
+    moved = clip.rename(tmp_path / moved_name)
+    film(clip, 1, 1, 3.0)
+    with Session.open(library, CPU) as session:
+        for path in sorted([clip, moved]):
+            ingest(session, [Source(path, path.name)], FOOTAGE, stop=lambda path=path: path == min(clip, moved))
+    assert {(video.path, video.label) for video in videos(library)} == {(str(moved), "owl"), (str(clip), None)}
+
+
 def test_the_same_content_at_two_paths_stays_one_video(library: Path, clip: Path, tmp_path: Path) -> None:
     """And when the first of them gets other content, it is found at the second, whatever the order."""
     copy = Path(shutil.copy(clip, tmp_path / "a-copy.mp4"))
