@@ -41,6 +41,14 @@ class Intake:
 
         Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
         """
+        try:
+            return self._take(source, begun)
+        except NotFound:
+            self._withdraw(begun.facts)
+            detail = f"{source.file_name} was deleted from the library while it was taken in"
+            return Outcome(source.path, "failed", None, NotFound.code, detail)
+
+    def _take(self, source: Source, begun: Begun) -> Outcome | None:
         known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
         moved = None if known is None else self.places.found(known, Place(self._reference(source), source.uploaded))
         if known is not None and known.complete:
@@ -60,10 +68,6 @@ class Intake:
         except MediaError as error:
             self._withdraw(begun.facts)
             return self.fail(source, error)
-        except NotFound:
-            self._withdraw(begun.facts)
-            detail = f"{source.file_name} was deleted from the library while it was taken in"
-            return Outcome(source.path, "failed", None, NotFound.code, detail)
 
     def fail(self, source: Source, error: MediaError) -> Outcome:
         """Record why a file cannot be taken in; what changes, or is no medium of a directory, is no failure."""
