@@ -44,7 +44,8 @@ class Intake:
         try:
             return self._take(source, begun)
         except NotFound:
-            self._withdraw(begun.facts)
+            if self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256) is None:
+                self._withdraw(begun.facts)
             detail = f"{source.file_name} was deleted from the library while it was taken in"
             return Outcome(source.path, "failed", None, NotFound.code, detail)
 
