@@ -22,11 +22,11 @@ class VideoFiles:
             outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
             return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
 
-    def relocate(self, video_id: str, path: str) -> None:
-        """Set the path of a video's file; NotFound if there is no such video."""
+    def relocate(self, video_id: str, path: str, uploaded: bool = False) -> None:
+        """Set the path of a video's file, and whether that is an upload; NotFound if there is no such video."""
         with self._store.write() as c:
             one_video(c, video_id)
-            c.execute("UPDATE videos SET path = ? WHERE video_id = ?", (path, video_id))
+            c.execute("UPDATE videos SET path = ?, uploaded = ? WHERE video_id = ?", (path, uploaded, video_id))
 
     def videos_of(self, path: str) -> list[Video]:
         """Return the videos that have this file, named as by `Library.reference`."""

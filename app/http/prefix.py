@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
@@ -14,6 +13,7 @@ from app.telemetry.current_request import ROOT
 HEADER = "x-forwarded-prefix"
 SEGMENT = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)"
 PREFIX = re.compile(rf"{SEGMENT}*", re.ASCII)
+WHOLE = re.compile(r"https?://[^/?#]*/*")
 
 
 def plain_prefix(given: str) -> str:
@@ -42,7 +42,8 @@ class PathPrefix:
         prefix, path = _forwarded(scope), scope["path"]
         prefix = self._prefix if prefix is None else prefix
         if prefix and path == prefix:  # the page's own links would begin one step too high
-            await RedirectResponse(f"{prefix}/", 308)(scope, receive, send)
+            query = scope["query_string"].decode("latin-1")
+            await RedirectResponse(f"{prefix}/{'?' * bool(query)}{query}", 308)(scope, receive, send)
             return
         inside = dict(scope)
         if prefix and path.startswith(f"{prefix}/"):
@@ -53,8 +54,8 @@ class PathPrefix:
         async def with_links(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if urlsplit(location := headers.get("location", "")).netloc:  # the framework's own, to a path
-                    headers["location"] = root + _path_of(location)
+                if whole := WHOLE.match(location := headers.get("location", "")):  # the framework's own, to a path
+                    headers["location"] = root + location[whole.end() :]
             await send(message)
 
         await self._app(inside, receive, with_links)
@@ -79,8 +80,3 @@ def _raw(scope: Scope) -> bytes:
 def _upwards(scope: Scope) -> str:
     """Return the way from a request's path to that of the page."""
     return "../" * (_raw(scope).count(b"/") - 1)
-
-
-def _path_of(location: str) -> str:
-    parts = urlsplit(location)
-    return parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")

@@ -52,7 +52,8 @@ def ingest(
             outcomes.append(outcome)
             done(outcome)
         else:
-            places.settle()
+            if not stop():  # else files are left, such as those that made room for others
+                places.settle()
     return outcomes
 
 

@@ -13,7 +13,7 @@ from app.library.notes import joined, note_of
 from app.library.reading import Begun, Reader, needs_another_track
 from app.library.rereading import reread
 from app.library.source import Outcome, Source, printable
-from app.library.supersede import Places
+from app.library.supersede import Place, Places
 from app.library.videos import delete_video
 from app.media.decoding import Facts
 from app.media.footage import Part
@@ -41,8 +41,17 @@ class Intake:
 
         Raises LibraryError: what was committed of this file stays, and a later call goes on with it.
         """
+        try:
+            return self._take(source, begun)
+        except NotFound:
+            if self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256) is None:
+                self._withdraw(begun.facts)
+            detail = f"{source.file_name} was deleted from the library while it was taken in"
+            return Outcome(source.path, "failed", None, NotFound.code, detail)
+
+    def _take(self, source: Source, begun: Begun) -> Outcome | None:
         known = self.reader.session.library.catalogue.find_by_sha256(begun.facts.sha256)
-        moved = None if known is None else self.places.found(known, self._reference(source))
+        moved = None if known is None else self.places.found(known, Place(self._reference(source), source.uploaded))
         if known is not None and known.complete:
             self._annotate(source, known)
             if self.reader.start_s(source, known) is None:
@@ -53,17 +62,13 @@ class Intake:
                 return self.fail(source, error)
             return outcome and replace(outcome, note=joined((moved, outcome.note)))
         before = None if known is None else self._before(source, known)
-        if known is not None and before is None:
-            delete_video(self.reader.session.library, known.video_id, with_file=False)
+        if before is None:
+            self._kept(begun.facts.sha256).remove()
         try:
             return self._take_parts(source, begun, known, before)
         except MediaError as error:
             self._withdraw(begun.facts)
             return self.fail(source, error)
-        except NotFound:
-            self._withdraw(begun.facts)
-            detail = f"{source.file_name} was deleted from the library while it was taken in"
-            return Outcome(source.path, "failed", None, NotFound.code, detail)
 
     def fail(self, source: Source, error: MediaError) -> Outcome:
         """Record why a file cannot be taken in; what changes, or is no medium of a directory, is no failure."""
@@ -80,19 +85,22 @@ class Intake:
     def _take_parts(self, source: Source, begun: Begun, known: Video | None, before: Features | None) -> Outcome | None:
         """Commit part after part. `before`: the last seconds that a cut-off ingest committed, None to begin anew."""
         session, facts = self.reader.session, begun.facts
-        going_on = None if before is None else known
-        start_s = 0 if going_on is None else session.library.catalogue.end_s(going_on.video_id)
-        seconds = 0 if going_on is None else len(session.library.catalogue.starts_of(going_on.video_id))
-        video, encoder = going_on or self._record(source, facts, known), self._part_encoder(before)
+        video, start_s, seconds = known or self._record(source, facts), 0, 0
+        if before is None:
+            video = replace(video, loss_s=0.0, audio_track=source.audio_track or video.audio_track, decoding=DECODING)
+        else:
+            start_s = session.library.catalogue.end_s(video.video_id)
+            seconds = len(session.library.catalogue.starts_of(video.video_id))
+        encoder = self._part_encoder(before)
         took_place: str | None = None
-        with closing(self.reader.parts(source, begun, going_on, start_s)) as parts:
+        with closing(self.reader.parts(source, begun, known, start_s)) as parts:
             for part in parts:
                 seconds += len(part.features)
                 length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
                 video = replace(video, duration_s=length_s, loss_s=loss_s, complete=part.ended)
                 if part.ended:
                     self._check_loss(source, video)
-                self._commit(video, part, encoder, is_first=going_on is None and part.start_s == 0)
+                self._commit(video, part, encoder, is_first=known is None and part.start_s == 0)
                 took_place = self.places.holds(video, video.path) or took_place
         if not video.complete:
             return None
@@ -154,11 +162,9 @@ class Intake:
             Previews(library, _video_id(facts)).remove()
             self._kept(facts.sha256).remove()
 
-    def _record(self, source: Source, facts: Facts, known: Video | None) -> Video:
-        """Return a video without seconds; `known`: the one whose label it takes over, if any."""
+    def _record(self, source: Source, facts: Facts) -> Video:
+        """Return a video without seconds."""
         given = source.annotation or Annotation(_video_id(facts))
-        if given.label is None and known is not None:
-            given = Annotation(known.video_id, known.label, known.event_start_s, known.event_end_s)
         return Video(
             _video_id(facts),
             facts.sha256,
@@ -172,8 +178,6 @@ class Intake:
             given.event_end_s,
             _now(),
             facts.size_bytes,
-            audio_track=source.audio_track,
-            decoding=DECODING,
         )
 
     def _reference(self, source: Source) -> str:

@@ -104,6 +104,7 @@ def _write(reader: Reader, known: Video, kept: FeatureParts, part: Part, by_part
     batches = by_part.encoded(part.features)
     stretch = Stretch(part.start_s, None if part.ended else part.stop_s)
     seconds = seconds_of(part.features)
-    reader.session.library.catalogue.rewrite(known, stretch, seconds, batches.get("audio"), batches.get("visual"))
+    halfway = replace(known, decoding=min(known.decoding, DECODING - 1))  # cut off now, it is read anew again
+    reader.session.library.catalogue.rewrite(halfway, stretch, seconds, batches.get("audio"), batches.get("visual"))
     if is_new:
         keep_part(kept, part.start_s, part.features)

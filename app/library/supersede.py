@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from typing import NamedTuple
 
 from app.library.videos import delete_video
 from index.library import Library
@@ -12,34 +14,41 @@ MOVED, CAME_BACK = "it had moved: found again", "it was missing: found again"
 TOOK_PLACE = "it takes the place of what its path held before"
 
 
+class Place(NamedTuple):
+    """Name where a file lies, as `Library.reference` does, and whether it was uploaded: then it goes with its video."""
+
+    path: str
+    uploaded: bool = False
+
+
 class Places:
     """Keep right, while files come in, where a library's videos lie: at most one video, and one content, at a path."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._copies: dict[str, str] = {}  # other paths at which a known video was seen
+        self._copies: dict[str, Place] = {}  # other places at which a known video was seen
 
-    def found(self, video: Video, path: str) -> str | None:
-        """Take in that a known video's content lies at a path; return what a person should know of that."""
+    def found(self, video: Video, place: Place) -> str | None:
+        """Take in that a known video's content lies at a place; return what a person should know of that."""
         catalogue, note = self._library.catalogue, None
         video = catalogue.find_by_sha256(video.sha256) or video  # files before this one may have moved it
-        if video.missing or not os.path.isfile(self._library.locate(video.path)):
-            note = CAME_BACK if path == video.path else MOVED
-            if path != video.path:
-                catalogue.relocate(video.video_id, path)
+        if video.missing or not self._lies_there(video):
+            note = CAME_BACK if place.path == video.path else MOVED
+            if place.path != video.path:
+                catalogue.relocate(video.video_id, *place)
             catalogue.mark_missing([video.video_id], missing=False)
-        elif path != video.path:
-            self._copies[video.video_id] = path
-        return self.holds(video, path) or note
+        elif place.path != video.path:
+            self._copies[video.video_id] = place
+        return self.holds(video, place.path) or note
 
     def holds(self, video: Video, path: str) -> str | None:
         """Take in that a path holds the content of this video: any other that it held is elsewhere now, or missing."""
         catalogue = self._library.catalogue
         others = catalogue.others_at(path, video.sha256)
-        for other in others:
-            if (copy := self._copies.get(other)) not in (None, path):
-                catalogue.relocate(other, copy)
-        catalogue.mark_missing(other for other in others if self._copies.get(other) in (None, path))
+        copies = {other: copy for other in others if (copy := self._copies.get(other)) and copy.path != path}
+        for other, copy in copies.items():
+            catalogue.relocate(other, *copy)
+        catalogue.mark_missing(other for other in others if other not in copies)
         return TOOK_PLACE if others else None
 
     def settle(self) -> None:
@@ -52,3 +61,11 @@ class Places:
                 event = (old.label, old.event_start_s, old.event_end_s)
                 self._library.catalogue.update_labels(new.video_id, *event)
             delete_video(self._library, old.video_id)
+
+    def _lies_there(self, video: Video) -> bool:
+        """Say whether a file of a video's size is at its path; one of another size has taken its place."""
+        try:
+            found = os.stat(self._library.locate(video.path))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and video.size_bytes in (None, found.st_size)

@@ -7,8 +7,8 @@ from index.library import Library
 from index.records import Video
 
 
-def delete_video(library: Library, video_id: str, with_file: bool = True) -> Video:
-    """Delete a video with its previews and features and return it; its file, if it was uploaded, `with_file`.
+def delete_video(library: Library, video_id: str) -> Video:
+    """Delete a video with its previews and features and return it; its file too, if it was uploaded.
 
     Raises NotFound.
     """
@@ -16,6 +16,7 @@ def delete_video(library: Library, video_id: str, with_file: bool = True) -> Vid
     Previews(library, video_id).remove()
     for features in library.cache.glob(f"features/*/{video.sha256}.*"):
         features.unlink(missing_ok=True)
-    if video.uploaded and with_file:
-        library.locate(video.path).unlink(missing_ok=True)
+    original = library.locate(video.path)
+    if video.uploaded and original.is_relative_to(library.media):  # older releases moved it elsewhere
+        original.unlink(missing_ok=True)
     return video

@@ -120,6 +120,7 @@ def test_the_prefix_alone_leads_to_the_page(own_library: Path) -> None:
     with serving(own_library, path_prefix="/lens") as client:
         answer = client.get("/lens", follow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (308, "/lens/")
+        assert client.get("/lens?a=1&b=2", follow_redirects=False).headers["location"] == "/lens/?a=1&b=2"
 
 
 def test_with_a_setting_links_are_whole_paths(own_library: Path) -> None:

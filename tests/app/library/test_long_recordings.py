@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -229,6 +230,31 @@ def test_what_was_cut_off_without_its_features_begins_anew(tmp_path: Path, film:
         take(session, film)
         assert session.library.catalogue.video(video.video_id).label == "owl"
         assert content(session.library) == clean
+
+
+def test_killed_while_it_begins_anew_a_video_keeps_its_label(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was committed goes only as the new first part comes; the sound track stays the one that was asked for."""
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        take(session, film, stop=lambda: True, audio_track=1)
+        (video,) = session.library.catalogue.every_video()
+        session.library.catalogue.update_labels(video.video_id, "owl", None, None)
+        for features in session.library.cache.glob("features/*/*"):
+            features.unlink()
+
+        def killed(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as cut:
+            for step in ("ingest", "rewrite"):
+                cut.setattr(Catalogue, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                take(session, film)
+        shutil.rmtree(session.library.cache / "features")
+        take(session, film)
+        (video,) = session.library.catalogue.every_video()
+        assert (video.label, video.audio_track, video.complete) == ("owl", 1, True)
 
 
 def test_a_refusal_midway_leaves_nothing(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> None:

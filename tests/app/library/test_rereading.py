@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from media_samples import write_video
+from media_samples import write_picture, write_video
 
+import app.library.rereading
 from app.library.check import check
 from app.library.features import features_of
 from app.library.ingest import Outcome, Source, ingest
 from app.library.rereading import count_changed
 from app.library.session import Session
-from index.records import SegmentRow
+from app.library.videos import delete_video
+from index.catalogue import Catalogue
+from index.records import SegmentRow, Video
 from model.data.features import Features
 from model.errors import Damaged
 from model.media.medium import DECODING, Limits, Reading
@@ -194,3 +197,46 @@ def test_rounding_is_no_change() -> None:
     assert count_changed(one, replace(one, sound_whole=np.array([True, False, True]))) == 1
     assert count_changed(one, one.rows(np.array([0, 2]))) == 1
     assert count_changed(None, one) == 3
+
+
+@pytest.mark.parametrize("step", ["rewrite", "stamp"])
+def test_a_video_that_is_deleted_while_it_is_read_anew_stops_nothing(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Its file fails with the reason, nothing of it stays, and the files behind it come in."""
+    other = write_picture(tmp_path / "other.png")
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        decoded_before(session, film, monkeypatch, CHANGES["another frame at 5 s"][0])
+        write = getattr(Catalogue, step)
+
+        def delete_and_write(self: Catalogue, video: Video, *rest: Any) -> None:
+            delete_video(session.library, video.video_id)
+            write(self, video, *rest)
+
+        monkeypatch.setattr(Catalogue, step, delete_and_write)
+        outcomes = ingest(session, [Source(film, film.name), Source(other, other.name)], Limits())
+        assert [(o.state, o.code) for o in outcomes] == [("failed", "not_found"), ("added", None)]
+        assert [f.code for f in check(session.library.directory, media=True)] == []
+
+
+def test_a_cut_off_change_of_the_sound_track_is_not_taken_for_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seconds are of both tracks then: the next ingest reads the file anew, though no track is named."""
+    film = write_video(tmp_path / "film.mp4", LENGTH_S)
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        take(session, film)
+        keep, following = app.library.rereading.keep_part, Reading.__next__
+
+        def killed(*part: Any) -> None:
+            keep(*part)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as cut:
+            cut.setattr(Reading, "__next__", lambda self: replace(following(self), sound=None))  # as the other track
+            cut.setattr("app.library.rereading.keep_part", killed)
+            with pytest.raises(KeyboardInterrupt):
+                take(session, film, audio_track=1)
+        assert {f.code for f in check(session.library.directory, media=False)} == {"older_decoding"}
+        take(session, film)
+        assert_as_if_new(session, film, tmp_path)

@@ -17,6 +17,7 @@ import app.library.reading
 from app.library.check import check
 from app.library.ingest import Outcome, Source, ingest
 from app.library.session import Session
+from app.library.videos import delete_video
 from index.library import Library
 from index.records import Video
 from model.data.corpus import Annotation
@@ -122,6 +123,20 @@ def test_a_file_that_made_room_for_another_keeps_its_label(
     assert {(video.path, video.label) for video in videos(library)} == {(str(moved), "owl"), (str(clip), None)}
 
 
+@pytest.mark.parametrize("moved_name", ["a-moved.mp4", "z-moved.mp4"])
+def test_an_ingest_that_stops_between_the_two_keeps_the_label_too(
+    library: Path, clip: Path, tmp_path: Path, moved_name: str
+) -> None:
+    """As a job does that gives way to a training; nothing that was taken in before is remembered but on the disk."""
+    taken(library, Source(clip, clip.name, Annotation("", "owl")))
+    moved = clip.rename(tmp_path / moved_name)
+    film(clip, 1, 1, 3.0)
+    with Session.open(library, CPU) as session:
+        for path in sorted([clip, moved]):
+            ingest(session, [Source(path, path.name)], FOOTAGE, stop=lambda path=path: path == min(clip, moved))
+    assert {(video.path, video.label) for video in videos(library)} == {(str(moved), "owl"), (str(clip), None)}
+
+
 def test_the_same_content_at_two_paths_stays_one_video(library: Path, clip: Path, tmp_path: Path) -> None:
     """And when the first of them gets other content, it is found at the second, whatever the order."""
     copy = Path(shutil.copy(clip, tmp_path / "a-copy.mp4"))
@@ -220,3 +235,35 @@ def test_a_file_that_may_not_be_read_is_named_with_what_to_do(open_path: Path) -
         (outcome,) = ingest(session, [Source(closed, closed.name, listed=True)], FOOTAGE)
     assert (outcome.state, outcome.code) == ("failed", "not_readable")
     assert "give the user that runs Echolens the right to read it" in str(outcome.detail)
+
+
+def test_a_person_s_own_file_stays_though_its_content_was_uploaded_once(library: Path, clip: Path) -> None:
+    """The upload is gone, the content is found again where a person keeps it: deleting the video spares that file."""
+    with Session.open(library, CPU, "raw") as session:
+        upload = Path(shutil.copy(clip, session.library.media / "upload-1.mp4"))
+        ingest(session, [Source(upload, clip.name, uploaded=True)], FOOTAGE)
+        upload.unlink()
+        (outcome,) = ingest(session, [Source(clip, clip.name)], FOOTAGE)
+        assert (outcome.state, outcome.note) == ("known", "it had moved: found again")
+        assert not delete_video(session.library, str(outcome.video_id)).uploaded
+    assert clip.is_file()
+
+
+def test_an_upload_that_a_lost_file_s_video_is_found_in_goes_with_it(library: Path, clip: Path) -> None:
+    """Its video was ingested from a path, whose file is gone."""
+    with Session.open(library, CPU, "raw") as session:
+        upload = Path(shutil.copy(clip, session.library.media / "upload-1.mp4"))
+        ingest(session, [Source(clip, clip.name)], FOOTAGE)
+        clip.unlink()
+        (outcome,) = ingest(session, [Source(upload, clip.name, uploaded=True)], FOOTAGE)
+        assert delete_video(session.library, str(outcome.video_id)).uploaded
+    assert not upload.exists()
+
+
+def test_deleting_spares_what_an_older_release_took_for_an_upload(library: Path, clip: Path) -> None:
+    """It kept calling a video uploaded after it was found elsewhere."""
+    (outcome,) = taken(library, clip)
+    with Library.open(library) as opened:
+        opened.catalogue.relocate(str(outcome.video_id), str(clip), uploaded=True)
+        delete_video(opened, str(outcome.video_id))
+    assert clip.is_file()
