@@ -33,10 +33,12 @@ def decoded_frames(
     """
     if track.codec_context.name == "h264" and source.format_name.startswith(("mov", "matroska")):
         packets = _unwanted_skipped(track, packets, source.origin_s, damage)
-    if source.format_name in WITHOUT_STAMPS and track.codec_context.name in ONE_FRAME_A_PACKET:
+    in_avi, modern = source.format_name == "avi", track.codec_context.name in ONE_FRAME_A_PACKET
+    if in_avi or (modern and source.format_name in WITHOUT_STAMPS):
         frames = decoded(source, track, _as_they_lie(packets), damage)
         # A muxer delays the sound of ASF by as much as a decoder holds pictures back; AVI's has no stamps to do so.
-        yield from _as_they_come(frames, held=None if source.format_name == "avi" else 0)
+        # Of MPEG-4 part 2 it holds back one, as all players do.
+        yield from _as_they_come(frames, held=None if in_avi and modern else 0)
     else:
         yield from decoded(source, track, packets, damage)
 
