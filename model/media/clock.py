@@ -74,8 +74,12 @@ class Clock:
 
     def _next_shift_s(self, track: _Track, stamp: Stamp, ahead: Callable[[], Sequence[Stamp]]) -> float:
         """Return the shift of the other track if it went before, else open a new one."""
-        for shift_s in reversed(self._shifts_s):
-            if self._fits(track, stamp, shift_s):
+        *older, latest_s = self._shifts_s
+        if self._fits(track, stamp, latest_s):
+            return latest_s
+        # An older one only where it goes on at once, as behind a wild stamp: else a third part may fit it by chance.
+        for shift_s in reversed(older):
+            if self._fits(track, stamp, shift_s) and stamp.time_s + shift_s <= self._end_s + LONGEST_LASTING_S:
                 return shift_s
         others = [other for other in ahead() if other.track != stamp.track and self._follows(other, stamp)]
         leap_s = stamp.time_s + track.shift_s - self._end_s

@@ -186,6 +186,8 @@ def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) 
         except DECODING_ERRORS:
             failures += 1
             yield None
+    # What follows is no index, or it would have been read.
+    findings.unread = min(findings.unread, _share_behind(container, next_byte))
 
 
 def _time_kept(packets: Iterator[Packet | None], most_bytes: int) -> Iterator[Packet | None]:
@@ -203,10 +205,12 @@ def _time_kept(packets: Iterator[Packet | None], most_bytes: int) -> Iterator[Pa
 
 
 def _unread(container: InputContainer, next_byte: int) -> float:
-    if container.size <= 0 or next_byte == 0:
-        return 0.0
-    unread = max(0, container.size - next_byte) / container.size
+    unread = _share_behind(container, next_byte)
     return unread if unread > LONGEST_INDEX.get(container.format.name, 0.0) else 0.0
+
+
+def _share_behind(container: InputContainer, next_byte: int) -> float:
+    return max(0, container.size - next_byte) / container.size if container.size > 0 and next_byte else 0.0
 
 
 def _stamp(packet: Packet, usual_s: float) -> Stamp | None:

@@ -168,6 +168,15 @@ def test_the_track_that_steps_first_opens_the_cut_and_the_other_adopts_it() -> N
     assert shifts == pytest.approx([0.0] * 39 + [2.0, 0.0] + [2.0] * 39)
 
 
+def test_a_part_that_fits_the_clock_of_an_older_one_by_chance_is_joined_on() -> None:
+    """Parts of 4, 4 and 2 s whose clocks begin at 0, 3000 and 12: the third is no continuation of the first."""
+    clock = Clock(0.0, PICTURE, breaks=True)
+    times_s = [float(time_s) for time_s in (*range(4), *range(3000, 3004), 12, 13)]
+    moved = [at + clock.shift_s(Stamp(PICTURE, at, at, 1.0), list) for at in times_s]
+    assert moved == list(range(10))
+    assert clock.cuts == 2
+
+
 def test_a_single_wild_stamp_moves_nothing_behind_it() -> None:
     """A damaged stamp leaps, the next is as expected: it goes back to the shift from before."""
     clock = Clock(0.0, PICTURE, breaks=True)

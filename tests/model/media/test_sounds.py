@@ -81,6 +81,18 @@ def test_a_flac_cut_short_tells_its_loss(tmp_path: Path) -> None:
     assert "missing at the end" in reading.notes[0]
 
 
+def test_a_stream_that_ffmpeg_cannot_join_on_is_told(tmp_path: Path) -> None:
+    """The second of two Ogg streams has another rate, which FFmpeg refuses midway: the rest of the file is a loss."""
+    one = write_sound(tmp_path / "1.ogg", stepped_tone(8.0, 48000))
+    two = write_sound(tmp_path / "2.ogg", stepped_tone(3.0, 22050), 22050)
+    path = tmp_path / "a.ogg"
+    path.write_bytes(one.read_bytes() + two.read_bytes())
+    reading = open_medium(path).segments()
+    assert len(list(reading)) == 8
+    assert reading.loss_s == pytest.approx(4, abs=2)  # by the bytes, of which a second takes about as many
+    assert "missing at the end" in reading.notes[0]
+
+
 def test_ogg_streams_in_a_row_are_read_one_after_the_other(tmp_path: Path) -> None:
     """A chained Ogg file of 4 s and 3 s lasts 7 s."""
     first = write_sound(tmp_path / "a.ogg", stepped_tone(4, 48000)).read_bytes()
