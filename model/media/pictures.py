@@ -165,7 +165,7 @@ def _heif(path: Path) -> Picture:
     padded = cuts.pad(path)
     if padded is None:
         return Picture(_rgb_of_heif(heif.read(path)))
-    return Picture(_rgb_of_heif(heif.read(path, padded.data)), False, padded.lost)
+    return Picture(_rgb_of_heif(heif.read(path, padded.data)), False, padded.lost or 0.0)
 
 
 def _second_head(path: Path, most_pixels: int) -> PictureHead | None:
