@@ -51,7 +51,7 @@ def stats(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False)
         return
     table = Table(show_header=False, box=None)
     for name, value in counts.items():
-        table.add_row(NAMES[name], "none" if value is None else str(value))
+        table.add_row(NAMES[name], "none" if value is None else f"{value:.1f}" if name.endswith("_s") else str(value))
     for name, size_bytes in sizes.items():
         table.add_row(f"{name} on disk", f"{size_bytes / 1e6:.1f} MB")
     out.print(table)

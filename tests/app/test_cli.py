@@ -100,6 +100,16 @@ def test_ingest_s_exit_code_tells_none_some_and_all(echolens: Command, footage: 
     assert (plain.code, "not_a_medium" in plain.out) == (0, True)
 
 
+def test_stats_tell_seconds_to_a_tenth(echolens: Command, tmp_path: Path) -> None:
+    """That is exact enough for people; with --json they are exact."""
+    sound = write_sound(tmp_path / "a.wav", tone(1.2345, 48000))
+    library = ("--library", tmp_path / "lib")
+    echolens("ingest", sound, *library, "--frontend", "raw")
+    (line,) = [line for line in echolens("library", "stats", *library).out.splitlines() if "total length" in line]
+    assert line.split()[-1] == "1.2"
+    assert parsed(echolens("library", "stats", *library, "--json"))["duration_s"] == pytest.approx(1.2345, abs=1e-4)
+
+
 def test_a_mistake_in_the_labels_stops_before_anything_is_taken_in(
     echolens: Command, footage: list[Path], tmp_path: Path
 ) -> None:
