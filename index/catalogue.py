@@ -157,10 +157,11 @@ class Catalogue(StoredLatents, VideoFiles):
 
         Seconds of the stretch that are not given are deleted. `audio` and `visual` may also hold items of seconds
         outside the stretch, whose context it is. Of the video the length, `loss_s`, `audio_track`, `decoding` and
-        `complete` become as given. NotFound if it was deleted; errors as of `ingest`.
+        `complete` become as given. Forgets a failure of its path. NotFound if it was deleted; errors as of `ingest`.
         """
         with self._store.write() as c:
             one_video(c, video.video_id)
+            c.execute("DELETE FROM failures WHERE path = ?", (video.path,))
             clear_stretch(c, video.video_id, stretch, seconds)
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)

@@ -18,8 +18,8 @@ class Video:
 
     `size_bytes` is None for videos that an older release ingested. `loss_s`: how much of it could not be decoded.
     `audio_track`: the sound track that was asked for, counted from 1; None for the default. `decoding`: the version of
-    the rules that it was decoded by. `complete`: it has been read to its end. `missing`: its file went missing, and it
-    is not searched.
+    the rules that it was decoded by, 0 while newer ones write it anew. `complete`: it has been read to its end.
+    `missing`: its file went missing, and it is not searched.
     """
 
     video_id: str

@@ -152,7 +152,9 @@ def put_latents(
         raise ValueError(f"{len(start_s)} seconds, {len(latents)} latents: as many and finite ones expected")
     one_video(c, video_id)
     _check_width(c, generation, latents)
-    found = c.execute("SELECT start_s, segment_id FROM segments WHERE video_id = ?", (video_id,))
+    range_s = (int(start_s.min()), int(start_s.max())) if len(start_s) else (0, -1)  # a part, not a day, of a recording
+    query = "SELECT start_s, segment_id FROM segments WHERE video_id = ? AND start_s BETWEEN ? AND ?"
+    found = c.execute(query, (video_id, *range_s))
     segment_ids: dict[int, int] = {row["start_s"]: row["segment_id"] for row in found}
     missing = set(start_s.tolist()) - set(segment_ids)
     if missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-PREVIEW = {"Cache-Control": "private, max-age=86400"}  # a second's preview never changes
+PREVIEW = {"Cache-Control": "private, no-cache"}  # a second that is read anew keeps its id: ask each time
 ORIGINAL = {"Cache-Control": "private, no-cache"}  # a file may be replaced in place: ask each time
 
 

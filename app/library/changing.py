@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.errors import Changing, MediaError
+from model.media.medium import hash_file
 
 
 class FileState(NamedTuple):
@@ -26,6 +27,14 @@ def state_of(path: Path) -> FileState | None:
     except OSError:
         return None
     return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def may_hold(path: Path, sha256: str) -> bool:
+    """Say whether a file has this content, as one that was only touched has; true where it cannot be read now."""
+    try:
+        return hash_file(path) == sha256
+    except OSError:
+        return True
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Take one file into a library: its parts are committed one by one, and all of them go where it is refused."""
+"""Take one file into a library: its parts are committed one by one, and all of them go where it is refused.
+
+What was committed stays where the file was only touched, or could not be read for a moment: it is gone on with.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from app.library.changing import may_hold
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
 from app.library.listing import is_no_medium
@@ -23,7 +27,7 @@ from index.seconds import Stretch
 from model.data.corpus import Annotation
 from model.data.feature_parts import FeatureParts
 from model.data.features import UNREADABLE, Features
-from model.errors import Changing, Damaged, LibraryError, MediaError, NotFound
+from model.errors import Changing, Damaged, LibraryError, MediaError, NotFound, NotReadable
 from model.media.medium import DECODING
 from model.network.encoder import Encoder
 
@@ -67,7 +71,8 @@ class Intake:
         try:
             return self._take_parts(source, begun, known, before)
         except MediaError as error:
-            self._withdraw(begun.facts)
+            if not self._goes_on(source, begun.facts, error):
+                self._withdraw(begun.facts)
             return self.fail(source, error)
 
     def fail(self, source: Source, error: MediaError) -> Outcome:
@@ -151,6 +156,12 @@ class Intake:
                 f"most a share of {self.reader.limits.most_loss:g} may be lost: copy or export the file again, or "
                 "allow more with ECHOLENS_MOST_LOSS or --most-loss"
             )
+
+    def _goes_on(self, source: Source, facts: Facts, error: MediaError) -> bool:
+        """Say whether what was committed of a file is right, and the next ingest can go on with it."""
+        if self.reader.session.library.catalogue.find_by_sha256(facts.sha256) is None:
+            return False
+        return isinstance(error, (Changing, NotReadable)) and may_hold(source.path, facts.sha256)
 
     def _withdraw(self, facts: Facts) -> None:
         """Remove everything of a file that is refused."""

@@ -24,13 +24,16 @@ from model.network.encoder import Encoder
 
 # Of the largest number of a row: two machines round differently, another sound or frame differs by far more.
 ROUNDING = 1e-4
+# The rules of a video that is being written anew. Cut off then, all of it is written next time, changed or not: the
+# last seconds before the cut have latents that do not know what follows them.
+CUT_OFF = 0
 
 
 def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun, known: Video) -> Outcome | None:
     """Decode a video anew and write only the seconds that have changed; it keeps its id, its label and its place.
 
-    None where the reader was told to stop: the next call begins anew. A file that cannot be read stays as it is.
-    Raises Changing.
+    None where the reader was told to stop: the next call begins anew. Where a file cannot be read on, the parts before
+    that are renewed and the rest stays as it was; the next call tries again. Raises Changing.
     """
     catalogue, front_end = reader.session.library.catalogue, reader.session.front_end
     kept = FeatureParts(reader.session.library.features_path(known.sha256, front_end.identity))
@@ -43,7 +46,7 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
                 changed += count_changed(_kept_of(kept, part), part.features)
                 seconds, loss_s = seconds + len(part.features), loss_s + part.loss_s
                 starts.append(part.start_s)
-                if changed:
+                if changed or known.decoding == CUT_OFF:
                     _write(reader, known, kept, part, by_part, is_new=changed > before)
                 else:
                     by_part.pass_over(part.features)
@@ -54,8 +57,7 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     except Changing:
         raise
     except MediaError as error:
-        kept_as = f"it stays as it was decoded before, since it cannot be read anew: {error}"
-        return Outcome(source.path, "known", known.video_id, note=kept_as)
+        return Outcome(source.path, "known", known.video_id, note=_failed(changed, seconds, error))
     kept.remove(kept=starts)
     track, duration_s = source.audio_track or known.audio_track, float(begun.facts.declared_s or seconds)
     read = replace(known, duration_s=duration_s, loss_s=loss_s, audio_track=track, decoding=DECODING)
@@ -64,6 +66,13 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     told = f"read anew {why}: {changed} of {seconds} seconds changed" if changed else None
     note = joined((told, *begun.facts.notes, *reading_notes(part, read))) if changed else None
     return Outcome(source.path, "known", known.video_id, note=note)
+
+
+def _failed(changed: int, seconds: int, error: MediaError) -> str:
+    if not changed:
+        return f"it stays as it was decoded before, since it cannot be read anew: {error}"
+    done = f"{changed:,} of the first {seconds:,} seconds changed, the rest stays as it was decoded before"
+    return f"read anew in part: {done}, and the next ingest tries it again: {error}"
 
 
 def count_changed(before: Features | None, now: Features) -> int:
@@ -104,7 +113,7 @@ def _write(reader: Reader, known: Video, kept: FeatureParts, part: Part, by_part
     batches = by_part.encoded(part.features)
     stretch = Stretch(part.start_s, None if part.ended else part.stop_s)
     seconds = seconds_of(part.features)
-    halfway = replace(known, decoding=min(known.decoding, DECODING - 1))  # cut off now, it is read anew again
+    halfway = replace(known, decoding=CUT_OFF)
     reader.session.library.catalogue.rewrite(halfway, stretch, seconds, batches.get("audio"), batches.get("visual"))
     if is_new:
         keep_part(kept, part.start_s, part.features)

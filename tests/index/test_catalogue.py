@@ -22,6 +22,7 @@ import index.job_queue
 from index.catalogue import Catalogue
 from index.job_state import JobState
 from index.records import Failure, LatentBatch, LatentTable, Second
+from index.rows import put_latents
 from index.seconds import Stretch
 from index.store import Store
 from model.data.latents import Latents
@@ -137,6 +138,23 @@ def test_a_stretch_is_written_anew_and_the_rest_stays(catalogue: Catalogue) -> N
     assert catalogue.latents("visual").ids.tolist() == [ids[0]]
     with pytest.raises(NotFound):
         catalogue.rewrite(video(2), Stretch(0), [])
+
+
+def test_a_part_costs_the_same_however_long_its_video_is(catalogue: Catalogue) -> None:
+    """Its latents are written without reading the seconds of the other parts."""
+    catalogue.ingest(video(1), [Second(second, True, False) for second in range(1000)])
+    read: list[object] = []
+
+    def counting(cursor: sqlite3.Cursor, row: tuple[object, ...]) -> sqlite3.Row:
+        read.append(row)
+        return sqlite3.Row(cursor, row)
+
+    with catalogue._store.write() as c:
+        c.row_factory = counting
+        put_latents(c, 0, video(1).video_id, "audio", LatentBatch(np.array([500, 501]), clustered_latents(2)))
+        c.row_factory = sqlite3.Row
+    assert len(read) < 10
+    assert catalogue.latents("audio").start_s.tolist() == [500, 501]
 
 
 def test_what_went_missing_is_not_searched(catalogue: Catalogue) -> None:

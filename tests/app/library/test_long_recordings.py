@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from library_samples import other_checkpoint
 from media_samples import stepped_tone, write_picture, write_sound, write_video
 from service_samples import ended_job, serving, until, upload
 
+import app.library.reading
 import app.media.footage
 from app.library.check import check
 from app.library.default_model import DEFAULT_MODEL
@@ -31,7 +33,7 @@ from index.records import LatentBatch, Video
 from model.data.corpus import Annotation
 from model.data.features import Features
 from model.data.temporal_context import TemporalContext
-from model.errors import Damaged, LibraryError
+from model.errors import Damaged, LibraryError, NotReadable
 from model.media.medium import Limits, Reading
 from model.modality import MODALITIES
 from model.network.checkpoint import Checkpoint
@@ -276,6 +278,66 @@ def test_a_refusal_midway_leaves_nothing(tmp_path: Path, film: Path, monkeypatch
     assert not list((tmp_path / "library").glob("cache/features/*/*"))
     assert not list((tmp_path / "library" / "previews").iterdir())
     assert film.is_file()
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def close(_: Path) -> None:
+    raise NotReadable("film.mp4 cannot be read (Input/output error)")
+
+
+@pytest.mark.parametrize("begun_before", [True, False])
+@pytest.mark.parametrize("disturb", [touch, close])
+def test_a_file_that_is_disturbed_keeps_what_was_committed_of_it(
+    tmp_path: Path, film: Path, clean: list[Any], monkeypatch: pytest.MonkeyPatch, disturb: Any, begun_before: bool
+) -> None:
+    """Touched, or unreadable for a moment, it is the same content: it keeps its label, and is gone on with."""
+    decode, calls = app.library.reading.decode_part, list[int]()
+
+    def disturbed(front_end: Any, path: Path, *rest: Any) -> Any:
+        part = decode(front_end, path, *rest)
+        calls.append(1)
+        if len(calls) == 2 - begun_before:
+            disturb(path)
+        return part
+
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        if begun_before:
+            take(session, film, stop=lambda: True)
+        with monkeypatch.context() as patch:
+            patch.setattr("app.library.reading.decode_part", disturbed)
+            (outcome,) = take(session, film)
+        assert outcome.code in ("changing", "not_readable")
+        (video,) = session.library.catalogue.every_video()
+        assert (session.library.catalogue.end_s(video.video_id), video.complete) == (PART_S, False)
+        session.library.catalogue.update_labels(video.video_id, "owl", None, None)
+        (outcome,) = take(session, film)
+        assert (outcome.state, outcome.video_id) == ("added", video.video_id)
+        assert session.library.catalogue.video(video.video_id).label == "owl"
+        assert session.library.catalogue.failures() == []
+        assert content(session.library) == clean
+
+
+def test_what_is_written_over_while_it_is_read_leaves_nothing(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other content under its path is another recording, though the part before was of the old one."""
+    decode, calls = app.library.reading.decode_part, list[int]()
+
+    def overwritten(front_end: Any, path: Path, *rest: Any) -> Any:
+        part = decode(front_end, path, *rest)
+        calls.append(1)
+        if len(calls) == 2:
+            with path.open("ab") as file:
+                file.write(b"more")
+        return part
+
+    monkeypatch.setattr("app.library.reading.decode_part", overwritten)
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        assert [o.state for o in take(session, film)] == ["changing"]
+        assert session.library.catalogue.is_empty
 
 
 def test_loss_over_all_parts_is_summed_told_and_judged(

@@ -14,7 +14,9 @@ import torch
 from media_samples import write_picture, write_video
 
 import app.library.rereading
+import app.media.footage
 from app.library.check import check
+from app.library.default_model import DEFAULT_MODEL
 from app.library.features import features_of
 from app.library.ingest import Outcome, Source, ingest
 from app.library.rereading import count_changed
@@ -23,9 +25,11 @@ from app.library.videos import delete_video
 from index.catalogue import Catalogue
 from index.records import SegmentRow, Video
 from model.data.features import Features
+from model.data.temporal_context import TemporalContext
 from model.errors import Damaged
 from model.media.medium import DECODING, Limits, Reading
 from model.modality import MODALITIES
+from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
 
 CPU = torch.device("cpu")
@@ -109,6 +113,7 @@ def test_what_has_not_changed_is_only_stamped(tmp_path: Path, film: Path, monkey
 
 
 CHANGES: dict[str, tuple[Change, int]] = {
+    "another frame at 2 s": (lambda s: replace(s, frame=255 - s.frame) if s.start_s == 2 else s, 1),
     "another frame at 5 s": (lambda s: replace(s, frame=255 - s.frame) if s.start_s == 5 else s, 1),
     "silent from 6 s on": (lambda s: replace(s, sound=None) if s.start_s >= 6 else s, 4),
     "all a second late": (lambda s: replace(s, start_s=s.start_s + 1), LENGTH_S + 1),
@@ -240,3 +245,65 @@ def test_a_cut_off_change_of_the_sound_track_is_not_taken_for_done(
         assert {f.code for f in check(session.library.directory, media=False)} == {"older_decoding"}
         take(session, film)
         assert_as_if_new(session, film, tmp_path)
+
+
+def test_what_was_read_anew_before_the_file_failed_is_told(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parts before the damage are renewed and the note says so; the next ingest reads the whole file again."""
+    following = Reading.__next__
+
+    def failing(self: Reading) -> Any:
+        segment = following(self)
+        if segment.start_s == 9:
+            raise Damaged("film.mp4 is noise at the end")
+        return segment
+
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        decoded_before(session, film, monkeypatch, CHANGES["another frame at 5 s"][0])
+        with monkeypatch.context() as patch:
+            patch.setattr(Reading, "__next__", failing)
+            outcome = take(session, film)
+        app.media.footage._kept.cache_clear()
+        assert outcome.state == "known"
+        assert "1 of the first 8 seconds changed, the rest stays as it was decoded before" in str(outcome.note)
+        assert "noise at the end" in str(outcome.note)
+        assert {f.code for f in check(session.library.directory, media=False)} == {"older_decoding"}
+        assert take(session, film).state == "known"
+        assert_as_if_new(session, film, tmp_path)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_cut_off_rereading_leaves_no_seam(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """The last seconds before the cut got latents without what follows: the next ingest writes them in full context."""
+    rewrite, calls = Catalogue.rewrite, list[int]()
+
+    def killed(self: Catalogue, *arguments: Any) -> None:
+        calls.append(1)
+        if len(calls) == call + 1:
+            raise KeyboardInterrupt
+        rewrite(self, *arguments)
+
+    context = TemporalContext((1.0, 0.8), 0.0)
+    monkeypatch.setattr(
+        Session,
+        "encoder",
+        property(lambda _: Encoder(replace(Checkpoint.load(DEFAULT_MODEL), stored=None, context=context), CPU)),
+    )
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        decoded_before(session, film, monkeypatch, CHANGES["another frame at 2 s"][0])
+        with monkeypatch.context() as cut:
+            cut.setattr(Catalogue, "rewrite", killed)
+            with pytest.raises(KeyboardInterrupt):
+                take(session, film)
+        app.media.footage._kept.cache_clear()
+        take(session, film)
+        with Session.open(tmp_path / "new", CPU, "raw") as new:
+            take(new, film)
+            (video,) = new.library.catalogue.every_video()
+            for modality in MODALITIES:
+                found, expected = (s.library.catalogue.latents_of(video.video_id, modality) for s in (session, new))
+                mu, wanted = (t.latents.mu[np.argsort(t.start_s)] for t in (found, expected))
+                np.testing.assert_allclose(mu, wanted, rtol=1e-4, atol=1e-5)
