@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from model.media.segments import LONGEST_JITTER_S, Lost
+from model.media.segments import Lost
 
 SHORTEST_GAP_S = 0.002  # less between two stamps is rounding
 REACH_S = 0.5  # behind bytes that the container passed over, a gap is looked for this far
+ODD_STAMP_S = 0.04  # there, a shorter gap in the sound is one frame with an odd stamp
 MOST_REMEMBERED = 64
 
 
@@ -62,7 +63,7 @@ class Damage:
             self._gap_from_s = self._good_until_s
             self._gap_until_s = self._good_until_s + REACH_S
             self._most_gap_s = most_gap_s
-            self._least_gap_s = max(2 * self._shortest_gap_s, LONGEST_JITTER_S)
+            self._least_gap_s = max(2 * self._shortest_gap_s, ODD_STAMP_S)
 
     def paid(self, stamp: int) -> None:
         """Note a frame; frames come in the order in which they are shown."""

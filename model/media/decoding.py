@@ -101,6 +101,9 @@ def decoded(source: Source, track: Track, packets: Iterator[Packet | None], dama
         if packet is None:
             _tell_passed_over(damage, source, track)
             continue
+        if packet.size == 0:  # the picture before it stands; to a decoder it would mean the end
+            _tell(damage, source, track, packet, came=True)
+            continue
         begun = begun or packet.is_keyframe
         damage.asked, frames = True, _frames_of(track, packet)
         if begun:
@@ -144,5 +147,5 @@ def _tell(damage: Damage, source: Source, track: Track, packet: Packet, came: bo
     elif picture is not None:
         damage.passed(shown_s + lasts_s)
         each = picture.codec_context.name in ONE_FRAME_A_PACKET and source.format_name not in WITHOUT_STAMPS
-        if each and picture.codec_context.skip_frame != "NONREF" and not packet.is_discard:
+        if each and packet.size and picture.codec_context.skip_frame != "NONREF" and not packet.is_discard:
             damage.owes(time_s, stamp)

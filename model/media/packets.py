@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -10,7 +11,7 @@ from math import floor
 from av.container import InputContainer
 from av.stream import Discard
 
-from model.media.clock import LEAP_S, STEP_BACK_S, Clock, Stamp
+from model.media.clock import LEAP_S, MICROSECONDS, STEP_BACK_S, Clock, Stamp
 from model.media.source import DECODING_ERRORS, Again, Findings, Packet, Source, Track, usual_frame_s
 
 PREROLL_S = 1.0  # a decoder that is entered midway is right after less than that
@@ -19,6 +20,7 @@ MOST_FAILURES = 100  # reads in a row that fail before a container counts as end
 MOST_BYTES_BETWEEN = 512  # the heads and indexes that stand between two packets; more is something passed over
 # The share of a file that may lie behind the last packet: an index; of Ogg, whose packets tell only their page, a page.
 LONGEST_INDEX = {"avi": 0.25, "asf": 0.25, "ogg": 1.0}
+ASF_INDEX_BYTES_HZ = 6  # its index begins at time zero, wherever the clock does
 # The most bytes that a packet has in formats without stamps. FFmpeg counts their packets, and what it passed over it
 # leaves in front of the next one.
 LARGEST_PACKET = {"mp3": 2881, "ac3": 3840, "eac3": 4096, "dts": 16384}
@@ -163,12 +165,12 @@ def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | 
 def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) -> Iterator[Packet | None]:
     """Yield the packets of the tracks; None where bytes were passed over, because they cannot be read or understood."""
     chosen = {track.index for track in tracks}
-    # MP4 has its packets anywhere.
-    in_a_row = not container.format.name.startswith("mov")
+    # MP4 has its packets anywhere; AVI may have them apart, and empty ones between.
+    in_a_row = not container.format.name.startswith(("mov", "avi"))
     for stream in container.streams:
         if stream.index not in chosen and not in_a_row:
             stream.discard = Discard.all
-    next_byte, failures = 0, 0
+    next_byte, failures, bytes_passed = 0, 0, _BytesPassed(container.format.name)
     while failures < MOST_FAILURES:
         try:
             for packet in container.demux():
@@ -176,7 +178,7 @@ def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) 
                 if packet.size == 0 and packet.dts is None:  # it marks the end
                     continue
                 if packet.pos is not None:
-                    if in_a_row and 0 < next_byte < packet.pos - MOST_BYTES_BETWEEN:
+                    if bytes_passed.before(packet.pos, packet.size) and in_a_row:
                         yield None
                     next_byte = max(next_byte, packet.pos + packet.size)
                 if packet.stream_index in chosen:
@@ -188,6 +190,27 @@ def demuxed(container: InputContainer, tracks: list[Track], findings: Findings) 
             yield None
     # What follows is no index, or it would have been read.
     findings.unread = min(findings.unread, _share_behind(container, next_byte))
+
+
+class _BytesPassed:
+    """Tell where a container passed over bytes."""
+
+    def __init__(self, format_name: str) -> None:
+        self._at, self._next_byte = -1, 0
+        # ASF has blocks of one size, filled up, of which FFmpeg tells only where they begin.
+        self._in_blocks = format_name == "asf"
+        self._most_bytes: int = sys.maxsize if self._in_blocks else MOST_BYTES_BETWEEN
+
+    def before(self, at: int, size: int) -> bool:
+        """Say whether bytes were passed over before a packet that lies at `at`."""
+        if at == self._at:  # on the same page
+            self._next_byte += size
+            return False
+        if self._in_blocks and 0 <= self._at < at:
+            self._most_bytes = min(self._most_bytes, at - self._at)
+        passed = 0 < self._next_byte < at - self._most_bytes
+        self._at, self._next_byte = at, max(self._next_byte, at + size)
+        return passed
 
 
 def _time_kept(packets: Iterator[Packet | None], most_bytes: int) -> Iterator[Packet | None]:
@@ -205,7 +228,9 @@ def _time_kept(packets: Iterator[Packet | None], most_bytes: int) -> Iterator[Pa
 
 
 def _unread(container: InputContainer, next_byte: int) -> float:
-    unread = _share_behind(container, next_byte)
+    counted_s = (container.start_time or 0) / MICROSECONDS if container.format.name == "asf" else 0.0
+    index_bytes = max(0.0, counted_s) * ASF_INDEX_BYTES_HZ
+    unread = _share_behind(container, next_byte and next_byte + round(index_bytes))
     return unread if unread > LONGEST_INDEX.get(container.format.name, 0.0) else 0.0
 
 
