@@ -11,7 +11,7 @@ from math import floor
 from av.container import InputContainer
 from av.stream import Discard
 
-from model.media.clock import LEAP_S, MICROSECONDS, STEP_BACK_S, Clock, Stamp
+from model.media.clock import LEAP_S, LONGEST_HOLD_S, MICROSECONDS, STEP_BACK_S, Clock, Stamp
 from model.media.source import DECODING_ERRORS, Again, Findings, Packet, Source, Track, usual_frame_s
 
 PREROLL_S = 1.0  # a decoder that is entered midway is right after less than that
@@ -82,6 +82,8 @@ def _indexed(
                 break
             last_s = time_s + min(LEAP_S, float((packet.duration or 0) * packet.time_base))
             last = packet.dts
+            if packet.pts is not None and abs(packet.pts - packet.dts) * packet.time_base > LONGEST_HOLD_S:
+                packet.pts = packet.dts  # no picture waits that long: the stamp is wild
         yield packet
     else:
         return

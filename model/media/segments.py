@@ -17,6 +17,7 @@ SAMPLE_RATE_HZ = 16_000
 SHORTEST_REST_S = 0.5  # a last part that is shorter is dropped, a longer one padded with silence
 SILENCE_DBFS = -60.0  # a second of sound with a lower RMS level counts as silent: no audio latent
 LONGEST_JITTER_S = 0.03  # a smaller jump or drift of the timestamps is no gap in the sound and no overlap
+MOST_SILENT_SAMPLES = 1_000_000  # of one block of silence: a file may declare any sample rate
 TIE_S = 1e-6  # where two frames are equally near to the middle within this, the earlier is taken
 
 
@@ -257,5 +258,6 @@ def _check_finite(block: SoundBlock) -> None:
 
 
 def _silence(start_s: float, length: int, rate_hz: int) -> Iterator[SoundBlock]:
-    for done in range(0, length, rate_hz):
-        yield SoundBlock(start_s + done / rate_hz, rate_hz, np.zeros(min(rate_hz, length - done), np.float32))
+    most = min(rate_hz, MOST_SILENT_SAMPLES)
+    for done in range(0, length, most):
+        yield SoundBlock(start_s + done / rate_hz, rate_hz, np.zeros(min(most, length - done), np.float32))
