@@ -10,9 +10,10 @@ from sqlite3 import Connection
 import numpy as np
 from jaxtyping import Int64
 
+from index.failures import Failures, forget_failure
 from index.job_queue import JobQueue
 from index.paging import ANY, Choice, Page, page_of
-from index.records import Failure, LatentBatch, Second, SegmentRow, Stats, Video
+from index.records import LatentBatch, Second, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
     STATS,
@@ -37,7 +38,7 @@ from model.errors import Mismatch, NotFound
 from model.modality import Modality
 
 
-class Catalogue(StoredLatents, VideoFiles):
+class Catalogue(StoredLatents, VideoFiles, Failures):
     """Keep a library's content; any number of threads may use it, and readers never wait for the writer.
 
     Every change is one transaction, which is on the disk when the method returns. `catalogue_version` grows with each
@@ -135,7 +136,7 @@ class Catalogue(StoredLatents, VideoFiles):
         ValueError for numbers that are not finite.
         """
         with self._store.write() as c:
-            c.execute("DELETE FROM failures WHERE path = ?", (video.path,))
+            forget_failure(c, video.path)
             known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
             if known is not None:
                 return video_of(known)
@@ -161,7 +162,7 @@ class Catalogue(StoredLatents, VideoFiles):
         """
         with self._store.write() as c:
             one_video(c, video.video_id)
-            c.execute("DELETE FROM failures WHERE path = ?", (video.path,))
+            forget_failure(c, video.path)
             clear_stretch(c, video.video_id, stretch, seconds)
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)
@@ -277,23 +278,6 @@ class Catalogue(StoredLatents, VideoFiles):
                 fingerprint=meta_of(c, "fingerprint"),
                 catalogue_version=version(c),
             )
-
-    # Failures
-
-    def record_failure(self, failure: Failure) -> None:
-        """Keep why a file could not be ingested; it replaces an older failure of the same path."""
-        with self._store.write() as c:
-            c.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", astuple(failure))
-
-    def count_failures(self) -> int:
-        """Return how many files could not be ingested."""
-        with self._store.glance() as c:
-            return int(c.execute("SELECT count(*) FROM failures").fetchone()[0])
-
-    def failures(self) -> list[Failure]:
-        """Return what could not be ingested, oldest first."""
-        with self._store.read() as c:
-            return [Failure(*row) for row in c.execute("SELECT path, code, detail, at FROM failures ORDER BY at, path")]
 
 
 def _put_items(c: Connection, video_id: str, audio: LatentBatch | None, visual: LatentBatch | None) -> None:

@@ -14,7 +14,7 @@ from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
 from app.library.listing import is_no_medium
 from app.library.notes import joined, note_of
-from app.library.reading import Begun, Reader, needs_another_track
+from app.library.reading import Begun, Reader, length_of, needs_another_track
 from app.library.rereading import reread
 from app.library.source import Outcome, Source, printable
 from app.library.supersede import Place, Places
@@ -101,7 +101,7 @@ class Intake:
         with closing(self.reader.parts(source, begun, known, start_s)) as parts:
             for part in parts:
                 seconds += len(part.features)
-                length_s, loss_s = float(facts.declared_s or seconds), video.loss_s + part.loss_s
+                length_s, loss_s = length_of(facts, seconds), video.loss_s + part.loss_s
                 video = replace(video, duration_s=length_s, loss_s=loss_s, complete=part.ended)
                 if part.ended:
                     self._check_loss(source, video)

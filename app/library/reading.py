@@ -103,3 +103,9 @@ class Reader:
 def needs_another_track(source: Source, known: Video) -> bool:
     """Say whether a file is to be read with another sound track than it was."""
     return source.audio_track not in (None, known.audio_track)
+
+
+def length_of(facts: Facts, seconds: int) -> float:
+    """Return a file's length, given how many seconds were read so far: a declared one may be too short."""
+    declared_s = facts.declared_s
+    return float(seconds) if declared_s is None or declared_s <= seconds - 1 else declared_s

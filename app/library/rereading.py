@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
 from app.library.notes import joined, reading_notes
-from app.library.reading import Begun, Reader, needs_another_track
+from app.library.reading import Begun, Reader, length_of, needs_another_track
 from app.library.source import Outcome, Source
 from app.media.footage import Part
 from index.records import Video
@@ -59,7 +59,7 @@ def reread(reader: Reader, encoder: Encoder | None, source: Source, begun: Begun
     except MediaError as error:
         return Outcome(source.path, "known", known.video_id, note=_failed(changed, seconds, error))
     kept.remove(kept=starts)
-    track, duration_s = source.audio_track or known.audio_track, float(begun.facts.declared_s or seconds)
+    track, duration_s = source.audio_track or known.audio_track, length_of(begun.facts, seconds)
     read = replace(known, duration_s=duration_s, loss_s=loss_s, audio_track=track, decoding=DECODING)
     catalogue.stamp(read)
     why = f"with sound track {track}" if needs_another_track(source, known) else "by the new rules"

@@ -25,8 +25,10 @@ from app.library.encoding import PartEncoder, encoded, encoded_parts
 from app.library.features import features_of
 from app.library.ingest import Outcome, Source, ingest
 from app.library.model_swap import reencode
+from app.library.reading import length_of
 from app.library.session import Session
 from app.library.videos import delete_video
+from app.media.decoding import Facts
 from index.catalogue import Catalogue
 from index.library import Library
 from index.records import LatentBatch, Video
@@ -366,6 +368,37 @@ def test_loss_over_all_parts_is_summed_told_and_judged(
         (outcome,) = ingest(session, [Source(film, film.name)], Limits(most_loss=0.2))
         assert (outcome.state, outcome.code, "may be lost" in str(outcome.detail)) == ("failed", "damaged", True)
         assert session.library.catalogue.is_empty
+
+
+def test_a_declared_length_that_is_too_short_is_not_the_length(
+    tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fourteen seconds of a file that declares three: the loss is judged against what was read, and that is told."""
+    inspect, following = app.library.reading.inspect, Reading.__next__
+
+    def declaring_less(*arguments: Any) -> Any:
+        return replace(inspect(*arguments), declared_s=3.0)
+
+    def lossy(self: Reading) -> Any:
+        segment = following(self)
+        self.loss_s += 0.25
+        return replace(segment, lost_s=0.25)
+
+    monkeypatch.setattr("app.library.reading.inspect", declaring_less)
+    monkeypatch.setattr(Reading, "__next__", lossy)
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        assert [o.state for o in take(session, film)] == ["added"]
+        (video,) = session.library.catalogue.every_video()
+        assert (video.duration_s, video.loss_s) == (14.0, pytest.approx(3.5))
+
+
+@pytest.mark.parametrize(
+    ("declared_s", "length_s"), [(None, 10.0), (9.6, 9.6), (10.4, 10.4), (9.0, 10.0), (40.0, 40.0)]
+)
+def test_the_length_is_what_is_declared_unless_more_was_read(declared_s: float | None, length_s: float) -> None:
+    """Ten seconds were read, of which the last may be short."""
+    facts = Facts("", 0, "", declared_s, True, True)
+    assert length_of(facts, 10) == length_s
 
 
 def test_a_full_disk_midway_keeps_what_is_in(
