@@ -23,6 +23,7 @@ from model.media.damage import SHORTEST_GAP_S, Damage
 from model.media.decoding import decoded, decoded_frames
 from model.media.frames import Presentation
 from model.media.packets import demuxed, first_cut_s, track_packets
+from model.media.part import opened
 from model.media.segments import Lost, SoundBlock, TimedFrame
 from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
 from model.media.streams import forget_odd_layouts, has_unseen, mono, notes, picture_stream, sound_stream
@@ -89,15 +90,19 @@ def first_cut_of(path: Path, until_s: int, audio_track: int | None = None) -> fl
 
 
 def read_sound(
-    path: Path, findings: Findings | None = None, audio_track: int | None = None, from_s: int = 0
+    path: Path,
+    findings: Findings | None = None,
+    audio_track: int | None = None,
+    from_s: int = 0,
+    part: range | None = None,
 ) -> Iterator[SoundBlock | Lost]:
     """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
 
     What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; blocks from before it may come, to
-    be left aside. Raises NotAMedium, Damaged, NoSoundTrack.
+    be left aside. `part`: the bytes to read, all without it. Raises NotAMedium, Damaged, NoSoundTrack.
     """
     findings = findings or Findings()
-    with _source(path, audio_track) as source:
+    with _source(path, audio_track, part) as source:
         stream = source.sound
         if stream is None:
             return
@@ -105,7 +110,7 @@ def read_sound(
         block_s, whole = 0.0, True
         next_s: float | None = None
         frames: list[av.AudioFrame] = []
-        packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
+        packets = track_packets(source, stream, findings, partial(_source, path, audio_track, part), from_s)
         for frame in decoded(source, stream, packets, damage):
             start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             end_s = start_s + frame.samples / frame.sample_rate
@@ -211,15 +216,15 @@ def write_mp4(
 
 
 @contextmanager
-def _source(path: Path, audio_track: int | None = None) -> Iterator[Source]:
-    with _opened(path) as container:
+def _source(path: Path, audio_track: int | None = None, part: range | None = None) -> Iterator[Source]:
+    with _opened(path, part) as container:
         yield Source(container, sound_stream(container, audio_track), picture_stream(container))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
+def _opened(path: Path, part: range | None) -> Iterator[InputContainer]:
     options = {"format_whitelist": DEMUXERS}
-    with flv.opened(path) as file:
+    with flv.opened(path) if part is None else opened(path, part) as file:
         try:
             container = av.open(file, "r", options=options)
             if isinstance(file, str) and has_unseen(container):

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from model.errors import Damaged, EmptyFile, NotAMedium, NotReadable, TooLarge, TooSmall
-from model.media import containers, pictures, sounds
+from model.media import containers, ogg, pictures, sounds
 from model.media.reading import FOOTAGE, LIMITS, Limits, Medium, Reading, too_long
 from model.media.tracks import check_number
 
@@ -47,7 +47,8 @@ def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = N
     Raises EmptyFile, NotAMedium, Damaged, TooLarge, TooSmall, TooLong, NoSoundTrack.
     """
     _check_size(path, limits)
-    medium = _picture(path, limits) or _sound(path, limits) or _other(path, limits, audio_track)
+    medium = _picture(path, limits) or _sound(path, limits) or _chained(path, limits)
+    medium = medium or _other(path, limits, audio_track)
     if audio_track is not None and medium.decoder != "container":
         check_number(path.name, audio_track, int(medium.has_sound))
     if medium.exact_duration and medium.duration_s is not None and medium.duration_s > limits.decoded_s:
@@ -126,6 +127,22 @@ def _sound(path: Path, limits: Limits, last_resort: bool = False) -> Medium | No
         decoder="sound file",
         exact_duration=head.media_type not in ESTIMATED_TYPES,
         enterable=head.media_type in ENTERABLE_SOUNDS,
+        limits=limits,
+    )
+
+
+def _chained(path: Path, limits: Limits) -> Medium | None:
+    """Return an Ogg file of streams in a row that differ, which FFmpeg refuses or passes over."""
+    if not ogg.unlike_links(path):
+        return None
+    return Medium(
+        path=path,
+        kind="sound",
+        has_sound=True,
+        duration_s=None,
+        media_type="audio/ogg",
+        decoder="unlike streams",
+        exact_duration=False,
         limits=limits,
     )
 

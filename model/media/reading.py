@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from model.errors import Damaged, TookTooLong, TooLong, TooShort
-from model.media import containers, pictures, second_opinion
+from model.media import chained, containers, pictures, second_opinion
 from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, TimedFrame, cut_segments
 from model.media.source import Findings
 
@@ -60,7 +60,7 @@ class Medium:
     has_sound: bool
     duration_s: float | None
     media_type: str
-    decoder: Literal["container", "sound file", "animation", "picture"]
+    decoder: Literal["container", "sound file", "unlike streams", "animation", "picture"]
     exact_duration: bool
     limits: Limits
     notes: tuple[str, ...] = ()
@@ -176,6 +176,8 @@ class Reading:
             return iter(())
         if medium.decoder == "sound file":
             return second_opinion.read_sound(medium.path, medium.media_type, self._findings, from_s)
+        if medium.decoder == "unlike streams":
+            return chained.read_sound(medium.path)
         return containers.read_sound(medium.path, self._findings, medium.audio_track, from_s)
 
     def _frames(self, from_s: int) -> Iterator[TimedFrame | Lost]:

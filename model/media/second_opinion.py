@@ -15,7 +15,7 @@ MISSED_S = 0.5
 
 
 def read_sound(
-    path: Path, media_type: str, findings: Findings | None = None, from_s: int = 0
+    path: Path, media_type: str, findings: Findings | None = None, from_s: int = 0, part: range | None = None
 ) -> Iterator[SoundBlock | Lost]:
     """Yield a sound file, mixed to one channel, from a second on, in blocks of a second.
 
@@ -23,7 +23,7 @@ def read_sound(
     """
     end_s, failure = float(from_s), None
     try:
-        for block in sounds.read_sound(path, from_s):
+        for block in sounds.read_sound(path, from_s, part):
             end_s = block.end_s
             yield block
     except Damaged as error:
@@ -31,7 +31,7 @@ def read_sound(
     if failure is None and not (media_type in ESTIMATED and _goes_on(path, end_s)):
         return
     found = False
-    for rest in _behind(path, end_s, findings):
+    for rest in _behind(path, end_s, findings, part):
         if not found and failure is not None and rest.start_s > end_s + LONGEST_JITTER_S:
             yield Lost(end_s, rest.start_s)
         found = True
@@ -48,10 +48,10 @@ def _goes_on(path: Path, end_s: float) -> bool:
         return False
 
 
-def _behind(path: Path, start_s: float, findings: Findings | None) -> Iterator[SoundBlock | Lost]:
+def _behind(path: Path, start_s: float, findings: Findings | None, part: range | None) -> Iterator[SoundBlock | Lost]:
     """Yield what FFmpeg reads at or behind start_s."""
     try:
-        for block in containers.read_sound(path, findings):
+        for block in containers.read_sound(path, findings, part=part):
             if isinstance(block, Lost):
                 if block.end_s > start_s:
                     yield Lost(max(block.start_s, start_s), block.end_s)

@@ -14,6 +14,7 @@ import soundfile
 from model.errors import Damaged
 from model.media import ogg, wav
 from model.media.channels import Mixer
+from model.media.part import opened
 from model.media.segments import SoundBlock
 
 MEDIA_TYPES = {
@@ -48,17 +49,17 @@ class SoundHead:
     duration_s: float | None
 
 
-def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
+def read_head(path: Path, last_resort: bool = False, part: range | None = None) -> SoundHead | None:
     """Read a sound file's head; None where libsndfile does not know the format, or where FFmpeg may read it better.
 
     That is a stream whose head was never completed, an Ogg file that is damaged or several streams in a row, surround
-    sound. With `last_resort` those are taken too.
+    sound. With `last_resort` those are taken too. `part`: the bytes to read, all without it.
     """
     try:
-        with _opened(path) as sound:
+        with _opened(path, part) as sound:
             media_type = MEDIA_TYPES.get(sound.format)
             known = 0 < sound.frames < UNKNOWN_LENGTH
-            in_one = sound.format != "OGG" or ogg.is_one_stream(path)
+            in_one = sound.format != "OGG" or ogg.is_one_stream(path, part)
             plain = known and in_one and sound.channels <= 2 and (sound.format, sound.subtype) != MISREAD
             if media_type is None or not (last_resort or plain):
                 return None
@@ -67,10 +68,10 @@ def read_head(path: Path, last_resort: bool = False) -> SoundHead | None:
         return None
 
 
-def read_sound(path: Path, from_s: int = 0) -> Iterator[SoundBlock]:
+def read_sound(path: Path, from_s: int = 0, part: range | None = None) -> Iterator[SoundBlock]:
     """Yield a sound file from a second on, in blocks of a second, mixed to one channel. Raises Damaged."""
     try:
-        with _opened(path) as sound:
+        with _opened(path, part) as sound:
             rate_hz, mixer, full_scale = sound.samplerate, Mixer(), _full_scale(sound)
             start = sound.seek(min(from_s * rate_hz, sound.frames)) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
@@ -100,9 +101,12 @@ def _full_scale(sound: soundfile.SoundFile) -> float:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    with path.open("rb") as file:
-        if patches := wav.patches_of(path):
+def _opened(path: Path, part: range | None) -> Iterator[soundfile.SoundFile]:
+    with opened(path, part) as file:
+        if part is not None:
+            with soundfile.SoundFile(file) as sound:
+                yield sound
+        elif patches := wav.patches_of(path):
             with soundfile.SoundFile(io.BufferedReader(wav.Patched(file, patches))) as sound:
                 yield sound
         else:
