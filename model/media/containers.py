@@ -128,7 +128,7 @@ def read_sound(
             damage.passed(end_s)
         if frames:
             yield SoundBlock(block_s, frames[0].sample_rate, mono(frames, mixer), whole)
-        yield from _rest(damage, findings, "sound", next_s is not None)
+        yield from _rest(damage, findings, "sound", next_s is not None, from_s)
 
 
 def measure_sound_s(path: Path) -> float:
@@ -170,7 +170,7 @@ def read_frames(
         next_s: float | None = None
         damage = Damage(usual_s + SHORTEST_GAP_S)
         packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
-        for frame in decoded_frames(source, stream, packets, damage):
+        for frame in decoded_frames(source, stream, packets, damage, from_s > 0):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(
                     f"{path.name} holds a frame of {frame.width} x {frame.height}; at most {most_pixels} "
@@ -186,7 +186,7 @@ def read_frames(
             damage.passed(next_s)  # in MPEG programme streams few packets have stamps
             whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
             yield TimedFrame(start_s, next_s, presentation.of(frame), whole)
-        yield from _rest(damage, findings, "picture", next_s is not None)
+        yield from _rest(damage, findings, "picture", next_s is not None, from_s)
 
 
 def write_mp4(
@@ -261,12 +261,16 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)  # without the path, which is no client's business
 
 
-def _rest(damage: Damage, findings: Findings, track: str, decoded: bool) -> Iterator[Lost]:
-    """Yield what was lost at the end; a track of which nothing was decoded is left aside, with a note."""
+def _rest(damage: Damage, findings: Findings, track: str, decoded: bool, from_s: int) -> Iterator[Lost]:
+    """Yield what was lost at the end; a track of which nothing was decoded is left aside, with a note.
+
+    Entered midway, it is left aside only if it was so at the beginning.
+    """
     lost = damage.rest()
+    decoded = decoded or (from_s > 0 and track not in findings.undecodable)
     if lost is not None and decoded:
         yield lost
-    elif damage.asked and not decoded:
+    elif damage.asked and not decoded and track not in findings.undecodable:
         findings.undecodable.append(track)
 
 

@@ -23,7 +23,7 @@ WITHOUT_STAMPS = ("avi", "asf")  # packets are stamped for decoding alone; what 
 
 
 def decoded_frames(
-    source: Source, track: VideoStream, packets: Iterator[Packet | None], damage: Damage
+    source: Source, track: VideoStream, packets: Iterator[Packet | None], damage: Damage, midway: bool = False
 ) -> Iterator[av.VideoFrame]:
     """Yield every frame that `pick_frames` may choose, and more.
 
@@ -35,12 +35,12 @@ def decoded_frames(
         packets = _unwanted_skipped(track, packets, source.origin_s, damage)
     in_avi, modern = source.format_name == "avi", track.codec_context.name in ONE_FRAME_A_PACKET
     if in_avi or (modern and source.format_name in WITHOUT_STAMPS):
-        frames = decoded(source, track, _as_they_lie(packets), damage)
+        frames = decoded(source, track, _as_they_lie(packets), damage, midway)
         # A muxer delays the sound of ASF by as much as a decoder holds pictures back; AVI's has no stamps to do so.
         # Of MPEG-4 part 2 it holds back one, as all players do.
         yield from _as_they_come(frames, held=None if in_avi and modern else 0)
     else:
-        yield from decoded(source, track, packets, damage)
+        yield from decoded(source, track, packets, damage, midway)
 
 
 def _as_they_lie(packets: Iterator[Packet | None]) -> Iterator[Packet | None]:
@@ -93,10 +93,12 @@ def _wanted(stamps: Sequence[int], time_base: Fraction, origin_s: float) -> set[
     return wanted
 
 
-def decoded(source: Source, track: Track, packets: Iterator[Packet | None], damage: Damage) -> Iterator[Any]:
-    """Yield a track's frames, and tell `damage` what each packet came to."""
+def decoded(
+    source: Source, track: Track, packets: Iterator[Packet | None], damage: Damage, midway: bool = False
+) -> Iterator[Any]:
+    """Yield a track's frames, and tell `damage` what each packet came to; `midway`: others went before."""
     # Whatever a picture track holds before its first key frame was never meant to be seen.
-    begun = isinstance(track, AudioStream)
+    begun = isinstance(track, AudioStream) or midway
     for packet in packets:
         if packet is None:
             _tell_passed_over(damage, source, track)

@@ -152,7 +152,7 @@ def pick_frames(frames: Iterable[TimedFrame | Lost]) -> Iterator[PictureSecond]:
     elif second == 0 and last is not None:  # all were shown before time zero, the last one stands
         yield _picture_second(second, None, last, lost, reaches_middle=False)
         second += 1
-    while last is not None and max(last.end_s, lost.end_s) > second + 0.5:
+    while max(last.end_s if last is not None else 0.0, lost.end_s) > second + 0.5:
         yield _picture_second(second, None, last, lost, reaches_middle=True)
         second += 1
 
@@ -247,6 +247,9 @@ def fill_gaps(blocks: Iterable[SoundBlock | Lost]) -> Iterator[tuple[SoundBlock,
         first = first and len(samples) == 0
         yield SoundBlock(end_s, rate_hz, samples, block.whole), False
         end_s += len(samples) / rate_hz
+    if first:
+        for silence in _silence(end_s, round((lost_until_s - end_s) * rate_hz), rate_hz):
+            yield silence, True
 
 
 def _check_finite(block: SoundBlock) -> None:
