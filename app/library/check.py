@@ -36,7 +36,7 @@ def check(directory: Path, media: bool, step: Callable[[], None] = lambda: None)
 
 
 def _check_reading(library: Library) -> Iterator[Finding]:
-    """Say which videos were not read to their end, or were decoded by an older release."""
+    """Say which videos were not read to their end, went missing, or were decoded by an older release."""
     videos = list(library.catalogue.every_video())
     groups = (
         (
@@ -44,6 +44,12 @@ def _check_reading(library: Library) -> Iterator[Finding]:
             [v.file_name for v in videos if not v.complete],
             "Videos have not been read to their end: {}. They are being taken in right now, or that was cut off: "
             "ingest their files again, it goes on where it was.",
+        ),
+        (
+            "missing",
+            [v.file_name for v in videos if v.missing],
+            "Videos are not searched, since their files went missing: {}. Put the files back and ingest them again, or "
+            "delete the videos.",
         ),
         (
             "older_decoding",

@@ -53,7 +53,7 @@ def test_how_videos_were_read_is_told(echolens: Command, own_library: Path) -> N
     )(own_library)
     ran = echolens("library", "check", "--library", own_library, "--json")
     found = findings(ran)
-    assert (ran.code, set(found)) == (SOUND, {"incomplete", "missing_media", "older_decoding"})
+    assert (ran.code, set(found)) == (SOUND, {"incomplete", "missing", "older_decoding"})
     assert all(len(f["items"]) == 1 and f["severity"] == "remark" for f in found.values())
     assert "echolens ingest" in found["older_decoding"]["detail"]
     stats = json.loads(echolens("library", "stats", "--library", own_library, "--json").out)
