@@ -52,6 +52,7 @@ class Reader:
         if start_s is None:
             return Begun(facts, state)
         begun = Begun(facts, state)
+        Previews(self.session.library, facts.sha256[:16]).remove_partial()
         try:
             return replace(begun, part=self._decode(source, begun, known, start_s))
         except MediaError as error:

@@ -38,6 +38,12 @@ class Previews:
         """Remove them all."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def remove_partial(self) -> None:
+        """Remove the half-written files of processes that have ended."""
+        for path in self.directory.glob("*.partial"):
+            if not _is_alive(int(path.suffixes[-2][1:].split("-")[0])):
+                path.unlink(missing_ok=True)
+
     def _read(self, row: SegmentRow, suffix: str, there: bool, what: str, make: Make) -> bytes:
         if not there:
             raise NotFound(f"segment {row.segment_id} has no {what}")
@@ -76,6 +82,16 @@ def checked_original(library: Library, video_id: str) -> Path:
     if hash_file(path) != library.catalogue.video(video_id).sha256:
         raise NotFound(f"{path.name} has been replaced since it was ingested as {video_id}: ingest it anew")
     return path
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # of another user
+    return True
 
 
 def _write(path: Path, content: bytes) -> None:

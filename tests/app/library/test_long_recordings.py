@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -222,6 +223,23 @@ def test_killed_anywhere_every_second_comes_in_once(
         assert [o.state for o in outcomes] in (["added"], ["known"])
         assert content(session.library) == clean
     assert check(tmp_path / "library", media=True) == []
+
+
+def test_half_written_previews_of_a_killed_process_go(tmp_path: Path, film: Path) -> None:
+    """The next run removes them; those of a process that lives it leaves."""
+    with Session.open(tmp_path / "library", CPU, "raw") as session:
+        take(session, film, stop=lambda: True)
+        (video,) = session.library.catalogue.every_video()
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        left, living = (
+            session.library.previews / video.video_id / f"9.wav.{number}-1.partial"
+            for number in (ended.pid, os.getpid())
+        )
+        left.touch()
+        living.touch()
+        take(session, film)
+        assert (left.exists(), living.exists()) == (False, True)
 
 
 def test_what_was_cut_off_without_its_features_begins_anew(tmp_path: Path, film: Path, clean: list[Any]) -> None:
