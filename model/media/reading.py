@@ -23,6 +23,7 @@ PIECE_S = 3600
 RUN_UP_S = 2  # a piece is resampled from so much before it, for the filter to have settled
 SMALLEST_TOLD_S = 0.05  # a loss of less is worth no words
 SMALLEST_HOLD_S = 1.5
+LATEST_ENTRY_S = 10**8  # three years; a file may declare any length, and decoders count in 64 bits
 
 Timed = TypeVar("Timed", SoundBlock | Lost, TimedFrame | Lost)
 
@@ -132,7 +133,8 @@ class Reading:
     def _entry_s(self, start_s: int) -> int:
         """Return where to begin so that `start_s` has the same bits as in a reading from 0."""
         piece_s = self._medium.piece_s
-        entry_s = start_s // piece_s * piece_s if self._medium.enterable else 0
+        within_s = min(start_s, int(self._medium.duration_s or 0), LATEST_ENTRY_S)
+        entry_s = within_s // piece_s * piece_s if self._medium.enterable else 0
         if entry_s and self._medium.decoder == "container":
             first_cut_s = containers.first_cut_of(self._medium.path, entry_s, self._medium.audio_track)
             if first_cut_s <= entry_s:
