@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from library_samples import other_checkpoint, state
-from service_samples import Command, Ran
+from service_samples import Command, Ran, until
 
 from app.library.default_model import DEFAULT_MODEL
 from app.library.features import features_of
@@ -72,6 +72,8 @@ def test_readers_have_the_old_or_the_new(own_library: Path, other: Path) -> None
 
         done = reencode(writer, other, False, step)
         assert seen == [(old[0], old[0], 30)] * 6
+        # The old gallery serves until the new one is built.
+        until(lambda: reader.gallery("visual").encoder.fingerprint == done.after)
         step()
         assert seen[-1] == (done.after, done.after, 30)
 
