@@ -52,7 +52,8 @@ def cut_without_index(path: Path) -> None:
 def cut_with_index_in_front(path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (50, 48, 64, 3), dtype=np.uint8)
     write_mp4(path, noise, 10.0, stepped_tone(5), 16000)
-    halve(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])  # over half of the recording is lost
 
 
 def sound_with_nan(path: Path) -> None:

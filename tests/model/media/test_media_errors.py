@@ -259,5 +259,5 @@ def test_a_sound_with_nan_is_refused(tmp_path: Path) -> None:
 def test_what_the_reader_of_containers_stumbles_over_is_damage(tmp_path: Path) -> None:
     """Such as a track that appears midway, of which PyAV finds no place in its list: no fault of the service."""
     clip = write_video(tmp_path / "clip.mp4", 1.0)
-    with pytest.raises(Damaged, match=r"clip\.mp4"), containers._opened(clip):
+    with pytest.raises(Damaged, match=r"clip\.mp4"), containers._opened(clip, None):
         raise IndexError("list index out of range")
