@@ -107,8 +107,8 @@ def test_locations_lead_to_the_job(way: TestClient, footage: list[Path]) -> None
 def test_the_page_and_what_it_asks_are_there(way: TestClient) -> None:
     """The page's calls are relative to it; the description says where the service is."""
     answer = way.get(LENS)
-    assert answer.text == page.PAGE.read_text(encoding="utf-8")
-    for path in ("videos?limit=12", "metrics/mrr", "health/live"):
+    assert answer.text == (page.PAGE / "index.html").read_text(encoding="utf-8")
+    for path in ("page/main.js", "page/style.css", "videos?limit=12", "metrics/mrr", "health/live"):
         assert way.get(urljoin(f"{HOST}{LENS}", path)).status_code in (200, 409), path
     described = way.get("/lens/openapi.json")
     (server,) = described.json()["servers"]

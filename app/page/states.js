@@ -1,0 +1,29 @@
+// What stands where an answer will: something is loading, there is nothing, or something went wrong.
+import { make, speak } from './dom.js';
+
+/** Show that something is being fetched; it appears only where that takes a moment. */
+export function showLoading(node, text = 'Loading…') {
+  node.replaceChildren(make('p', { class: 'loading quiet' }, text));
+}
+
+/** Show that there is nothing, and what to do: `actions` are links or buttons. */
+export function showEmpty(node, title, text, ...actions) {
+  node.replaceChildren(
+    make('div', { class: 'empty' }, make('h2', {}, title), make('p', { class: 'quiet' }, text), ...actions),
+  );
+}
+
+/** Show what went wrong, and offer to try again. */
+export function showProblem(node, error, again) {
+  const reload = error.status === 401;
+  const retry = reload ? () => location.reload() : again;
+  speak(error.message);
+  node.replaceChildren(
+    make(
+      'div',
+      { class: 'problem', role: 'alert' },
+      make('p', {}, error.message),
+      retry && make('button', { type: 'button', onclick: retry }, reload ? 'Reload the page' : 'Try again'),
+    ),
+  );
+}

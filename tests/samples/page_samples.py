@@ -1,0 +1,56 @@
+"""What a page must never do, and what is looked for on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ConsoleMessage, Page, Request
+
+SERIOUS = ("serious", "critical")
+MOST_WAIT_MS = 20_000
+OpenPage = Callable[..., Page]
+
+
+@dataclass
+class Watched:
+    """Note what a page must never do: errors in its console, requests elsewhere, violations of its policy.
+
+    `allowed`: parts of messages that a test brings about, such as the status of a refused upload.
+    """
+
+    origin: str
+    found: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Listen to a page."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.found.append(f"error: {error}"))
+        page.on("request", self._request)
+
+    def problems(self) -> list[str]:
+        """Return what was noted and not allowed."""
+        return [text for text in self.found if not any(part in text for part in self.allowed)]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.found.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        place = urlsplit(request.url)
+        if place.scheme not in ("blob", "data") and f"{place.scheme}://{place.netloc}/" != self.origin:
+            self.found.append(f"request elsewhere: {request.url}")
+
+
+def serious_findings(page: Page) -> list[str]:
+    """Return what axe-core finds serious or critical on the page as it is."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html']}" for one in found if one["impact"] in SERIOUS for node in one["nodes"]]
+
+
+def overflowing(page: Page) -> float:
+    """Return by how many pixels the page is wider than the window: 0 where nothing leaves it."""
+    return float(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
