@@ -33,7 +33,8 @@ class Hit:
     """A second of the library, in [start_s, end_s): itself, or a run of hits of which it is the nearest.
 
     `distance` = `latent` + `generated`, small is close. `match`: the probability that it belongs to the query, None
-    where the model has no calibration. `reasons`: the concepts that it shares with the query.
+    where the model has no calibration, and `fit` what that means in this library, as a verdict on this hit alone.
+    `reasons`: the concepts that it shares with the query.
     """
 
     rank: int
@@ -47,6 +48,7 @@ class Hit:
     latent: float
     generated: float
     match: float | None
+    fit: Verdict | None
     reasons: tuple[Reason, ...]
 
 
@@ -131,13 +133,14 @@ class Retrieval(QueryWork[Hits]):
         if matches is not None and self.question.min_match is not None:
             kept = np.flatnonzero(matches >= self.question.min_match)
             found, matches = only(found, kept), matches[kept]
-        hits = _hits(serving.gallery, found, matches, encoded.concepts)
+        fits = self._fits(serving.gallery, encoded, matches)
+        hits = _hits(serving.gallery, found, matches, fits, encoded.concepts)
         rerank_ms = 1000 * found.rerank_s
         timings.add("rerank", rerank_ms)
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            verdict=self._verdict(serving.gallery, encoded, found, matches),
+            verdict=self._verdict(serving.gallery, encoded, found, matches, fits),
             modality=self._asked_by(encoded),
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
@@ -153,23 +156,30 @@ class Retrieval(QueryWork[Hits]):
         encoded: EncodedQuery,
         found: SearchResult,
         matches: Float64[np.ndarray, "k"] | None,
+        fits: list[Verdict] | None,
     ) -> Verdict | None:
         """Judge an answer as a whole; None without a calibration, or if all hits are of the query's own video.
 
         A second of the library finds itself and its neighbours by the same modality: those say nothing.
         """
-        match, by = served.encoder.checkpoint.match, self._asked_by(encoded)
+        if matches is None or fits is None:
+            return None
+        others = np.arange(len(matches))
+        if encoded.video_id is not None and self._asked_by(encoded) == self.target:
+            others = np.flatnonzero(served.table.video_ids[rows_of(served.table, found.ids)] != encoded.video_id)
+            if len(matches) and not len(others):
+                return None
+        return fits[others[matches[others].argmax()]] if len(others) else "nothing"
+
+    def _fits(
+        self, served: ServedGallery, encoded: EncodedQuery, matches: Float64[np.ndarray, "k"] | None
+    ) -> list[Verdict] | None:
+        """Judge each hit; None without a calibration."""
+        match = served.encoder.checkpoint.match
         if match is None or matches is None:
             return None
-        if encoded.video_id is not None and by == self.target:
-            own = served.table.video_ids[rows_of(served.table, found.ids)] == encoded.video_id
-            if len(own) and own.all():
-                return None
-            matches = matches[~own]
-        if not len(matches):
-            return "nothing"
         videos = served.count_videos(self.question.filters.mask(served.table, encoded.having))
-        return match.verdict(by, self.target, float(matches.max()), videos)
+        return match.verdicts(self._asked_by(encoded), self.target, matches, videos)
 
     def _asked_by(self, encoded: EncodedQuery) -> Asked:
         """Return the query's modality; a text has none."""
@@ -237,6 +247,7 @@ def _hits(
     served: ServedGallery,
     found: SearchResult,
     matches: Float64[np.ndarray, "k"] | None,
+    fits: list[Verdict] | None,
     concepts: Float[np.ndarray, "concepts"] | None,
 ) -> tuple[Hit, ...]:
     table, rows = served.table, rows_of(served.table, found.ids)
@@ -254,6 +265,7 @@ def _hits(
             latent=float(found.latent[rank - 1]),
             generated=float(found.generated[rank - 1]),
             match=None if matches is None else float(matches[rank - 1]),
+            fit=None if fits is None else fits[rank - 1],
             reasons=reasons[rank - 1],
         )
         for rank, row in enumerate(rows.tolist(), 1)

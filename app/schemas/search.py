@@ -60,6 +60,9 @@ class HitAnswer(Answering):
     match: float | None = Field(
         description="the probability that it belongs to the query; null where the model has no calibration"
     )
+    fit: Verdict | None = Field(
+        description="how well it matches, judged as if it were the best hit of the library; null like `match`"
+    )
     reasons: list[Reason] = Field(
         description="the concepts that query and hit share, strongest first; none where the front-end has no prior"
     )
@@ -191,6 +194,7 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "parts": {"latent": hit.latent, "generated": hit.generated},
         "label": hit.video.label,
         "match": hit.match,
+        "fit": hit.fit,
         "reasons": list(map(vars, hit.reasons)),
         "links": {
             "frame": f"{links}/frame.jpg" if hit.seen else None,

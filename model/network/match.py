@@ -52,16 +52,20 @@ class Match:
         return np.asarray(expit(intercept + sum(w * f for w, f in zip(weights, facts, strict=True))), np.float64)
 
     def verdict(self, query: Asked, target: Modality, best: float, videos: int) -> Verdict:
-        """Judge an answer by its best match, 0 where there is no hit, in a library of so many videos.
+        """Judge an answer by its best match, 0 where there is no hit, in a library of so many videos."""
+        return self.verdicts(query, target, np.array([best]), videos)[0]
+
+    def verdicts(self, query: Asked, target: Modality, matches: Float64[np.ndarray, "k"], videos: int) -> list[Verdict]:
+        """Judge each of k matches as if it were the best one in a library of so many videos.
 
         The more videos, the better the best of those that have nothing to do with the query. The matches of words are
-        of hits already: the chance is that the best hit lacks them.
+        of hits already: the chance is that the hit lacks them.
         """
         if query == "text":
-            return _verdict(1 - best)
+            return [_verdict(chance) for chance in (1 - matches).tolist()]
         mean, deviation = self.unrelated[f"{query}-{target}"]
-        worse = norm.logcdf((logit(np.clip(best, SURE, 1 - SURE)) - mean) / deviation)  # in one video
-        return _verdict(float(-np.expm1(videos * worse)))
+        worse = norm.logcdf((logit(np.clip(matches, SURE, 1 - SURE)) - mean) / deviation)  # in one video
+        return [_verdict(chance) for chance in (-np.expm1(videos * worse)).tolist()]
 
 
 def _verdict(chance: float) -> Verdict:

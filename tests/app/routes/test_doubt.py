@@ -62,6 +62,7 @@ def test_a_hit_says_how_probable_it_is_and_the_answer_how_sure(sure: TestClient)
         assert hit["match"] == pytest.approx(1 / (1 + exp(hit["distance"] - 3)))
         assert hit["reasons"] == []
     assert (body["verdict"], body["query"]["concepts"]) == ("strong", [])
+    assert {hit["fit"] for hit in body["hits"]} == {"strong"}
 
 
 def test_min_match_leaves_the_probable_hits(sure: TestClient) -> None:
@@ -87,6 +88,7 @@ def test_nothing_here_matches(pristine: Path, tmp_path: Path, echolens: Command)
     assert "shares" not in heads.split()
     answer = json.loads(echolens(*ask, "--json").out)
     assert answer["verdict"] == "nothing"
+    assert {hit["fit"] for hit in answer["hits"]} == {"nothing"}
     assert len(answer["hits"]) == 10
     nothing = echolens(*ask, "--label", "no such label")
     assert nothing.out.splitlines()[0] == "nothing here matches"
@@ -114,6 +116,7 @@ def test_a_model_without_calibration_says_nothing_of_matches(pristine: Path, tmp
     with serving(encoded_by(model, pristine, tmp_path)) as client:
         body = client.post("/retrieve", data=SECOND).json()
         assert body["verdict"] is None
+        assert all(hit["fit"] is None for hit in body["hits"])
         assert {hit["match"] for hit in body["hits"]} == {None}
         answer = client.post("/retrieve", data=SECOND | {"min_match": "0.5"})
     assert_problem(answer, 422, "query", "min_match=0.5", "no calibration", "max_distance")

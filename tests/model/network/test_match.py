@@ -46,3 +46,12 @@ def test_a_direction_is_known_if_it_was_fitted() -> None:
     """Words are not, here."""
     assert MATCH.knows("audio", "visual")
     assert not MATCH.knows("text", "visual")
+
+
+def test_each_hit_is_judged_as_if_it_were_the_best() -> None:
+    """A list of matches is judged one by one, as `verdict` judges the best."""
+    matches = np.linspace(0, 1, 101)
+    for query in ("audio", "text"):
+        judged = MATCH.verdicts(query, "visual", matches, 40)
+        assert judged == [MATCH.verdict(query, "visual", match, 40) for match in matches.tolist()]
+        assert list(dict.fromkeys(judged)) == ["nothing", "weak", "fair", "strong"]
