@@ -1,0 +1,117 @@
+// A lane: a stretch of time from left to right, with a window over it that is dragged, or moved by keys.
+import { make } from './dom.js';
+import { clock, stretch } from './words.js';
+
+const EDGE_PX = 12; // this near to an end of the window a drag moves that end alone
+const TICK_PX = 64; // a time under a lane has so much room
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
+
+/**
+ * Return { node, set(start_s, end_s), at(time_s), start_s, end_s }.
+ *
+ * `from_s`, `to_s`: the time that the lane shows. `content`: what is drawn in it, such as a waveform. `label`: what the
+ * window is for. `least_s`, `most_s`: how long the window may be. `oninput({start_s, end_s})` is called while it moves,
+ * `onchange` once it rests. Arrow keys move the window by a second, with Shift its end; Home and End to either side.
+ */
+export function makeLane({ from_s, to_s, content, label, start_s, end_s, least_s = 1, most_s, oninput, onchange }) {
+  const longest_s = Math.min(most_s ?? Infinity, to_s - from_s);
+  const shown = make('div', { class: 'window', role: 'slider', tabIndex: 0, 'aria-label': label });
+  const playhead = make('div', { class: 'playhead', hidden: true });
+  const track = make('div', { class: 'track' }, content, shown, playhead);
+  const node = make('div', { class: 'lane' }, track, makeTicks(from_s, to_s));
+  const lane = { node, start_s, end_s, set, at };
+  const share = (time_s) => `${(100 * (time_s - from_s)) / (to_s - from_s)}%`;
+
+  function set(start, end) {
+    const length_s = Math.min(longest_s, Math.max(least_s, end - start));
+    lane.start_s = Math.min(to_s - length_s, Math.max(from_s, start));
+    lane.end_s = lane.start_s + length_s;
+    shown.style.left = share(lane.start_s);
+    shown.style.width = `${(100 * length_s) / (to_s - from_s)}%`;
+    shown.ariaValueMin = from_s;
+    shown.ariaValueMax = to_s;
+    shown.ariaValueNow = lane.start_s;
+    shown.ariaValueText = `${stretch(lane.start_s, lane.end_s)}, ${lane.end_s - lane.start_s} seconds`;
+  }
+
+  function at(time_s) {
+    playhead.hidden = time_s === null || time_s < from_s || time_s > to_s;
+    if (!playhead.hidden) playhead.style.left = share(time_s);
+  }
+
+  function change(start, end) {
+    set(start, end);
+    oninput?.(lane);
+    onchange?.(lane);
+  }
+
+  shown.onkeydown = (event) => {
+    const by_s = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
+    if (by_s && event.shiftKey) change(lane.start_s, lane.end_s + by_s);
+    else if (by_s) change(lane.start_s + by_s, lane.end_s + by_s);
+    else if (event.key === 'Home') change(from_s, from_s + lane.end_s - lane.start_s);
+    else if (event.key === 'End') change(to_s - (lane.end_s - lane.start_s), to_s);
+    else return;
+    event.preventDefault();
+  };
+  listenToDrags(track, lane, { from_s, to_s, oninput, onchange });
+  set(start_s, end_s);
+  return lane;
+}
+
+/** Let a pointer draw a new window, move the one that is there, or move one of its ends. */
+function listenToDrags(track, lane, { from_s, to_s, oninput, onchange }) {
+  let drag = null;
+  const time = (event) => {
+    const { left, width } = track.getBoundingClientRect();
+    return from_s + ((to_s - from_s) * Math.min(width, Math.max(0, event.clientX - left))) / width;
+  };
+  track.onpointerdown = (event) => {
+    if (event.button !== 0) return;
+    track.setPointerCapture(event.pointerId);
+    drag = begun(track, lane, event, time(event));
+    move(event);
+  };
+  const move = (event) => {
+    if (!drag) return;
+    lane.set(...drag(time(event)));
+    oninput?.(lane);
+  };
+  track.onpointermove = move;
+  track.onpointerup = track.onpointercancel = () => {
+    if (drag) onchange?.(lane);
+    drag = null;
+  };
+}
+
+/** Return what a drag that begins here does: a function of the time under the pointer to the window. */
+function begun(track, lane, event, time_s) {
+  const { left, right } = track.querySelector('.window').getBoundingClientRect();
+  const { start_s, end_s } = lane;
+  const [nearLeft, nearRight] = [Math.abs(event.clientX - left) < EDGE_PX, Math.abs(event.clientX - right) < EDGE_PX];
+  if (nearRight) return (now) => [start_s, Math.round(now)];
+  if (nearLeft) return (now) => [Math.min(end_s - 1, Math.round(now)), end_s];
+  if (event.clientX > left && event.clientX < right) {
+    return (now) => [start_s + Math.round(now - time_s), end_s + Math.round(now - time_s)];
+  }
+  const anchor = Math.floor(time_s);
+  return (now) => [Math.min(anchor, Math.floor(now)), Math.max(anchor + 1, Math.ceil(now))];
+}
+
+/** Return the times under a lane: as many as have room. */
+function makeTicks(from_s, to_s) {
+  const node = make('div', { class: 'ticks', 'aria-hidden': 'true' });
+  const draw = () => {
+    const most = Math.max(1, Math.floor(node.clientWidth / TICK_PX));
+    const step_s = STEPS_S.find((step) => (to_s - from_s) / step <= most) ?? STEPS_S.at(-1);
+    const times = [];
+    for (let time_s = Math.ceil(from_s / step_s) * step_s; time_s < to_s; time_s += step_s) times.push(time_s);
+    node.replaceChildren(
+      ...times.map((time_s) =>
+        make('span', { style: { left: `${(100 * (time_s - from_s)) / (to_s - from_s)}%` } }, clock(time_s)),
+      ),
+    );
+  };
+  new ResizeObserver(draw).observe(node);
+  return node;
+}

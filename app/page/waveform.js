@@ -1,0 +1,61 @@
+// Waveforms: of a file of this machine, or of peaks that the service sends.
+import { make } from './dom.js';
+
+const MOST_BYTES = 60e6; // a larger file would take long to decode here
+const BAR_PX = 3;
+
+/** Return a canvas that draws peaks (0..1, evenly spaced in time), as wide and as high as its style says. */
+export function makeWaveform(peaks) {
+  const canvas = make('canvas', { class: 'waveform' });
+  new ResizeObserver(() => draw(canvas, peaks)).observe(canvas);
+  return canvas;
+}
+
+/** Return { duration_s, peaks } of a sound or video file, 50 peaks a second; null where this browser cannot decode it. */
+export async function peaksOf(file) {
+  if (file.size > MOST_BYTES) return null;
+  const context = new OfflineAudioContext(1, 1, 16_000);
+  try {
+    const sound = await context.decodeAudioData(await file.arrayBuffer());
+    return { duration_s: sound.duration, peaks: loudest(sound, Math.ceil(50 * sound.duration)) };
+  } catch {
+    return null;
+  }
+}
+
+/** Return where the loudest stretch of `length_s` begins, in whole seconds. */
+export function loudestStart(peaks, duration_s, length_s) {
+  const per_s = peaks.length / duration_s;
+  const energy = (from, to) =>
+    peaks.slice(Math.floor(from * per_s), Math.ceil(to * per_s)).reduce((sum, peak) => sum + peak * peak, 0);
+  const starts = Array.from({ length: Math.max(1, Math.floor(duration_s - length_s) + 1) }, (_, start) => start);
+  const energies = starts.map((start) => energy(start, start + length_s));
+  return energies.indexOf(Math.max(...energies));
+}
+
+function loudest(sound, count) {
+  const peaks = new Float32Array(count);
+  for (let channel = 0; channel < sound.numberOfChannels; channel++) {
+    const samples = sound.getChannelData(channel);
+    for (let i = 0; i < samples.length; i++) {
+      const bar = Math.min(count - 1, Math.floor((i * count) / samples.length));
+      peaks[bar] = Math.max(peaks[bar], Math.min(1, Math.abs(samples[i])));
+    }
+  }
+  return Array.from(peaks);
+}
+
+function draw(canvas, peaks) {
+  const ratio = devicePixelRatio;
+  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
+  if (!width || !height) return;
+  [canvas.width, canvas.height] = [width, height];
+  const pen = canvas.getContext('2d');
+  pen.fillStyle = getComputedStyle(canvas).color;
+  const bars = Math.max(1, Math.min(peaks.length, Math.floor(canvas.clientWidth / BAR_PX)));
+  for (let bar = 0; bar < bars; bar++) {
+    const [from, to] = [Math.floor((bar * peaks.length) / bars), Math.ceil(((bar + 1) * peaks.length) / bars)];
+    const high = Math.max(ratio, Math.max(...peaks.slice(from, to)) * height);
+    pen.fillRect((bar * width) / bars, (height - high) / 2, Math.max(1, width / bars - ratio), high);
+  }
+}
