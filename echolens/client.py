@@ -29,7 +29,7 @@ from app.schemas.job import JobAnswer, JobDetailAnswer
 from app.schemas.latent_map import LatentMapAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
-from app.schemas.videos import VideoAnswer, VideoDetailAnswer, VideosAnswer
+from app.schemas.videos import SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer
 from echolens.connection import TRIES, Connection, Medium, Problem
 from index.job_state import JobState
 from model.frontends.names import FrontEndName
@@ -195,6 +195,10 @@ class Client:
     def original(self, video_id: str) -> bytes:
         """Return a video's file."""
         return self._connection.send("GET", f"/videos/{video_id}/original").content
+
+    def second(self, segment_id: int) -> SecondAnswer:
+        """Say of which video a second is, and which."""
+        return self._get(f"/segments/{segment_id}", SecondAnswer)
 
     def frame(self, segment_id: int) -> bytes:
         """Return the frame of a second as JPEG."""

@@ -1,4 +1,4 @@
-"""/segments: previews of single seconds."""
+"""/segments: single seconds, and their previews."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ from app.http.openapi import UNCHANGED, binary
 from app.http.route_table import needs
 from app.media.footage import decode_preview
 from app.media.previews import Make, Previews
+from app.schemas.videos import SecondAnswer
 from app.service import Current, Service
 from index.records import SegmentRow, Video
 
 router = APIRouter(prefix="/segments", tags=["library"])
 FRAME, SOUND = binary("image/jpeg") | UNCHANGED, binary("audio/wav") | UNCHANGED
+
+
+@router.get("/{segment_id}", response_model=SecondAnswer)
+@needs("read")
+def get_segment(service: Current, segment_id: int) -> SecondAnswer:
+    """Say of which video a second is, and which."""
+    catalogue = service.session.library.catalogue
+    row = catalogue.segment(segment_id)
+    return SecondAnswer.of(row, catalogue.video(row.video_id))
 
 
 @router.head("/{segment_id}/frame.jpg", response_class=Response, responses=FRAME, name="head_frame")

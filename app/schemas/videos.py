@@ -39,6 +39,44 @@ class SegmentAnswer(Answering):
     concepts: SegmentConcepts
 
 
+class SecondLinks(Answering):
+    """Where a second can be seen and heard; null where it has no frame or no sound."""
+
+    frame: str | None
+    sound: str | None
+    original: str
+
+
+class SecondAnswer(Answering):
+    """One second of the library, and whose it is."""
+
+    segment_id: int
+    video_id: str
+    file_name: str
+    label: str | None
+    start_s: int
+    end_s: int
+    links: SecondLinks
+
+    @staticmethod
+    def of(row: SegmentRow, video: Video) -> SecondAnswer:
+        """Write a second out."""
+        there, end_s = link(f"segments/{row.segment_id}"), row.start_s + 1
+        return SecondAnswer(
+            segment_id=row.segment_id,
+            video_id=video.video_id,
+            file_name=video.file_name,
+            label=video.label,
+            start_s=row.start_s,
+            end_s=end_s,
+            links=SecondLinks(
+                frame=f"{there}/frame.jpg" if row.seen else None,
+                sound=f"{there}/sound.wav" if row.heard else None,
+                original=link(f"videos/{video.video_id}/original#t={row.start_s},{end_s}"),
+            ),
+        )
+
+
 class VideoAnswer(Answering):
     """One file of footage."""
 

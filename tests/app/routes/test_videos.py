@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -300,3 +301,15 @@ def test_the_page_is_served(client: TestClient) -> None:
     answer = client.get("/")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_a_second_says_whose_it_is(client: TestClient) -> None:
+    """By its id alone: its video, its time, and where it can be seen and heard."""
+    hit = client.post("/retrieve", data={"segment_id": "3", "target": "visual", "query_modality": "audio"}).json()[
+        "hits"
+    ][0]
+    second = client.get(f"/segments/{hit['segment_id']}").json()
+    assert second == {key: hit[key] for key in second if key != "links"} | {"links": second["links"]}
+    for kind, place in second["links"].items():
+        assert client.get(urljoin("/segments/1", place)).status_code == 200, kind
+    assert_problem(client.get("/segments/9999"), 404, "not_found")
