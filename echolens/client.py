@@ -196,9 +196,13 @@ class Client:
         """Return a video's file."""
         return self._connection.send("GET", f"/videos/{video_id}/original").content
 
-    def second(self, segment_id: int) -> SecondAnswer:
+    def segment(self, segment_id: int) -> SecondAnswer:
         """Say of which video a second is, and which."""
         return self._get(f"/segments/{segment_id}", SecondAnswer)
+
+    def second(self, video_id: str, start_s: int) -> SecondAnswer:
+        """Describe a second of a video; its `segment_id` can be asked by."""
+        return self._get(f"/videos/{video_id}/seconds/{start_s}", SecondAnswer)
 
     def frame(self, segment_id: int) -> bytes:
         """Return the frame of a second as JPEG."""

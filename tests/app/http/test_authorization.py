@@ -45,6 +45,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("GET", "/videos"): "read",
     ("POST", "/videos"): "admin",
     ("GET", "/videos/{video_id}"): "read",
+    ("GET", "/videos/{video_id}/seconds/{start_s}"): "read",
     ("PATCH", "/videos/{video_id}"): "admin",
     ("DELETE", "/videos/{video_id}"): "admin",
     ("GET", "/videos/{video_id}/original"): "read",
