@@ -27,6 +27,7 @@ from app.schemas.generation import GenerateAnswer
 from app.schemas.health import HealthAnswer
 from app.schemas.job import JobAnswer, JobDetailAnswer
 from app.schemas.latent_map import LatentMapAnswer
+from app.schemas.library import LibraryAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer
@@ -161,6 +162,10 @@ class Client:
         fields, headers = _given(locals(), "path", "idempotency_key"), _key(idempotency_key)
         again = idempotency_key is not None
         return self._post("/videos", JobAnswer, fields, [("file", path)], headers, again)
+
+    def library(self) -> LibraryAnswer:
+        """Say what the library holds, what it is encoded by and what it can do."""
+        return self._get("/library", LibraryAnswer)
 
     def videos(self, *, label: str | None = None, q: str | None = None, limit: int = 100) -> Iterator[VideoAnswer]:
         """Yield the videos in the order they were added, `limit` to a page.
