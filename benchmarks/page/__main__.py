@@ -37,7 +37,9 @@ new MutationObserver((_, observer) => {
 """
 ANSWERED = "performance.getEntriesByType('resource').find((entry) => entry.name.endsWith('/retrieve')).responseEnd"
 PICTURES = """
-Math.max(...performance.getEntriesByType('resource').filter(({ name }) => name.includes('.jpg')).map((e) => e.responseEnd))
+Math.max(
+  ...performance.getEntriesByType("resource").filter(({ name }) => name.includes(".jpg")).map((e) => e.responseEnd),
+)
 """
 
 
