@@ -5,7 +5,7 @@ import { kept, kindOf, other } from './question.js';
 import { cropped, makeRegion } from './region.js';
 import { Problem, read } from './service.js';
 import { loudestStart, makeWaveform, peaksOf } from './waveform.js';
-import { clock } from './words.js';
+import { clock, stretch } from './words.js';
 
 const MOST_S = 10; // the service takes no longer stretch as one question
 const FIRST_S = 5; // of a sound that is longer, its loudest stretch of this length is asked first
@@ -25,7 +25,8 @@ export async function makeAsked(question, change, closed) {
       node.querySelector(`input[name=find][value=${other(by)}]`).checked = true;
     }));
   }
-  node.append(makePick('Find', 'find', { visual: 'pictures', audio: 'sounds' }, question.find, (find) => change({ find })));
+  const kinds = { visual: 'pictures', audio: 'sounds' };
+  node.append(makePick('Find', 'find', kinds, question.find, (find) => change({ find })));
   return { node, fields: asked.fields };
 }
 
@@ -75,7 +76,7 @@ function openPicture(file, change) {
     part = box && (await cropped(image, box, file.name));
     change({});
   });
-  image.onerror = () => region.replaceWith(make('p', { class: 'quiet' }, icon('picture'), ' No preview in this browser'));
+  image.onerror = () => region.replaceWith(makeNoPreview('picture'));
   const node = make('div', { class: 'stack tight' }, region, make('p', { class: 'quiet name' }, file.name));
   return { node, modalities: [], fields: async () => ({ file: part ?? file, query_modality: 'visual' }) };
 }
@@ -87,7 +88,7 @@ async function openRecording(file, question, change, closed) {
   const player = make(kind === 'video' ? 'video' : 'audio', { src: url, controls: true, playsInline: true });
   player.className = 'query';
   const place = make('div', { class: 'stack tight' });
-  player.onerror = () => player.replaceWith(make('p', { class: 'quiet' }, icon(kind), ' No preview in this browser'));
+  player.onerror = () => player.replaceWith(makeNoPreview(kind));
   const node = make('div', { class: 'stack tight' }, player, place, make('p', { class: 'quiet name' }, file.name));
   const sound = await peaksOf(file);
   const length_s = sound?.duration_s ?? (await durationOf(player));
@@ -124,10 +125,14 @@ function makeStretch({ sound, length_s, question, change, player }) {
     },
     oninput: (moved) => (said.textContent = saying(moved)),
   });
-  const saying = (moved) => `Asks by ${clock(moved.start_s)}–${clock(moved.end_s)}. Drag over the lane to change that.`;
+  const saying = (moved) => `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that.`;
   const said = make('p', { class: 'quiet' }, saying(lane));
   player.ontimeupdate = () => lane.at(player.paused ? null : player.currentTime);
   return [lane.node, said];
+}
+
+function makeNoPreview(kind) {
+  return make('p', { class: 'quiet' }, icon(kind), ' No preview in this browser');
 }
 
 /** Return how long a player's medium lasts; null where the browser cannot say. */

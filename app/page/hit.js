@@ -18,7 +18,8 @@ export function makeHit(hit, context) {
     hit.links.frame ? make('img', { src: hit.links.frame, alt: '', loading: 'lazy' }) : icon('sound'),
     make('span', { class: 'over' }, icon('play')),
   );
-  const mark = make('input', { type: 'checkbox', class: 'mark', title: 'Mark, to take it away', ariaLabel: `Mark ${what}` });
+  const mark = make('input', { type: 'checkbox', class: 'mark', title: 'Mark, to take it away' });
+  mark.ariaLabel = `Mark ${what}`;
   const item = make('li', { class: 'card hit' }, make('div', { class: 'place' }, shot, mark));
   item.hit = hit;
   shot.onclick = () => openMoment(item, shot, hit);

@@ -22,7 +22,7 @@ export async function open(main, params, closed) {
       'section',
       { class: 'stack start' },
       make('h1', {}, 'What the model imagines'),
-      make('p', { class: 'quiet' }, 'It makes up a sound and a picture for what you give it. Nothing of it was recorded.'),
+      make('p', { class: 'quiet' }, 'It makes up a sound and a picture for what you give it. None of it was recorded.'),
       makeDrop({
         title: 'Drop a sound, a picture or a video here',
         hint: 'or click to choose one',
@@ -48,7 +48,8 @@ async function imagine(node, file, segment, closed) {
         'div',
         { class: 'cards' },
         made.frame_png && makeImagined('A picture', make('img', { src: data('image/png', made.frame_png), alt: '' })),
-        made.sound_wav && makeImagined('A sound', make('audio', { src: data('audio/wav', made.sound_wav), controls: true })),
+        made.sound_wav &&
+          makeImagined('A sound', make('audio', { src: data('audio/wav', made.sound_wav), controls: true })),
       ),
     );
   } catch (error) {
@@ -58,7 +59,8 @@ async function imagine(node, file, segment, closed) {
 
 function makeImagined(what, medium) {
   medium.classList.add('query');
-  return make('figure', { class: 'panel stack tight' }, medium, make('figcaption', { class: 'quiet' }, `${what}, imagined`));
+  const caption = make('figcaption', { class: 'quiet' }, `${what}, imagined`);
+  return make('figure', { class: 'panel stack tight' }, medium, caption);
 }
 
 /** Return the address of a file that came as base64; the page's policy allows blobs, and no data in addresses. */

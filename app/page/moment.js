@@ -7,8 +7,8 @@ const AFTER_S = 6;
 let opened = null; // one plays at a time
 
 /**
- * Open the moment of `hit` ({ video_id, file_name, start_s, end_s, links }) in `item`, in place of its picture `shot`; a
- * second call closes it. What the browser cannot play of the original plays as an excerpt that the service makes.
+ * Open the moment of `hit` ({ video_id, file_name, start_s, end_s, links }) in `item`, in place of its picture `shot`.
+ * A second call closes it. What the browser cannot play of the original plays as an excerpt that the service makes.
  */
 export function openMoment(item, shot, hit) {
   const again = opened?.item === item;

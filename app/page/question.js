@@ -1,4 +1,4 @@
-// What is asked. It stands in the address, so that Back works and a link can be sent; a file is known to this page alone.
+// What is asked. It stands in the address, so that Back works and a link can be sent; a file only this page knows.
 import { address } from './dom.js';
 
 const KINDS = {

@@ -84,7 +84,7 @@ async function showExamples(node, library, closed) {
       'p',
       {},
       make('b', {}, 'This is a demonstration. '),
-      `Its ${many(library.videos, 'clip')} are drawn and its model knows nothing else: a real dog will not find a dog here.`,
+      `Its ${many(library.videos, 'clip')} are drawn and its model knows nothing else: a real dog finds no dog here.`,
     ),
     make('a', { class: 'button main end', href: address('library', { own: 1 }) }, 'Use my own footage'),
   );
