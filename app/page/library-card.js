@@ -20,7 +20,7 @@ export function makeLibraryCard(library, start, may) {
     make('h1', {}, library.is_demonstration ? 'A demonstration' : 'Your library'),
     make('p', {}, `${many(library.videos, 'recording')}, ${lasting(library.duration_s)} in all.`),
     library.is_demonstration &&
-      make('p', {}, 'All of it is drawn, and the model knows nothing else. Add your own footage to see what it can do.'),
+      make('p', {}, 'All of it is drawn, and the model knows nothing else. Add your own footage to see more.'),
     make('p', { class: 'quiet' }, `Encoded ${FRONT_ENDS[library.front_end] ?? `by ${library.front_end}`}.`),
     make('p', { class: 'quiet' }, learnt(library)),
     lacking(library),
