@@ -118,16 +118,23 @@ class Client:
 
     def localize(
         self,
-        video: Medium,
-        direction: Literal["a2v", "v2a"],
+        video: Medium | None = None,
+        direction: Literal["a2v", "v2a"] = "a2v",
         *,
+        video_id: str | None = None,
+        from_s: int | None = None,
+        length_s: int | None = None,
         query_start_s: int | None = None,
         query_length_s: int | None = None,
+        query_segment_id: int | None = None,
         query: Medium | None = None,
         audio_track: int | None = None,
         query_audio_track: int | None = None,
     ) -> LocalizeAnswer:
-        """Find where in a clip one sees what one hears (a2v), or hears what one sees (v2a)."""
+        """Find where in a clip one sees what one hears (a2v), or hears what one sees (v2a).
+
+        The clip is a file, at most 60 s, or the stretch from `from_s` on, `length_s` long, of a video of the library.
+        """
         fields = _given(locals(), "video", "query")
         return self._post("/localize", LocalizeAnswer, fields, [("video", video), ("query", query)])
 

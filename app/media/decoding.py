@@ -146,8 +146,10 @@ def decode_clip(
         raise TooLong(f"{video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
     _check_present(target, video.name, 0, length_s)
     if not isinstance(query, range):
-        second = _decode_second_file(front_end, query, query_modality, limits, length_s, timings, query_audio_track)
-        return Decoded(second[0], target, length_s, timings.stages_ms, (*notes, *second[1]))
+        second = decode_second_file(front_end, query, query_modality, limits, length_s, query_audio_track)
+        for stage, spent_ms in second.timings_ms.items():
+            timings.add(stage, spent_ms)
+        return Decoded(second.query, target, length_s, timings.stages_ms, (*notes, *second.notes))
     if query.start < 0 or query.stop <= query.start or query.stop > length_s:
         raise QueryError(
             f"the query [{query.start}, {query.stop}) s was given, a stretch of at least 1 s within "
@@ -256,17 +258,19 @@ def _check_present(track: Track, name: str, start_s: int, end_s: int) -> None:
     raise NoPicture(f"{where} has no picture: ask for another second")
 
 
-def _decode_second_file(
+def decode_second_file(
     front_end: FrontEnd,
     file: Path | SmallUpload,
     modality: Modality,
     limits: Limits,
     most_s: int,
-    timings: Timings,
-    audio_track: int | None,
-) -> tuple[Track, tuple[str, ...]]:
-    """Return the track of a query's own file, which must fit into a clip of `most_s`, and notes."""
-    stop_s = MOST_TARGET_S + 1
+    audio_track: int | None = None,
+) -> Decoded:
+    """Return the features of a query's own file, which must fit into a clip of `most_s`.
+
+    Raises MediaError, QueryError.
+    """
+    timings, stop_s = Timings(), MOST_TARGET_S + 1
     with on_disk(file) as path:
         with timings.stage("decode"):
             medium = open_medium(path, limits, audio_track)
@@ -276,4 +280,4 @@ def _decode_second_file(
     length_s = int(track.start_s[-1] - track.start_s[0]) + 1
     if length_s > most_s:
         raise QueryError(f"the query lasts {length_s} s, the clip {most_s} s: a query must fit into the clip")
-    return track, notes
+    return Decoded(track, None, length_s, timings.stages_ms, notes)

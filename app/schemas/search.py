@@ -13,8 +13,8 @@ from app.telemetry.current_request import link
 from model.modality import Modality
 
 if TYPE_CHECKING:
-    from app.queries.localization import Located
     from app.queries.retrieval import Hit, Hits
+    from app.queries.windows import Located
 
 Verdict = Literal["strong", "fair", "weak", "nothing"]
 Locate = Callable[[str], Path]  # from the path that the catalogue holds to the file's own
@@ -153,12 +153,24 @@ class WindowAnswer(Answering):
 
 
 class LocalizeAnswer(Answering):
-    """The answer of POST /localize; `distances` has a row per query second, a column per target second."""
+    """The answer of POST /localize; all times are of the recordings themselves, a second file's of that file."""
 
-    start_s: int
+    start_s: int = Field(description="the best window begins here")
     end_s: int
+    stands_out: bool = Field(
+        description="the best window is more than 1.5 times as likely as if all were alike; false: nothing stands out"
+    )
     windows: list[WindowAnswer]
-    distances: list[list[float | None]]
+    from_s: int = Field(description="the stretch that was searched begins here")
+    length_s: int
+    query_start_s: int = Field(description="the stretch that was asked begins here")
+    query_end_s: int
+    compared_start_s: int = Field(description="what of it was compared begins here: silent ends are cut off")
+    compared_end_s: int
+    distances: list[list[float | None]] = Field(
+        description="a row for each second that was asked, a column for each that was searched; null where one of both "
+        "is silent or has no picture"
+    )
     fingerprint: str
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
@@ -172,7 +184,14 @@ class LocalizeAnswer(Answering):
         return LocalizeAnswer(
             start_s=found.start_s,
             end_s=found.end_s,
+            stands_out=found.stands_out,
             windows=[WindowAnswer(**vars(window)) for window in found.windows],
+            from_s=found.searched.start,
+            length_s=len(found.searched),
+            query_start_s=found.asked.start,
+            query_end_s=found.asked.stop,
+            compared_start_s=found.compared.start,
+            compared_end_s=found.compared.stop,
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
             warnings=list(found.warnings),
