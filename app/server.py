@@ -26,6 +26,7 @@ from app.http.route_table import RouteTable, needs
 from app.routes import (
     batch,
     errors,
+    footage,
     generate,
     health,
     jobs,
@@ -52,6 +53,7 @@ MODULES = (
     generate,
     videos,
     segments,
+    footage,
     latent_map,
     jobs,
     measurement,

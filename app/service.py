@@ -19,6 +19,7 @@ from app.jobs.jobs import Jobs
 from app.library.latent_map import LatentMaps
 from app.library.measurement import Measure
 from app.library.session import Session
+from app.media.excerpts import Excerpts
 from app.processes.cores import use_threads
 from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
@@ -54,6 +55,7 @@ class Service:
     pipeline: Pipeline
     canary: Canary
     scratch: Path
+    excerpts: Excerpts
 
     async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
@@ -115,7 +117,16 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(
-            settings, session, jobs, Measure(session), LatentMaps(session), metrics, pipeline, canary, folder
+            settings,
+            session,
+            jobs,
+            Measure(session),
+            LatentMaps(session),
+            metrics,
+            pipeline,
+            canary,
+            folder,
+            Excerpts(session.library, max(1, settings.decoders // 2)),
         )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
         jobs.start()
