@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,8 +40,8 @@ class Video:
     decoding: int = 1
     complete: bool = True
     missing: bool = False
-    has_sound: bool = False
-    has_picture: bool = False
+    has_sound: bool = field(default=False, compare=False)
+    has_picture: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
