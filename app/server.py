@@ -26,6 +26,7 @@ from app.http.route_table import RouteTable, needs
 from app.routes import (
     batch,
     errors,
+    footage,
     generate,
     health,
     jobs,
@@ -54,6 +55,7 @@ MODULES = (
     videos,
     segments,
     library,
+    footage,
     latent_map,
     jobs,
     measurement,

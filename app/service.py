@@ -20,6 +20,7 @@ from app.library.latent_map import LatentMaps
 from app.library.measurement import Measure
 from app.library.overview import Overviews
 from app.library.session import Session
+from app.media.excerpts import Excerpts
 from app.processes.cores import use_threads
 from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
@@ -56,6 +57,7 @@ class Service:
     pipeline: Pipeline
     canary: Canary
     scratch: Path
+    excerpts: Excerpts
 
     async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
@@ -132,6 +134,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             pipeline,
             canary,
             folder,
+            Excerpts(session.library, max(1, settings.decoders // 2)),
         )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
         jobs.start()

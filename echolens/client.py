@@ -23,6 +23,7 @@ from httpx2 import Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.schemas.batch import BatchAnswer
+from app.schemas.footage import PeaksAnswer
 from app.schemas.generation import GenerateAnswer
 from app.schemas.health import HealthAnswer
 from app.schemas.job import JobAnswer, JobDetailAnswer
@@ -215,6 +216,34 @@ class Client:
     def second(self, video_id: str, start_s: int) -> SecondAnswer:
         """Describe a second of a video; its `segment_id` can be asked by."""
         return self._get(f"/videos/{video_id}/seconds/{start_s}", SecondAnswer)
+
+    def excerpt(self, video_id: str, start_s: float, end_s: float) -> bytes:
+        """Return an exact cut of a video of at most 120 s: MP4 (H.264, AAC), or WAV of what is only heard."""
+        params = {"start_s": start_s, "end_s": end_s}
+        return self._connection.send("GET", f"/videos/{video_id}/excerpt", params=params).content
+
+    def peaks(
+        self, video_id: str, start_s: float | None = None, length_s: float | None = None, per_s: float | None = None
+    ) -> PeaksAnswer:
+        """Tell how loud a stretch of a video is, for a waveform."""
+        return self._get(f"/videos/{video_id}/peaks", PeaksAnswer, start_s=start_s, length_s=length_s, per_s=per_s)
+
+    def filmstrip(
+        self,
+        video_id: str,
+        start_s: float | None = None,
+        length_s: float | None = None,
+        frames: int | None = None,
+        height: int | None = None,
+    ) -> bytes:
+        """Return frames of a stretch of a video side by side as JPEG."""
+        params = _given({"start_s": start_s, "length_s": length_s, "frames": frames, "height": height})
+        return self._connection.send("GET", f"/videos/{video_id}/filmstrip.jpg", params=params).content
+
+    def poster(self, video_id: str, height: int | None = None) -> bytes:
+        """Return a picture to know a video by as JPEG."""
+        params = _given({"height": height})
+        return self._connection.send("GET", f"/videos/{video_id}/poster.jpg", params=params).content
 
     def frame(self, segment_id: int) -> bytes:
         """Return the frame of a second as JPEG."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,8 @@ class Video:
     `size_bytes` is None for videos that an older release ingested. `loss_s`: how much of it could not be decoded.
     `audio_track`: the sound track that was asked for, counted from 1; None for the default. `decoding`: the version of
     the rules that it was decoded by, 0 while newer ones write it anew. `complete`: it has been read to its end.
-    `missing`: its file went missing, and it is not searched.
+    `missing`: its file went missing, and it is not searched. `has_sound`, `has_picture`: it has a second that is heard,
+    or seen; found out when it is read from the catalogue.
     """
 
     video_id: str
@@ -39,6 +40,8 @@ class Video:
     decoding: int = 1
     complete: bool = True
     missing: bool = False
+    has_sound: bool = field(default=False, compare=False)
+    has_picture: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

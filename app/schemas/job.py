@@ -75,7 +75,9 @@ class JobAnswer(Answering):
 
     job_id: str
     kind: str
-    subject: str | None = Field(None, description="the name of the file or directory that is taken in; null for other jobs")
+    subject: str | None = Field(
+        None, description="the name of the file or directory that is taken in; null for other jobs"
+    )
     state: str
     cancelling: bool = Field(description="it was cancelled and ends at its next file or epoch")
     progress: float = Field(description="0..1, of files, videos or training's epochs")

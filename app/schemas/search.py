@@ -35,10 +35,11 @@ class Reason(Answering):
 
 
 class HitLinks(Answering):
-    """Where a hit can be seen and heard; null where it has no frame or no sound."""
+    """Where a hit can be seen and heard; null where it has no frame or no sound, or its video no picture."""
 
     frame: str | None
     sound: str | None
+    poster: str | None
     original: str
 
 
@@ -220,6 +221,7 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "links": {
             "frame": f"{links}/frame.jpg" if hit.seen else None,
             "sound": f"{links}/sound.wav" if hit.heard else None,
+            "poster": link(f"videos/{hit.video.video_id}/poster.jpg") if hit.video.has_picture else None,
             "original": link(f"videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}"),
         },
     }

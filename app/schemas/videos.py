@@ -92,7 +92,10 @@ class VideoAnswer(Answering):
     audio_track: int | None = Field(description="the sound track that was asked for, from 1; null: the default")
     complete: bool = Field(description="false: it has not been read to its end yet")
     missing: bool = Field(description="true: its file went missing, and it is not searched")
+    has_sound: bool = Field(description="true: it has a second that is heard")
+    has_picture: bool = Field(description="true: it has a second that is seen")
     original: str
+    poster: str | None = Field(description="a picture to know it by; null where it has none")
 
     @staticmethod
     def of(video: Video) -> VideoAnswer:
@@ -110,7 +113,10 @@ class VideoAnswer(Answering):
             audio_track=video.audio_track,
             complete=video.complete,
             missing=video.missing,
+            has_sound=video.has_sound,
+            has_picture=video.has_picture,
             original=link(f"videos/{video.video_id}/original"),
+            poster=link(f"videos/{video.video_id}/poster.jpg") if video.has_picture else None,
         )
 
 

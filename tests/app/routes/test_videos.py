@@ -41,7 +41,10 @@ VIDEO = {
     "audio_track",
     "complete",
     "missing",
+    "has_sound",
+    "has_picture",
     "original",
+    "poster",
 }
 
 
