@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from app.schemas.search import Locate
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from index.library import Library
-from model.errors import EcholensError, FrontEndError, Mismatch
+from model.errors import EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
 from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
@@ -64,6 +65,18 @@ class Service:
         key: Key | None = getattr(request.state, "key", None)
         is_shown = self.settings.is_loopback if key is None else key.scope == "admin"
         return self.session.library.locate if is_shown else None
+
+    def check_folder(self, request: Request, folder: str | None) -> None:
+        """Refuse a question for a folder that is none, or comes from one who is told no paths and could guess them.
+
+        Raises PathsHidden, QueryError.
+        """
+        if folder is None:
+            return
+        if self.shown_paths(request) is None:
+            raise PathsHidden(f"folder={folder} given, but you are not told where files lie: leave it out")
+        if not os.path.isabs(folder):
+            raise QueryError(f"folder={folder} given, the whole path of a directory of the server expected")
 
 
 @asynccontextmanager

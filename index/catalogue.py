@@ -140,7 +140,7 @@ class Catalogue(StoredLatents, VideoFiles, Failures):
             known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
             if known is not None:
                 return video_of(known)
-            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 17)})", astuple(video))
+            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * len(astuple(video)))})", astuple(video))
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)
             count_change(c)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ class Video:
     `size_bytes` is None for videos that an older release ingested. `loss_s`: how much of it could not be decoded.
     `audio_track`: the sound track that was asked for, counted from 1; None for the default. `decoding`: the version of
     the rules that it was decoded by, 0 while newer ones write it anew. `complete`: it has been read to its end.
-    `missing`: its file went missing, and it is not searched.
+    `missing`: its file went missing, and it is not searched. `modified_s`: when the file was last changed, in Unix
+    time; None for one that an older release ingested in place.
     """
 
     video_id: str
@@ -39,6 +41,7 @@ class Video:
     decoding: int = 1
     complete: bool = True
     missing: bool = False
+    modified_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,14 @@ class LatentTable:
     catalogue_version: int
     videos: dict[str, Video]
     concepts: UInt8[np.ndarray, "n concepts"]
+
+    @cached_property
+    def video_numbers(self) -> Int64[np.ndarray, "n"]:
+        """Return of which video each item is, as its number in `videos`."""
+        ids, number = self.video_ids, {video_id: n for n, video_id in enumerate(self.videos)}
+        begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(ids)), bool), ids[1:] != ids[:-1]]))
+        numbers = np.array([number[video_id] for video_id in ids[begins].tolist()], np.int64)
+        return np.repeat(numbers, np.diff(begins, append=len(ids)))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from model.modality import Modality
 
 VIDEO = (
     "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at, "
-    "size_bytes, loss_s, audio_track, decoding, complete, missing"
+    "size_bytes, loss_s, audio_track, decoding, complete, missing, modified_s"
 )
 SEGMENT = "segment_id, video_id, start_s, heard, seen, sound_whole, frame_whole"
 JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at, cancelling, error_count"

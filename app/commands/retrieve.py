@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,17 @@ def retrieve_command(
     from app.schemas.search import RetrieveAnswer
     from model.media.medium import Limits
 
-    query = Query(file, segment_id, question.query_modality, question.at_s, text=text, audio_track=question.audio_track)
+    query = Query(
+        file,
+        segment_id,
+        question.query_modality,
+        question.at_s,
+        question.length_s,
+        text=text,
+        audio_track=question.audio_track,
+    )
+    if question.folder is not None:
+        question = question.model_copy(update={"folder": os.path.realpath(question.folder)})  # as files are kept
     with opened(library, device) as session:
         hits = answer(session, Retrieval(question, query), Limits())
         shown = RetrieveAnswer.of(hits, session.library.locate)
