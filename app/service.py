@@ -15,10 +15,11 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from app.http.cancellation import cancel_on_disconnect
-from app.http.keys import Key
+from app.http.keys import Key, KeyScope
 from app.jobs.jobs import Jobs
 from app.library.latent_map import LatentMaps
 from app.library.measurement import Measure
+from app.library.overview import Overviews
 from app.library.session import Session
 from app.processes.cores import use_threads
 from app.processes.decoder import FAILURE_ERRORS, InWorkers
@@ -51,6 +52,7 @@ class Service:
     jobs: Jobs
     measure: Measure
     maps: LatentMaps
+    overviews: Overviews
     metrics: Metrics
     pipeline: Pipeline
     canary: Canary
@@ -60,11 +62,16 @@ class Service:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
         return await cancel_on_disconnect(request, work, self.settings.most_request_s)
 
-    def shown_paths(self, request: Request) -> Locate | None:
-        """Return what tells a hit's path: to a key of scope admin, and without keys on loopback; else None."""
+    def scope_of(self, request: Request) -> KeyScope:
+        """Return what a request may do: what its key allows, and without keys, on loopback, all."""
         key: Key | None = getattr(request.state, "key", None)
-        is_shown = self.settings.is_loopback if key is None else key.scope == "admin"
-        return self.session.library.locate if is_shown else None
+        if key is None:
+            return "admin" if self.settings.is_loopback else "read"
+        return key.scope
+
+    def shown_paths(self, request: Request) -> Locate | None:
+        """Return what tells a hit's path: to those who may do all; else None."""
+        return self.session.library.locate if self.scope_of(request) == "admin" else None
 
     def check_folder(self, request: Request, folder: str | None) -> None:
         """Refuse a question for a folder that is none, or comes from one who is told no paths and could guess them.
@@ -128,7 +135,16 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(
-            settings, session, jobs, Measure(session), LatentMaps(session), metrics, pipeline, canary, folder
+            settings,
+            session,
+            jobs,
+            Measure(session),
+            LatentMaps(session),
+            Overviews(session),
+            metrics,
+            pipeline,
+            canary,
+            folder,
         )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
         jobs.start()

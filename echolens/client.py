@@ -27,6 +27,7 @@ from app.schemas.generation import GenerateAnswer
 from app.schemas.health import HealthAnswer
 from app.schemas.job import JobAnswer, JobDetailAnswer
 from app.schemas.latent_map import LatentMapAnswer
+from app.schemas.library import LibraryAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer
@@ -169,6 +170,10 @@ class Client:
         again = idempotency_key is not None
         return self._post("/videos", JobAnswer, fields, [("file", path)], headers, again)
 
+    def library(self) -> LibraryAnswer:
+        """Say what the library holds, what it is encoded by and what it can do."""
+        return self._get("/library", LibraryAnswer)
+
     def videos(
         self, *, label: str | None = None, q: str | None = None, folder: str | None = None, limit: int = 100
     ) -> Iterator[VideoAnswer]:
@@ -205,9 +210,13 @@ class Client:
         """Return a video's file."""
         return self._connection.send("GET", f"/videos/{video_id}/original").content
 
-    def second(self, segment_id: int) -> SecondAnswer:
+    def segment(self, segment_id: int) -> SecondAnswer:
         """Say of which video a second is, and which."""
         return self._get(f"/segments/{segment_id}", SecondAnswer)
+
+    def second(self, video_id: str, start_s: int) -> SecondAnswer:
+        """Describe a second of a video; its `segment_id` can be asked by."""
+        return self._get(f"/videos/{video_id}/seconds/{start_s}", SecondAnswer)
 
     def frame(self, segment_id: int) -> bytes:
         """Return the frame of a second as JPEG."""

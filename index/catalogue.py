@@ -238,6 +238,18 @@ class Catalogue(StoredLatents, VideoFiles, Failures):
             raise NotFound(f"segment {segment_id} given, one of this library expected: it may have been deleted")
         return segment_of(row)
 
+    def second(self, video_id: str, start_s: int) -> SegmentRow:
+        """Return the segment of a video's second; NotFound if there is none."""
+        row = None
+        with self._store.read() as c:
+            one_video(c, video_id)
+            if abs(start_s) <= LARGEST_ID:
+                query = f"SELECT {SEGMENT} FROM segments WHERE video_id = ? AND start_s = ?"
+                row = c.execute(query, (video_id, start_s)).fetchone()
+        if row is None:
+            raise NotFound(f"second {start_s} given, one that the library has of video {video_id} expected")
+        return segment_of(row)
+
     def segments_of(self, video_id: str) -> list[SegmentRow]:
         """Return a video's segments by time; NotFound if there is no such video."""
         with self._store.read() as c:

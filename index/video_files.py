@@ -27,6 +27,20 @@ class VideoFiles:
             outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
             return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
 
+    def paths(self) -> list[str]:
+        """Return the paths of all files."""
+        with self._store.read() as c:
+            return [row[0] for row in c.execute("SELECT path FROM videos")]
+
+    def labels(self, limit: int) -> list[tuple[str, int]]:
+        """Return labels with how many videos have each, most first."""
+        query = (
+            "SELECT label, count(*) AS videos FROM videos WHERE label IS NOT NULL "
+            "GROUP BY label ORDER BY videos DESC, label LIMIT ?"
+        )
+        with self._store.read() as c:
+            return [(row[0], row[1]) for row in c.execute(query, (limit,))]
+
     def relocate(self, video_id: str, path: str, uploaded: bool = False) -> None:
         """Set the path of a video's file, and whether that is an upload; NotFound if there is no such video."""
         with self._store.write() as c:

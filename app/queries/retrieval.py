@@ -25,7 +25,7 @@ from model.data.latents import Latents
 from model.errors import EmptyLibrary, LibraryChanged, QueryError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
-from model.network.match import Asked, Verdict
+from model.network.match import Asked, Verdict, verdict_of
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Hit:
     """A second of the library, in [start_s, end_s): itself, or a run of hits of which it is the nearest.
 
     `distance` = `latent` + `generated`, small is close. `match`: the probability that it belongs to the query, None
-    where the model has no calibration, and `fit` what that means in this library, as a verdict on this hit alone.
-    `reasons`: the concepts that it shares with the query.
+    where the model has no calibration. `chance`: that the best unrelated second of this library is as good. `reasons`:
+    the concepts that it shares with the query.
     """
 
     rank: int
@@ -48,8 +48,13 @@ class Hit:
     latent: float
     generated: float
     match: float | None
-    fit: Verdict | None
+    chance: float | None
     reasons: tuple[Reason, ...]
+
+    @property
+    def fit(self) -> Verdict | None:
+        """Return in words what its chance means; None without a calibration."""
+        return None if self.chance is None else verdict_of(self.chance)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -133,14 +138,14 @@ class Retrieval(QueryWork[Hits]):
         if matches is not None and self.question.min_match is not None:
             kept = np.flatnonzero(matches >= self.question.min_match)
             found, matches = only(found, kept), matches[kept]
-        fits = self._fits(serving.gallery, encoded, matches)
-        hits = _hits(serving.gallery, found, matches, fits, encoded.concepts)
+        chances = self._chances(serving.gallery, encoded, matches)
+        hits = _hits(serving.gallery, found, matches, chances, encoded.concepts)
         rerank_ms = 1000 * found.rerank_s
         timings.add("rerank", rerank_ms)
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            verdict=self._verdict(serving.gallery, encoded, found, matches, fits),
+            verdict=self._verdict(serving.gallery, encoded, found, chances),
             modality=self._asked_by(encoded),
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
@@ -155,31 +160,30 @@ class Retrieval(QueryWork[Hits]):
         served: ServedGallery,
         encoded: EncodedQuery,
         found: SearchResult,
-        matches: Float64[np.ndarray, "k"] | None,
-        fits: list[Verdict] | None,
+        chances: Float64[np.ndarray, "k"] | None,
     ) -> Verdict | None:
-        """Judge an answer as a whole; None without a calibration, or if all hits are of the query's own video.
+        """Judge an answer by its best hit; None without a calibration, or if all hits are of the query's own video.
 
         A second of the library finds itself and its neighbours by the same modality: those say nothing.
         """
-        if matches is None or fits is None:
+        if chances is None:
             return None
-        others = np.arange(len(matches))
         if encoded.video_id is not None and self._asked_by(encoded) == self.target:
-            others = np.flatnonzero(served.table.video_ids[rows_of(served.table, found.ids)] != encoded.video_id)
-            if len(matches) and not len(others):
+            others = served.table.video_ids[rows_of(served.table, found.ids)] != encoded.video_id
+            if len(chances) and not others.any():
                 return None
-        return fits[others[matches[others].argmax()]] if len(others) else "nothing"
+            chances = chances[others]
+        return verdict_of(float(chances.min(initial=1.0)))
 
-    def _fits(
+    def _chances(
         self, served: ServedGallery, encoded: EncodedQuery, matches: Float64[np.ndarray, "k"] | None
-    ) -> list[Verdict] | None:
-        """Judge each hit; None without a calibration."""
+    ) -> Float64[np.ndarray, "k"] | None:
+        """Return for each hit the chance that an unrelated one is as good; None without a calibration."""
         match = served.encoder.checkpoint.match
         if match is None or matches is None:
             return None
         videos = served.count_videos(self.question.filters.mask(served.table, encoded.having))
-        return match.verdicts(self._asked_by(encoded), self.target, matches, videos)
+        return match.chance(self._asked_by(encoded), self.target, matches, videos)
 
     def _asked_by(self, encoded: EncodedQuery) -> Asked:
         """Return the query's modality; a text has none."""
@@ -247,7 +251,7 @@ def _hits(
     served: ServedGallery,
     found: SearchResult,
     matches: Float64[np.ndarray, "k"] | None,
-    fits: list[Verdict] | None,
+    chances: Float64[np.ndarray, "k"] | None,
     concepts: Float[np.ndarray, "concepts"] | None,
 ) -> tuple[Hit, ...]:
     table, rows = served.table, rows_of(served.table, found.ids)
@@ -265,7 +269,7 @@ def _hits(
             latent=float(found.latent[rank - 1]),
             generated=float(found.generated[rank - 1]),
             match=None if matches is None else float(matches[rank - 1]),
-            fit=None if fits is None else fits[rank - 1],
+            chance=None if chances is None else float(chances[rank - 1]),
             reasons=reasons[rank - 1],
         )
         for rank, row in enumerate(rows.tolist(), 1)

@@ -23,7 +23,7 @@ from app.media.previews import original_of
 from app.queries.dates import DateText, unix_s
 from app.queries.reasons import concepts_of
 from app.schemas.job import JobAnswer
-from app.schemas.videos import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
+from app.schemas.videos import LabelChange, SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.service import Current, Service
 from index.paging import Choice
 from model.errors import MediaError, PastDeadline
@@ -111,6 +111,14 @@ def get_video(service: Current, video_id: str) -> Response:
     catalogue = service.session.library.catalogue
     concepts = {modality: concepts_of(service.session, video_id, modality) for modality in MODALITIES}
     return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id), concepts))
+
+
+@router.get("/{video_id}/seconds/{start_s}", response_model=SecondAnswer)
+@needs("read")
+def get_second(service: Current, video_id: str, start_s: int) -> SecondAnswer:
+    """Describe a second of a video; its `segment_id` can be asked by."""
+    catalogue = service.session.library.catalogue
+    return SecondAnswer.of(catalogue.second(video_id, start_s), catalogue.video(video_id))
 
 
 @router.patch("/{video_id}", response_model=VideoAnswer)

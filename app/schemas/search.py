@@ -60,9 +60,10 @@ class HitAnswer(Answering):
     match: float | None = Field(
         description="the probability that it belongs to the query; null where the model has no calibration"
     )
-    fit: Verdict | None = Field(
-        description="how well it matches, judged as if it were the best hit of the library; null like `match`"
+    chance: float | None = Field(
+        description="the chance that the best unrelated second of this library is as good; null like `match`"
     )
+    fit: Verdict | None = Field(description="that chance in words, as `verdict` says it of the best hit")
     reasons: list[Reason] = Field(
         description="the concepts that query and hit share, strongest first; none where the front-end has no prior"
     )
@@ -194,6 +195,7 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "parts": {"latent": hit.latent, "generated": hit.generated},
         "label": hit.video.label,
         "match": hit.match,
+        "chance": hit.chance,
         "fit": hit.fit,
         "reasons": list(map(vars, hit.reasons)),
         "links": {
