@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Int64, Shaped, UInt8
 
 from index.job_state import JobState
+from index.video_columns import VideoColumns
 from model.data.latents import Latents
 
 
@@ -161,6 +162,21 @@ class LatentTable:
         begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(ids)), bool), ids[1:] != ids[:-1]]))
         numbers = np.array([number[video_id] for video_id in ids[begins].tolist()], np.int64)
         return np.repeat(numbers, np.diff(begins, append=len(ids)))
+
+    @cached_property
+    def video_columns(self) -> VideoColumns:
+        """Return what filters ask of `videos`, in their order."""
+        videos = self.videos.values()
+        return VideoColumns(
+            [video.file_name for video in videos],
+            ["" if video.uploaded else video.path for video in videos],
+            [video.modified_s for video in videos],
+        )
+
+    def count_videos(self, allowed: Bool[np.ndarray, "n"] | None) -> int:
+        """Return how many videos the allowed items are of; None allows all."""
+        numbers = self.video_numbers if allowed is None else self.video_numbers[allowed]
+        return int(np.count_nonzero(np.bincount(numbers)))
 
 
 @dataclass(frozen=True)

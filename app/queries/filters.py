@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -15,7 +15,7 @@ from app.queries.dates import unix_s
 from index.video_files import below
 
 if TYPE_CHECKING:
-    from index.records import LatentTable, Video
+    from index.records import LatentTable
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,12 @@ class Filters:
 
     def mask(self, table: LatentTable, having: Bool[np.ndarray, "n"] | None = None) -> Bool[np.ndarray, "n"] | None:
         """Return which of a table's n seconds pass; None where all do. `having`: which of them have the concept."""
-        videos = table.videos.values()
-        asked = [np.fromiter(map(test, videos), bool, len(videos)) for test in self._tests()]
-        masks = [reduce(and_, asked)[table.video_numbers]] if asked else []
+        of_videos = list(self._of_videos(table))
+        masks = [reduce(and_, of_videos)[table.video_numbers]] if of_videos else []
+        if self.label is not None:
+            masks.append(table.labels == self.label)
+        if self.video_id is not None:
+            masks.append(table.video_ids == self.video_id)
         if self.after_s is not None:
             masks.append(table.start_s >= self.after_s)
         if self.before_s is not None:
@@ -46,21 +49,13 @@ class Filters:
             masks.append(having)
         return reduce(and_, masks) if masks else None
 
-    def _tests(self) -> Iterator[Callable[[Video], bool]]:
-        """Yield what a video must meet; an upload lies in no folder, and a file without a date passes no date."""
-        if self.label is not None:
-            yield lambda video: video.label == self.label
-        if self.video_id is not None:
-            yield lambda video: video.video_id == self.video_id
+    def _of_videos(self, table: LatentTable) -> Iterator[Bool[np.ndarray, "videos"]]:
+        """Yield which videos pass; an upload lies in no folder, and a file without a date passes no date."""
         if self.name is not None:
-            wanted = self.name.encode().lower()  # of bytes: A-Z alone, as the list of videos has it
-            yield lambda video: wanted in video.file_name.encode().lower()
+            yield table.video_columns.named(self.name)
         if self.folder is not None:
-            start = below(self.folder)
-            yield lambda video: video.path.startswith(start) and not video.uploaded
+            yield table.video_columns.beginning(below(self.folder))
         if self.modified_after is not None:
-            first_s = unix_s(self.modified_after)
-            yield lambda video: video.modified_s is not None and video.modified_s >= first_s
+            yield table.video_columns.modified_s >= unix_s(self.modified_after)
         if self.modified_before is not None:
-            end_s = unix_s(self.modified_before)
-            yield lambda video: video.modified_s is not None and video.modified_s < end_s
+            yield table.video_columns.modified_s < unix_s(self.modified_before)

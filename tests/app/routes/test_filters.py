@@ -83,7 +83,7 @@ def test_who_is_told_no_paths_cannot_find_them_out_by_a_folder(holidays: Path) -
     """A key of scope read is refused a folder, right or wrong, in each question and in the list of videos."""
     data = holidays / "lib"
     admin = {"Authorization": f"Bearer {keys.create(data, 'a', 'admin')[1]}"}
-    read = {"Authorization": f"Bearer {keys.create(data, 'r', 'read')}"}
+    read = {"Authorization": f"Bearer {keys.create(data, 'r', 'read')[1]}"}
     try:
         with serving(data) as client:
             question = {"segment_id": 1, "target": "visual", "folder": str(holidays)}
