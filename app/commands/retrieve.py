@@ -71,11 +71,12 @@ def _show(answer: RetrieveAnswer) -> None:
         "match": ["" if hit.match is None else f"{hit.match:.0%}" for hit in hits],
         "file": [hit.file_name for hit in hits],
         "second": [f"{hit.start_s}-{hit.end_s}" for hit in hits],
+        "copies": [str(len(hit.twins) or "") for hit in hits],
         "shares": [", ".join(reason.concept for reason in hit.reasons) for hit in hits],
         "label": [hit.label or "" for hit in hits],
         "path": [hit.file_path or "" for hit in hits],
     }
-    for unknown in [name for name in ("match", "shares") if not any(columns[name])]:
+    for unknown in [name for name in ("match", "copies", "shares") if not any(columns[name])]:
         del columns[unknown]
     table = Table(*columns, box=None)
     for row in zip(*columns.values(), strict=True):

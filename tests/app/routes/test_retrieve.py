@@ -30,6 +30,7 @@ HIT = {
     "links",
     "match",
     "reasons",
+    "twins",
 }
 MODALITIES = ("audio", "visual")
 
