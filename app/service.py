@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from app.schemas.search import Locate
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from index.library import Library
-from model.errors import EcholensError, FrontEndError, Mismatch
+from model.errors import EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
 from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
@@ -73,6 +74,18 @@ class Service:
     def shown_paths(self, request: Request) -> Locate | None:
         """Return what tells a hit's path: to those who may do all; else None."""
         return self.session.library.locate if self.scope_of(request) == "admin" else None
+
+    def check_folder(self, request: Request, folder: str | None) -> None:
+        """Refuse a question for a folder that is none, or comes from one who is told no paths and could guess them.
+
+        Raises PathsHidden, QueryError.
+        """
+        if folder is None:
+            return
+        if self.shown_paths(request) is None:
+            raise PathsHidden(f"folder={folder} given, but you are not told where files lie: leave it out")
+        if not os.path.isabs(folder):
+            raise QueryError(f"folder={folder} given, the whole path of a directory of the server expected")
 
 
 @asynccontextmanager

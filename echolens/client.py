@@ -50,16 +50,22 @@ class RetrieveOptions(TypedDict, total=False):
     query_modality: Modality | None
     k: int | None
     at_s: float | None
+    length_s: float | None
     audio_track: int | None
     label: str | None
     video_id: str | None
     after_s: float | None
     before_s: float | None
     concept: str | None
+    name: str | None
+    folder: str | None
+    modified_after: str | None
+    modified_before: str | None
     max_distance: float | None
     min_match: float | None
     group_by: Literal["segment", "video"] | None
     merge_adjacent: bool | None
+    fold_twins: bool | None
 
 
 class Client:
@@ -161,6 +167,7 @@ class Client:
         event_start_s: float | None = None,
         event_end_s: float | None = None,
         audio_track: int | None = None,
+        modified_at: str | None = None,
         idempotency_key: str | None = None,
     ) -> JobAnswer:
         """Send a file into the library, as it is read from the disk; the job that is returned ingests it.
@@ -175,12 +182,14 @@ class Client:
         """Say what the library holds, what it is encoded by and what it can do."""
         return self._get("/library", LibraryAnswer)
 
-    def videos(self, *, label: str | None = None, q: str | None = None, limit: int = 100) -> Iterator[VideoAnswer]:
+    def videos(
+        self, *, label: str | None = None, q: str | None = None, folder: str | None = None, limit: int = 100
+    ) -> Iterator[VideoAnswer]:
         """Yield the videos in the order they were added, `limit` to a page.
 
         Raises Problem with code `cursor_expired` where one of those before was deleted meanwhile.
         """
-        fields: dict[str, Any] | None = {"label": label, "q": q, "limit": limit}
+        fields: dict[str, Any] | None = {"label": label, "q": q, "folder": folder, "limit": limit}
         while fields is not None:
             page = self._get("/videos", VideosAnswer, **fields)
             yield from page.videos

@@ -141,7 +141,8 @@ class Catalogue(StoredLatents, VideoFiles, Failures):
             known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
             if known is not None:
                 return video_of(known)
-            c.execute(f"INSERT INTO videos ({STORED_VIDEO}) VALUES ({', '.join('?' * 17)})", astuple(video)[:17])
+            given = astuple(video)[: STORED_VIDEO.count(",") + 1]
+            c.execute(f"INSERT INTO videos ({STORED_VIDEO}) VALUES ({', '.join('?' * len(given))})", given)
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)
             count_change(c)

@@ -17,7 +17,7 @@ from model.modality import Modality
 
 STORED_VIDEO = (
     "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at, "
-    "size_bytes, loss_s, audio_track, decoding, complete, missing"
+    "size_bytes, loss_s, audio_track, decoding, complete, missing, modified_s"
 )
 ITS_SECOND = "EXISTS (SELECT 1 FROM segments WHERE segments.video_id = videos.video_id"
 VIDEO = f"{STORED_VIDEO}, {ITS_SECOND} AND heard) AS has_sound, {ITS_SECOND} AND seen) AS has_picture"

@@ -18,6 +18,7 @@ from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
 from app.queries.reasons import PRESENT, Reason, named, needed, number_of, strengths_of
 from app.queries.search import Search, only
+from app.queries.twins import better_of
 from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
 from index.records import LatentTable, Video
@@ -34,7 +35,8 @@ class Hit:
 
     `distance` = `latent` + `generated`, small is close. `match`: the probability that it belongs to the query, None
     where the model has no calibration. `chance`: that the best unrelated second of this library is as good. `reasons`:
-    the concepts that it shares with the query.
+    the concepts that it shares with the query. `twins`: the same picture
+    or sound again, in other videos.
     """
 
     rank: int
@@ -50,6 +52,7 @@ class Hit:
     match: float | None
     chance: float | None
     reasons: tuple[Reason, ...]
+    twins: tuple[Hit, ...] = ()
 
     @property
     def fit(self) -> Verdict | None:
@@ -140,6 +143,9 @@ class Retrieval(QueryWork[Hits]):
             found, matches = only(found, kept), matches[kept]
         chances = self._chances(serving.gallery, encoded, matches)
         hits = _hits(serving.gallery, found, matches, chances, encoded.concepts)
+        if self.question.fold_twins:
+            table = serving.gallery.table
+            hits = _folded(hits, better_of(table, rows_of(table, found.ids)))[: self.question.k]
         rerank_ms = 1000 * found.rerank_s
         timings.add("rerank", rerank_ms)
         timings.add("search", -rerank_ms)
@@ -276,6 +282,15 @@ def _hits(
     )
 
 
+def _folded(hits: tuple[Hit, ...], better: Int[np.ndarray, "k"]) -> tuple[Hit, ...]:
+    """Return the hits that are no twin, each with its own, ranked anew."""
+    twins: dict[int, list[Hit]] = {}
+    for hit, of in zip(hits, better.tolist(), strict=True):
+        twins.setdefault(of, []).append(hit)
+    folded = ((first, rest) for first, *rest in twins.values())
+    return tuple(replace(hit, rank=rank, twins=tuple(rest)) for rank, (hit, rest) in enumerate(folded, 1))
+
+
 def _merged(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
     """Return one hit for each run of adjacent seconds of a video: its nearest, over the whole run."""
     runs: list[list[Hit]] = []
@@ -285,6 +300,14 @@ def _merged(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
             runs[-1].append(hit)
         else:
             runs.append([hit])
-    best = [replace(min(run, key=lambda hit: hit.rank), start_s=run[0].start_s, end_s=run[-1].end_s) for run in runs]
+    best = [
+        replace(
+            min(run, key=lambda hit: hit.rank),
+            start_s=run[0].start_s,
+            end_s=run[-1].end_s,
+            twins=tuple(twin for hit in run for twin in hit.twins),
+        )
+        for run in runs
+    ]
     best.sort(key=lambda hit: hit.rank)
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(best, 1))

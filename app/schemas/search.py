@@ -34,6 +34,15 @@ class Reason(Answering):
     strength: float
 
 
+class TwinAnswer(Answering):
+    """A second that is the same picture or sound again as a hit."""
+
+    segment_id: int
+    video_id: str
+    file_name: str
+    start_s: int
+
+
 class HitLinks(Answering):
     """Where a hit can be seen and heard; null where it has no frame or no sound, or its video no picture."""
 
@@ -67,6 +76,9 @@ class HitAnswer(Answering):
     fit: Verdict | None = Field(description="that chance in words, as `verdict` says it of the best hit")
     reasons: list[Reason] = Field(
         description="the concepts that query and hit share, strongest first; none where the front-end has no prior"
+    )
+    twins: list[TwinAnswer] = Field(
+        [], description="with fold_twins: the same picture or sound again, in other videos; best first"
     )
     links: HitLinks
 
@@ -218,6 +230,15 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "chance": hit.chance,
         "fit": hit.fit,
         "reasons": list(map(vars, hit.reasons)),
+        "twins": [
+            {
+                "segment_id": twin.segment_id,
+                "video_id": twin.video.video_id,
+                "file_name": twin.video.file_name,
+                "start_s": twin.start_s,
+            }
+            for twin in hit.twins
+        ],
         "links": {
             "frame": f"{links}/frame.jpg" if hit.seen else None,
             "sound": f"{links}/sound.wav" if hit.heard else None,

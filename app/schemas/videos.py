@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from app.queries.dates import iso
 from app.schemas.answering import Answering
 from app.schemas.search import Reason
 from app.telemetry.current_request import link
@@ -88,6 +89,7 @@ class VideoAnswer(Answering):
     event_start_s: float | None
     event_end_s: float | None
     added_at: str
+    modified_at: str | None = Field(description="when the file was last changed; null where that is not known")
     loss_s: float = Field(description="how much of it could not be decoded")
     audio_track: int | None = Field(description="the sound track that was asked for, from 1; null: the default")
     complete: bool = Field(description="false: it has not been read to its end yet")
@@ -109,6 +111,7 @@ class VideoAnswer(Answering):
             event_start_s=video.event_start_s,
             event_end_s=video.event_end_s,
             added_at=video.added_at,
+            modified_at=None if video.modified_s is None else iso(video.modified_s),
             loss_s=video.loss_s,
             audio_track=video.audio_track,
             complete=video.complete,
@@ -147,9 +150,10 @@ class VideosQuery(Answering):
     """The parameters of GET /videos."""
 
     limit: int = Field(100, ge=1, le=500)
-    cursor: str | None = Field(None, description="`next` of the page before, with the same label and q")
+    cursor: str | None = Field(None, description="`next` of the page before, with the same label, q and folder")
     label: str | None = Field(None, description="videos with this label")
     q: str | None = Field(None, description="videos with this in the file name; A-Z are a-z")
+    folder: str | None = Field(None, description="files of the server that lie in this directory or below")
 
 
 class VideosAnswer(Answering):
