@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from app.http.cancellation import cancel_on_disconnect
-from app.http.keys import Key
+from app.http.keys import Key, KeyScope
 from app.jobs.jobs import Jobs
 from app.library.latent_map import LatentMaps
 from app.library.measurement import Measure
+from app.library.overview import Overviews
 from app.library.session import Session
+from app.media.excerpts import Excerpts
 from app.processes.cores import use_threads
 from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
@@ -31,7 +34,7 @@ from app.schemas.search import Locate
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from index.library import Library
-from model.errors import EcholensError, FrontEndError, Mismatch
+from model.errors import EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
 from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
@@ -50,20 +53,39 @@ class Service:
     jobs: Jobs
     measure: Measure
     maps: LatentMaps
+    overviews: Overviews
     metrics: Metrics
     pipeline: Pipeline
     canary: Canary
     scratch: Path
+    excerpts: Excerpts
 
     async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
         return await cancel_on_disconnect(request, work, self.settings.most_request_s)
 
-    def shown_paths(self, request: Request) -> Locate | None:
-        """Return what tells a hit's path: to a key of scope admin, and without keys on loopback; else None."""
+    def scope_of(self, request: Request) -> KeyScope:
+        """Return what a request may do: what its key allows, and without keys, on loopback, all."""
         key: Key | None = getattr(request.state, "key", None)
-        is_shown = self.settings.is_loopback if key is None else key.scope == "admin"
-        return self.session.library.locate if is_shown else None
+        if key is None:
+            return "admin" if self.settings.is_loopback else "read"
+        return key.scope
+
+    def shown_paths(self, request: Request) -> Locate | None:
+        """Return what tells a hit's path: to those who may do all; else None."""
+        return self.session.library.locate if self.scope_of(request) == "admin" else None
+
+    def check_folder(self, request: Request, folder: str | None) -> None:
+        """Refuse a question for a folder that is none, or comes from one who is told no paths and could guess them.
+
+        Raises PathsHidden, QueryError.
+        """
+        if folder is None:
+            return
+        if self.shown_paths(request) is None:
+            raise PathsHidden(f"folder={folder} given, but you are not told where files lie: leave it out")
+        if not os.path.isabs(folder):
+            raise QueryError(f"folder={folder} given, the whole path of a directory of the server expected")
 
 
 @asynccontextmanager
@@ -115,7 +137,17 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
         service = Service(
-            settings, session, jobs, Measure(session), LatentMaps(session), metrics, pipeline, canary, folder
+            settings,
+            session,
+            jobs,
+            Measure(session),
+            LatentMaps(session),
+            Overviews(session),
+            metrics,
+            pipeline,
+            canary,
+            folder,
+            Excerpts(session.library, max(1, settings.decoders // 2)),
         )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
         jobs.start()

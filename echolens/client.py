@@ -23,10 +23,12 @@ from httpx2 import Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from app.schemas.batch import BatchAnswer
+from app.schemas.footage import PeaksAnswer
 from app.schemas.generation import GenerateAnswer
 from app.schemas.health import HealthAnswer
 from app.schemas.job import JobAnswer, JobDetailAnswer
 from app.schemas.latent_map import LatentMapAnswer
+from app.schemas.library import LibraryAnswer
 from app.schemas.measurement import MeasurementAnswer
 from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer
@@ -48,16 +50,22 @@ class RetrieveOptions(TypedDict, total=False):
     query_modality: Modality | None
     k: int | None
     at_s: float | None
+    length_s: float | None
     audio_track: int | None
     label: str | None
     video_id: str | None
     after_s: float | None
     before_s: float | None
     concept: str | None
+    name: str | None
+    folder: str | None
+    modified_after: str | None
+    modified_before: str | None
     max_distance: float | None
     min_match: float | None
     group_by: Literal["segment", "video"] | None
     merge_adjacent: bool | None
+    fold_twins: bool | None
 
 
 class Client:
@@ -117,16 +125,23 @@ class Client:
 
     def localize(
         self,
-        video: Medium,
-        direction: Literal["a2v", "v2a"],
+        video: Medium | None = None,
+        direction: Literal["a2v", "v2a"] = "a2v",
         *,
+        video_id: str | None = None,
+        from_s: int | None = None,
+        length_s: int | None = None,
         query_start_s: int | None = None,
         query_length_s: int | None = None,
+        query_segment_id: int | None = None,
         query: Medium | None = None,
         audio_track: int | None = None,
         query_audio_track: int | None = None,
     ) -> LocalizeAnswer:
-        """Find where in a clip one sees what one hears (a2v), or hears what one sees (v2a)."""
+        """Find where in a clip one sees what one hears (a2v), or hears what one sees (v2a).
+
+        The clip is a file, at most 60 s, or the stretch from `from_s` on, `length_s` long, of a video of the library.
+        """
         fields = _given(locals(), "video", "query")
         return self._post("/localize", LocalizeAnswer, fields, [("video", video), ("query", query)])
 
@@ -152,6 +167,7 @@ class Client:
         event_start_s: float | None = None,
         event_end_s: float | None = None,
         audio_track: int | None = None,
+        modified_at: str | None = None,
         idempotency_key: str | None = None,
     ) -> JobAnswer:
         """Send a file into the library, as it is read from the disk; the job that is returned ingests it.
@@ -162,12 +178,18 @@ class Client:
         again = idempotency_key is not None
         return self._post("/videos", JobAnswer, fields, [("file", path)], headers, again)
 
-    def videos(self, *, label: str | None = None, q: str | None = None, limit: int = 100) -> Iterator[VideoAnswer]:
+    def library(self) -> LibraryAnswer:
+        """Say what the library holds, what it is encoded by and what it can do."""
+        return self._get("/library", LibraryAnswer)
+
+    def videos(
+        self, *, label: str | None = None, q: str | None = None, folder: str | None = None, limit: int = 100
+    ) -> Iterator[VideoAnswer]:
         """Yield the videos in the order they were added, `limit` to a page.
 
         Raises Problem with code `cursor_expired` where one of those before was deleted meanwhile.
         """
-        fields: dict[str, Any] | None = {"label": label, "q": q, "limit": limit}
+        fields: dict[str, Any] | None = {"label": label, "q": q, "folder": folder, "limit": limit}
         while fields is not None:
             page = self._get("/videos", VideosAnswer, **fields)
             yield from page.videos
@@ -196,9 +218,41 @@ class Client:
         """Return a video's file."""
         return self._connection.send("GET", f"/videos/{video_id}/original").content
 
-    def second(self, segment_id: int) -> SecondAnswer:
+    def segment(self, segment_id: int) -> SecondAnswer:
         """Say of which video a second is, and which."""
         return self._get(f"/segments/{segment_id}", SecondAnswer)
+
+    def second(self, video_id: str, start_s: int) -> SecondAnswer:
+        """Describe a second of a video; its `segment_id` can be asked by."""
+        return self._get(f"/videos/{video_id}/seconds/{start_s}", SecondAnswer)
+
+    def excerpt(self, video_id: str, start_s: float, end_s: float) -> bytes:
+        """Return an exact cut of a video of at most 120 s: MP4 (H.264, AAC), or WAV of what is only heard."""
+        params = {"start_s": start_s, "end_s": end_s}
+        return self._connection.send("GET", f"/videos/{video_id}/excerpt", params=params).content
+
+    def peaks(
+        self, video_id: str, start_s: float | None = None, length_s: float | None = None, per_s: float | None = None
+    ) -> PeaksAnswer:
+        """Tell how loud a stretch of a video is, for a waveform."""
+        return self._get(f"/videos/{video_id}/peaks", PeaksAnswer, start_s=start_s, length_s=length_s, per_s=per_s)
+
+    def filmstrip(
+        self,
+        video_id: str,
+        start_s: float | None = None,
+        length_s: float | None = None,
+        frames: int | None = None,
+        height: int | None = None,
+    ) -> bytes:
+        """Return frames of a stretch of a video side by side as JPEG."""
+        params = _given({"start_s": start_s, "length_s": length_s, "frames": frames, "height": height})
+        return self._connection.send("GET", f"/videos/{video_id}/filmstrip.jpg", params=params).content
+
+    def poster(self, video_id: str, height: int | None = None) -> bytes:
+        """Return a picture to know a video by as JPEG."""
+        params = _given({"height": height})
+        return self._connection.send("GET", f"/videos/{video_id}/poster.jpg", params=params).content
 
     def frame(self, segment_id: int) -> bytes:
         """Return the frame of a second as JPEG."""

@@ -17,6 +17,7 @@ from index.records import LatentBatch, Second, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
     STATS,
+    STORED_VIDEO,
     VIDEO,
     count_change,
     holds_latents,
@@ -30,7 +31,7 @@ from index.rows import (
 )
 from index.rows import generation as generation_of
 from index.rows import meta as meta_of
-from index.seconds import Stretch, clear_stretch, put_reading, put_seconds
+from index.seconds import OF_STRETCH, Stretch, clear_stretch, put_reading, put_seconds
 from index.store import LARGEST_ID, Store
 from index.stored_latents import StoredLatents
 from index.video_files import VideoFiles
@@ -140,7 +141,8 @@ class Catalogue(StoredLatents, VideoFiles, Failures):
             known = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (video.sha256,)).fetchone()
             if known is not None:
                 return video_of(known)
-            c.execute(f"INSERT INTO videos ({VIDEO}) VALUES ({', '.join('?' * 17)})", astuple(video))
+            given = astuple(video)[: STORED_VIDEO.count(",") + 1]
+            c.execute(f"INSERT INTO videos ({STORED_VIDEO}) VALUES ({', '.join('?' * len(given))})", given)
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)
             count_change(c)
@@ -238,12 +240,32 @@ class Catalogue(StoredLatents, VideoFiles, Failures):
             raise NotFound(f"segment {segment_id} given, one of this library expected: it may have been deleted")
         return segment_of(row)
 
+    def second(self, video_id: str, start_s: int) -> SegmentRow:
+        """Return the segment of a video's second; NotFound if there is none."""
+        row = None
+        with self._store.read() as c:
+            one_video(c, video_id)
+            if abs(start_s) <= LARGEST_ID:
+                query = f"SELECT {SEGMENT} FROM segments WHERE video_id = ? AND start_s = ?"
+                row = c.execute(query, (video_id, start_s)).fetchone()
+        if row is None:
+            raise NotFound(f"second {start_s} given, one that the library has of video {video_id} expected")
+        return segment_of(row)
+
     def segments_of(self, video_id: str) -> list[SegmentRow]:
         """Return a video's segments by time; NotFound if there is no such video."""
         with self._store.read() as c:
             one_video(c, video_id)
             query = f"SELECT {SEGMENT} FROM segments WHERE video_id = ? ORDER BY start_s"
             return [segment_of(row) for row in c.execute(query, (video_id,))]
+
+    def seconds_with(self, video_id: str, modality: Modality, start_s: int = 0, stop_s: int | None = None) -> list[int]:
+        """Return which seconds of [start_s, stop_s) of a video are heard, or seen, by time."""
+        mask = "heard" if modality == "audio" else "seen"
+        query = f"SELECT start_s FROM segments WHERE {OF_STRETCH} AND {mask} ORDER BY start_s"
+        with self._store.read() as c:
+            values = (video_id, start_s, LARGEST_ID if stop_s is None else stop_s)
+            return [int(row["start_s"]) for row in c.execute(query, values)]
 
     def update_labels(
         self, video_id: str, label: str | None, event_start_s: float | None, event_end_s: float | None

@@ -35,6 +35,12 @@ STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE segments ADD COLUMN sound_whole INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE segments ADD COLUMN frame_whole INTEGER NOT NULL DEFAULT 1",
     ),
+    7: (
+        # No file is looked at, as it may lie on a disk that sleeps or is gone: NULL until it is ingested again. That
+        # never happens to an upload, whose file was written when it came.
+        "ALTER TABLE videos ADD COLUMN modified_s REAL",
+        "UPDATE videos SET modified_s = strftime('%s', added_at) WHERE uploaded",
+    ),
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int, Int64, Shaped, UInt8
 
 from index.job_state import JobState
+from index.video_columns import VideoColumns
 from model.data.latents import Latents
 
 
@@ -19,7 +21,9 @@ class Video:
     `size_bytes` is None for videos that an older release ingested. `loss_s`: how much of it could not be decoded.
     `audio_track`: the sound track that was asked for, counted from 1; None for the default. `decoding`: the version of
     the rules that it was decoded by, 0 while newer ones write it anew. `complete`: it has been read to its end.
-    `missing`: its file went missing, and it is not searched.
+    `missing`: its file went missing, and it is not searched. `modified_s`: when the file was last changed, in Unix
+    time; None for one that an older release ingested in place. `has_sound`, `has_picture`: it has a second that is
+    heard, or seen; found out when it is read from the catalogue.
     """
 
     video_id: str
@@ -39,6 +43,9 @@ class Video:
     decoding: int = 1
     complete: bool = True
     missing: bool = False
+    modified_s: float | None = None
+    has_sound: bool = field(default=False, compare=False)
+    has_picture: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,29 @@ class LatentTable:
     catalogue_version: int
     videos: dict[str, Video]
     concepts: UInt8[np.ndarray, "n concepts"]
+
+    @cached_property
+    def video_numbers(self) -> Int64[np.ndarray, "n"]:
+        """Return of which video each item is, as its number in `videos`."""
+        ids, number = self.video_ids, {video_id: n for n, video_id in enumerate(self.videos)}
+        begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(ids)), bool), ids[1:] != ids[:-1]]))
+        numbers = np.array([number[video_id] for video_id in ids[begins].tolist()], np.int64)
+        return np.repeat(numbers, np.diff(begins, append=len(ids)))
+
+    @cached_property
+    def video_columns(self) -> VideoColumns:
+        """Return what filters ask of `videos`, in their order."""
+        videos = self.videos.values()
+        return VideoColumns(
+            [video.file_name for video in videos],
+            ["" if video.uploaded else video.path for video in videos],
+            [video.modified_s for video in videos],
+        )
+
+    def count_videos(self, allowed: Bool[np.ndarray, "n"] | None) -> int:
+        """Return how many videos the allowed items are of; None allows all."""
+        numbers = self.video_numbers if allowed is None else self.video_numbers[allowed]
+        return int(np.count_nonzero(np.bincount(numbers)))
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ from model.data.latents import Latents
 from model.errors import Mismatch, NotFound
 from model.modality import Modality
 
-VIDEO = (
+STORED_VIDEO = (
     "video_id, sha256, path, file_name, media_type, duration_s, uploaded, label, event_start_s, event_end_s, added_at, "
-    "size_bytes, loss_s, audio_track, decoding, complete, missing"
+    "size_bytes, loss_s, audio_track, decoding, complete, missing, modified_s"
 )
+ITS_SECOND = "EXISTS (SELECT 1 FROM segments WHERE segments.video_id = videos.video_id"
+VIDEO = f"{STORED_VIDEO}, {ITS_SECOND} AND heard) AS has_sound, {ITS_SECOND} AND seen) AS has_picture"
+TRUTHS = ("uploaded", "complete", "missing", "has_sound", "has_picture")
 SEGMENT = "segment_id, video_id, start_s, heard, seen, sound_whole, frame_whole"
 JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at, cancelling, error_count"
 STATS = """
@@ -105,7 +108,7 @@ def one_job(c: sqlite3.Connection, job_id: str) -> Job:
 def video_of(row: sqlite3.Row | dict[str, Any]) -> Video:
     """Read the columns VIDEO."""
     values: dict[str, Any] = dict(row)
-    return Video(**values | {name: bool(row[name]) for name in ("uploaded", "complete", "missing")})
+    return Video(**values | {name: bool(row[name]) for name in TRUTHS})
 
 
 def segment_of(row: sqlite3.Row) -> SegmentRow:

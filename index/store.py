@@ -38,7 +38,8 @@ CREATE TABLE videos (
     audio_track INTEGER,
     decoding INTEGER NOT NULL DEFAULT 1,
     complete INTEGER NOT NULL DEFAULT 1,
-    missing INTEGER NOT NULL DEFAULT 0
+    missing INTEGER NOT NULL DEFAULT 0,
+    modified_s REAL
 );
 CREATE INDEX videos_by_path ON videos (path);
 CREATE TABLE segments (

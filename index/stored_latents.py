@@ -19,7 +19,7 @@ from index.rows import (
     put_latents,
     set_meta,
 )
-from index.store import Store
+from index.store import LARGEST_ID, Store
 from model.errors import LibraryError
 from model.modality import Modality
 
@@ -76,11 +76,12 @@ class StoredLatents:
         with self._store.read() as c:
             return load_latents(c, modality, "AND NOT missing", ())
 
-    def latents_of(self, video_id: str, modality: Modality) -> LatentTable:
-        """Return one video's items of a modality; NotFound if there is no such video."""
+    def latents_of(self, video_id: str, modality: Modality, stretch: tuple[int, int] = (0, LARGEST_ID)) -> LatentTable:
+        """Return a video's items of a modality, of the seconds [start, stop); NotFound if there is no such video."""
         with self._store.read() as c:
             one_video(c, video_id)
-            return load_latents(c, modality, "AND segments.video_id = ?", (video_id,))
+            condition = "AND segments.video_id = ? AND start_s >= ? AND start_s < ?"
+            return load_latents(c, modality, condition, (video_id, *stretch))
 
     def latent_of(self, segment_id: int, modality: Modality) -> LatentTable:
         """Return one segment's item of a modality; empty if there is no such segment or it has no latent."""

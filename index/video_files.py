@@ -9,6 +9,11 @@ from index.rows import VIDEO, count_change, one_video, video_of
 from index.store import Store
 
 
+def below(folder: str) -> str:
+    """Return what the paths of all files in a folder or below begin with."""
+    return f"{folder.rstrip('/')}/"
+
+
 class VideoFiles:
     """Find, move and miss the files of videos; paths as `Library.reference` names them."""
 
@@ -22,11 +27,33 @@ class VideoFiles:
             outside = [row[0] for row in c.execute(query, (len(folder) + 1, f"{folder}/"))]
             return outside, c.execute("SELECT count(*) FROM videos").fetchone()[0]
 
+    def paths(self) -> list[str]:
+        """Return the paths of all files."""
+        with self._store.read() as c:
+            return [row[0] for row in c.execute("SELECT path FROM videos")]
+
+    def labels(self, limit: int) -> list[tuple[str, int]]:
+        """Return labels with how many videos have each, most first."""
+        query = (
+            "SELECT label, count(*) AS videos FROM videos WHERE label IS NOT NULL "
+            "GROUP BY label ORDER BY videos DESC, label LIMIT ?"
+        )
+        with self._store.read() as c:
+            return [(row[0], row[1]) for row in c.execute(query, (limit,))]
+
     def relocate(self, video_id: str, path: str, uploaded: bool = False) -> None:
         """Set the path of a video's file, and whether that is an upload; NotFound if there is no such video."""
         with self._store.write() as c:
             one_video(c, video_id)
             c.execute("UPDATE videos SET path = ?, uploaded = ? WHERE video_id = ?", (path, uploaded, video_id))
+
+    def put_modified(self, video_id: str, modified_s: float) -> None:
+        """Set when a video's file was last changed, in seconds of Unix time; NotFound if there is no such video."""
+        with self._store.write() as c:
+            one_video(c, video_id)
+            query = "UPDATE videos SET modified_s = ? WHERE video_id = ? AND modified_s IS NOT ?"
+            if c.execute(query, (modified_s, video_id, modified_s)).rowcount:
+                count_change(c)
 
     def videos_of(self, path: str) -> list[Video]:
         """Return the videos that have this file, named as by `Library.reference`."""
@@ -40,10 +67,10 @@ class VideoFiles:
 
     def videos_below(self, directory: str) -> list[Video]:
         """Return the videos whose files lie below a directory, in the order they were added; uploads never do."""
-        below = f"{directory.rstrip('/')}/"
+        start = below(directory)
         with self._store.read() as c:
             query = f"SELECT {VIDEO} FROM videos WHERE NOT uploaded AND substr(path, 1, ?) = ? ORDER BY position"
-            return [video_of(row) for row in c.execute(query, (len(below), below))]
+            return [video_of(row) for row in c.execute(query, (len(start), start))]
 
     def others_at(self, path: str, sha256: str) -> list[str]:
         """Return the ids of the videos with this path and other content than this."""

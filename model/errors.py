@@ -24,6 +24,7 @@ EcholensError
 │   ├── BadCursor              a cursor that was not given out, or for another list
 │   └── IdempotencyKeyReused   the key came before, with other content
 ├── NotAllowed                 no setting allows it
+│   └── PathsHidden            a directory was asked for by one who is told no paths
 ├── WorkerFailure              no process that decodes can be started
 ├── PastDeadline               no answer within the time limit of a request
 ├── SlowBody                   the body of a request comes too slowly
@@ -151,6 +152,10 @@ class IdempotencyKeyReused(QueryError):
 
 class NotAllowed(EcholensError):
     code = "outside_roots"
+
+
+class PathsHidden(NotAllowed):
+    code = "paths_hidden"
 
 
 class NotAcceptable(QueryError):

@@ -11,7 +11,6 @@ from app.commands.options import LIBRARY_DEFAULT, AudioTrackOption, DeviceOption
 from app.commands.terminal import opened, out, print_json, tell, warn
 
 BAR = 40
-FIRM = 1.5  # times chance, under which an answer is called open
 
 
 def localize_command(
@@ -39,7 +38,7 @@ def localize_command(
         print_json(found.model_dump())
         return
     best, chance = max(w.probability for w in found.windows), 1 / len(found.windows)
-    doubt = "" if best > FIRM * chance else f"  (no window stands out: {best:.0%}, chance {chance:.0%})"
+    doubt = "" if found.stands_out else f"  (no window stands out: {best:.0%}, chance {chance:.0%})"
     out.print(f"[bold]{found.start_s}-{found.end_s} s[/]{doubt}")
     for window in found.windows:
         bar = "█" * round(BAR * window.probability)

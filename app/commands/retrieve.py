@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,17 @@ def retrieve_command(
     from app.schemas.search import RetrieveAnswer
     from model.media.medium import Limits
 
-    query = Query(file, segment_id, question.query_modality, question.at_s, text=text, audio_track=question.audio_track)
+    query = Query(
+        file,
+        segment_id,
+        question.query_modality,
+        question.at_s,
+        question.length_s,
+        text=text,
+        audio_track=question.audio_track,
+    )
+    if question.folder is not None:
+        question = question.model_copy(update={"folder": os.path.realpath(question.folder)})  # as files are kept
     with opened(library, device) as session:
         hits = answer(session, Retrieval(question, query), Limits())
         shown = RetrieveAnswer.of(hits, session.library.locate)
@@ -60,11 +71,12 @@ def _show(answer: RetrieveAnswer) -> None:
         "match": ["" if hit.match is None else f"{hit.match:.0%}" for hit in hits],
         "file": [hit.file_name for hit in hits],
         "second": [f"{hit.start_s}-{hit.end_s}" for hit in hits],
+        "copies": [str(len(hit.twins) or "") for hit in hits],
         "shares": [", ".join(reason.concept for reason in hit.reasons) for hit in hits],
         "label": [hit.label or "" for hit in hits],
         "path": [hit.file_path or "" for hit in hits],
     }
-    for unknown in [name for name in ("match", "shares") if not any(columns[name])]:
+    for unknown in [name for name in ("match", "copies", "shares") if not any(columns[name])]:
         del columns[unknown]
     table = Table(*columns, box=None)
     for row in zip(*columns.values(), strict=True):

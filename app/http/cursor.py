@@ -40,7 +40,7 @@ class Cursor:
                 "to begin at the first page"
             ) from error
         if digest != _digest(choice):
-            raise BadCursor("a cursor of another list given: keep label and q as they were on the page before")
+            raise BadCursor("a cursor of another list given: keep label, q and folder as they were on the page before")
         return Cursor(numbers[0], Trail(*numbers[1:]), choice)
 
     def check(self, page: Page) -> None:

@@ -67,6 +67,12 @@ ROWS = (
         "Name one below `ECHOLENS_INGEST_ROOTS`.",
     ),
     Row(
+        "paths_hidden",
+        (403,),
+        "A `folder` of the server was asked for, and you are not told where files lie.",
+        "Use a key of scope admin, or leave `folder` out.",
+    ),
+    Row(
         "key_limit", (429,), "The key has too many requests, at once or in a minute.", "Ask again after `Retry-After`."
     ),
     Row("wrong_keys", (429,), "This address sent too many wrong keys.", "Send the right key; it passes at once."),

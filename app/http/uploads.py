@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import uuid
@@ -61,6 +62,14 @@ def keep(upload: UploadFile, directory: Path) -> Path:
         path.unlink(missing_ok=True)  # leave no partial file on a full disk
         raise
     return path
+
+
+def date_file(path: Path, modified_s: float) -> None:
+    """Say of a file when it was last changed, in Unix time. Raises QueryError where the disk cannot say so."""
+    try:
+        os.utime(path, (modified_s, modified_s))
+    except (OSError, OverflowError, ValueError) as error:
+        raise QueryError("modified_at given, a date that files can have expected: leave it out") from error
 
 
 def plain_name(upload: UploadFile) -> str:

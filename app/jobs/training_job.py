@@ -132,8 +132,9 @@ class TrainingWork:
 
     def _heed(self, running: RunningJob, message: Message | None) -> Ended | None:
         if isinstance(message, Progress):
+            result = None if message.point is None else {"curve": [*running.result.get("curve", []), message.point]}
             try:
-                running.report(max(message.share, running.job.progress))  # begun again, it reads features anew
+                running.report(max(message.share, running.job.progress), result)  # begun again, it reads features anew
             except LibraryError:  # no reason to lose an hour of training
                 log.exception("the progress of job %s cannot be written", running.job.job_id)
         elif isinstance(message, Waiting):
@@ -142,7 +143,8 @@ class TrainingWork:
             else:
                 self._writer_wanted.clear()
         elif isinstance(message, Finished):
-            return Ended("done", message.result, tuple(JobMessage("", None, note) for note in message.notes))
+            curve = {"curve": running.result.get("curve", [])}
+            return Ended("done", message.result | curve, tuple(JobMessage("", None, note) for note in message.notes))
         elif isinstance(message, Failed):
             if message.unforeseen:
                 log.error("job %s failed: %s", running.job.job_id, message.unforeseen)

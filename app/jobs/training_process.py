@@ -54,9 +54,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Progress:
-    """Say how far the job is, 0..1."""
+    """Say how far the job is, 0..1, and after an epoch how good the model then was on held-out videos."""
 
     share: float
+    point: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
         front_end = footage_front_end(session)
         corpus = _corpus(session, front_end, order.directory, lambda read: steps.tell(begin * min(1.0, read / videos)))
         trained = _learn(
-            session, front_end, corpus, order, lambda epoch: steps.tell(begin + (end - begin) * epoch.done)
+            session, front_end, corpus, order, lambda epoch: steps.epoch(begin + (end - begin) * epoch.done, epoch)
         )
         written = 0
 
@@ -209,7 +210,7 @@ def _adopt(
 
 
 class _Steps:
-    """Report progress to the service, at most once in REPORT_S."""
+    """Report progress to the service, at most once in REPORT_S, and each epoch."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self._send, self._told_s = send, 0.0
@@ -218,3 +219,11 @@ class _Steps:
         if time.monotonic() - self._told_s >= REPORT_S:
             self._send(Progress(share))
             self._told_s = time.monotonic()
+
+    def epoch(self, share: float, epoch: Epoch) -> None:
+        """Tell how good the model is after an epoch; without held-out videos how far the job is alone."""
+        if not epoch.mrr:
+            self.tell(share)
+            return
+        point = {"run": epoch.run, "runs": epoch.runs, "epoch": epoch.number, "held_out_mrr": epoch.best_mrr}
+        self._send(Progress(share, point))

@@ -38,11 +38,11 @@ class ServedGallery:
 
     def count_videos(self, allowed: Bool[np.ndarray, "n"] | None) -> int:
         """Return how many videos the allowed items are of; None allows all."""
-        return self._every_video if allowed is None else len(np.unique(self.table.video_ids[allowed]))
+        return self._every_video if allowed is None else self.table.count_videos(allowed)
 
     @cached_property
     def _every_video(self) -> int:
-        return len(np.unique(self.table.video_ids))
+        return self.table.count_videos(None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,6 +58,7 @@ class Intake:
         moved = None if known is None else self.places.found(known, Place(self._reference(source), source.uploaded))
         if known is not None and known.complete:
             self._annotate(source, known)
+            self._date(source, begun, known)
             if self.reader.start_s(source, known) is None:
                 return Outcome(source.path, "known", known.video_id, note=moved)
             try:
@@ -90,7 +91,7 @@ class Intake:
     def _take_parts(self, source: Source, begun: Begun, known: Video | None, before: Features | None) -> Outcome | None:
         """Commit part after part. `before`: the last seconds that a cut-off ingest committed, None to begin anew."""
         session, facts = self.reader.session, begun.facts
-        video, start_s, seconds = known or self._record(source, facts), 0, 0
+        video, start_s, seconds = known or self._record(source, begun), 0, 0
         if before is None:
             video = replace(video, loss_s=0.0, audio_track=source.audio_track or video.audio_track, decoding=DECODING)
         else:
@@ -173,8 +174,9 @@ class Intake:
             Previews(library, _video_id(facts)).remove()
             self._kept(facts.sha256).remove()
 
-    def _record(self, source: Source, facts: Facts) -> Video:
+    def _record(self, source: Source, begun: Begun) -> Video:
         """Return a video without seconds."""
+        facts = begun.facts
         given = source.annotation or Annotation(_video_id(facts))
         return Video(
             _video_id(facts),
@@ -189,10 +191,17 @@ class Intake:
             given.event_end_s,
             _now(),
             facts.size_bytes,
+            modified_s=_modified_s(begun),
         )
 
     def _reference(self, source: Source) -> str:
         return self.reader.session.library.reference(source.path)
+
+    def _date(self, source: Source, begun: Begun, known: Video) -> None:
+        """Note when a known file was last changed, unless it is a copy elsewhere, which may be younger."""
+        modified_s = _modified_s(begun)
+        if modified_s is not None and (known.modified_s is None or known.path == self._reference(source)):
+            self.reader.session.library.catalogue.put_modified(known.video_id, modified_s)
 
     def _annotate(self, source: Source, video: Video) -> None:
         """Give a video the label that came with its file."""
@@ -205,6 +214,10 @@ class Intake:
 
 def _video_id(facts: Facts) -> str:
     return facts.sha256[:16]
+
+
+def _modified_s(begun: Begun) -> float | None:
+    return None if begun.state is None else begun.state.modified_ns / 1e9
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.media.excerpts import remove_excerpts
 from app.media.previews import Previews
 from index.library import Library
 from index.records import Video
@@ -14,6 +15,7 @@ def delete_video(library: Library, video_id: str) -> Video:
     """
     video = library.catalogue.delete_video(video_id)
     Previews(library, video_id).remove()
+    remove_excerpts(library, video_id)
     for features in library.cache.glob(f"features/*/{video.sha256}.*"):
         features.unlink(missing_ok=True)
     original = library.locate(video.path)

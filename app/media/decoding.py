@@ -5,6 +5,7 @@ Only features leave a worker: they are much smaller than the sound and pictures 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -89,9 +90,11 @@ def decode_query(
     at_s: float | None,
     asked: Modality | None,
     audio_track: int | None = None,
+    length_s: float | None = None,
 ) -> Decoded:
     """Return the features of second floor(at_s) and its context, or of the first ten, in the given or only modality.
 
+    With `length_s` of all seconds that [at_s, at_s + length_s) touches, by default from the beginning.
     `audio_track`: which of its sound tracks, counted from 1; None for the default one.
 
     Raises:
@@ -99,23 +102,32 @@ def decode_query(
         QueryError: `at_s` lies outside the file.
     """
     timings = Timings()
-    about_s = None if at_s is None else int(at_s)
-    first, stop = (
-        (0, MOST_AVERAGED_S) if about_s is None else (max(0, about_s - MOST_WIDTH_S), about_s + MOST_WIDTH_S + 1)
-    )
+    asked_s = _seconds_asked(at_s, length_s)
+    about_s = None if at_s is None or len(asked_s) > 1 else asked_s.start
+    first, stop = asked_s.start, asked_s.stop
+    if about_s is not None:
+        first, stop = max(0, about_s - MOST_WIDTH_S), about_s + MOST_WIDTH_S + 1
     with on_disk(file) as path:
         with timings.stage("decode"):
             medium = open_medium(path, limits, audio_track)
             modality = modality_of(medium, asked)
-        length_s, (track,), notes = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
-    if about_s is None:
-        _check_present(track, file.name, first, length_s)
-        return Decoded(track, None, length_s, timings.stages_ms, notes)
-    if length_s <= about_s:
+        end_s, (track,), notes = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
+    if at_s is not None and end_s <= asked_s.start:
         raise QueryError(f"at_s={at_s} given, but {file.name} has no such second: give a time within it")
+    if about_s is None:
+        _check_present(track, file.name, first, end_s)
+        return Decoded(track, None, end_s, timings.stages_ms, notes)
     meant = track.start_s == about_s
     _check_present(replace(track, start_s=track.start_s[meant]), file.name, about_s, about_s + 1)
-    return Decoded(replace(track, about_s=about_s), None, length_s, timings.stages_ms, notes)
+    return Decoded(replace(track, about_s=about_s), None, end_s, timings.stages_ms, notes)
+
+
+def _seconds_asked(at_s: float | None, length_s: float | None) -> range:
+    """Return the seconds that a stretch touches: one without a length, the first ten without both."""
+    if length_s is None:
+        return range(MOST_AVERAGED_S) if at_s is None else range(int(at_s), int(at_s) + 1)
+    start_s = at_s or 0.0
+    return range(int(start_s), math.ceil(round(start_s + length_s, 6)))  # 0.7 + 0.3 is no more than 1
 
 
 def decode_clip(
@@ -146,8 +158,10 @@ def decode_clip(
         raise TooLong(f"{video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
     _check_present(target, video.name, 0, length_s)
     if not isinstance(query, range):
-        second = _decode_second_file(front_end, query, query_modality, limits, length_s, timings, query_audio_track)
-        return Decoded(second[0], target, length_s, timings.stages_ms, (*notes, *second[1]))
+        second = decode_second_file(front_end, query, query_modality, limits, length_s, query_audio_track)
+        for stage, spent_ms in second.timings_ms.items():
+            timings.add(stage, spent_ms)
+        return Decoded(second.query, target, length_s, timings.stages_ms, (*notes, *second.notes))
     if query.start < 0 or query.stop <= query.start or query.stop > length_s:
         raise QueryError(
             f"the query [{query.start}, {query.stop}) s was given, a stretch of at least 1 s within "
@@ -256,17 +270,19 @@ def _check_present(track: Track, name: str, start_s: int, end_s: int) -> None:
     raise NoPicture(f"{where} has no picture: ask for another second")
 
 
-def _decode_second_file(
+def decode_second_file(
     front_end: FrontEnd,
     file: Path | SmallUpload,
     modality: Modality,
     limits: Limits,
     most_s: int,
-    timings: Timings,
-    audio_track: int | None,
-) -> tuple[Track, tuple[str, ...]]:
-    """Return the track of a query's own file, which must fit into a clip of `most_s`, and notes."""
-    stop_s = MOST_TARGET_S + 1
+    audio_track: int | None = None,
+) -> Decoded:
+    """Return the features of a query's own file, which must fit into a clip of `most_s`.
+
+    Raises MediaError, QueryError.
+    """
+    timings, stop_s = Timings(), MOST_TARGET_S + 1
     with on_disk(file) as path:
         with timings.stage("decode"):
             medium = open_medium(path, limits, audio_track)
@@ -276,4 +292,4 @@ def _decode_second_file(
     length_s = int(track.start_s[-1] - track.start_s[0]) + 1
     if length_s > most_s:
         raise QueryError(f"the query lasts {length_s} s, the clip {most_s} s: a query must fit into the clip")
-    return track, notes
+    return Decoded(track, None, length_s, timings.stages_ms, notes)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from app.media.peaks import write_peaks
 from index.disk import writing
 from index.library import Library
 from index.records import SegmentRow
@@ -59,13 +60,14 @@ class Previews:
 
 
 def write_preview(directory: Path, segment: Segment) -> None:
-    """Write a second's frame and sound into a video's folder of previews. Raises LibraryError (full disk)."""
+    """Write a second's frame, sound and peaks into a video's folder of previews. Raises LibraryError (full disk)."""
     with writing(directory):
         directory.mkdir(exist_ok=True)
     if segment.frame is not None:
         _write(directory / f"{segment.start_s}.jpg", encode_jpeg(segment.frame))
     if segment.sound is not None:
         _write(directory / f"{segment.start_s}.wav", encode_wav(segment.sound))
+        write_peaks(directory, segment.start_s, segment.sound)
 
 
 def original_of(library: Library, video_id: str) -> Path:
@@ -80,6 +82,17 @@ def checked_original(library: Library, video_id: str) -> Path:
     """Return the path of a video's file whose content is the one that was ingested. Raises NotFound."""
     path = original_of(library, video_id)
     if hash_file(path) != library.catalogue.video(video_id).sha256:
+        raise NotFound(f"{path.name} has been replaced since it was ingested as {video_id}: ingest it anew")
+    return path
+
+
+def same_original(library: Library, video_id: str) -> Path:
+    """Return the path of a video's file if it is as large as the one that was ingested, without reading it.
+
+    Raises NotFound.
+    """
+    path, expected = original_of(library, video_id), library.catalogue.video(video_id).size_bytes
+    if expected is not None and path.stat().st_size != expected:
         raise NotFound(f"{path.name} has been replaced since it was ingested as {video_id}: ingest it anew")
     return path
 

@@ -1,5 +1,43 @@
-import { showEmpty } from './states.js';
+// Ask: a sound, a picture, a video, a second of the library or words; then the hits.
+import { makeAnswer } from './answer.js';
+import { makeAsked } from './asked.js';
+import { address, make } from './dom.js';
+import { makeFilters } from './filters.js';
+import { openStart } from './start.js';
+import { showProblem } from './states.js';
 
-export async function open(main) {
-  showEmpty(main, 'Being built', 'This view is not there yet.');
+const ASKED = ['file', 'segment', 'text'];
+
+export async function open(main, params, closed) {
+  const question = Object.fromEntries(params);
+  if (!ASKED.some((name) => question[name])) return openStart(main, closed);
+  const side = make('section', { class: 'stack', 'aria-label': 'The question' });
+  const answer = makeAnswer(closed);
+  main.replaceChildren(make('div', { class: 'sides' }, side, answer.node));
+
+  const search = () => answer.ask(question, asked.fields, filters.fields());
+  const change = (changed) => {
+    Object.assign(question, changed);
+    history.pushState(null, '', address('ask', question));
+    search();
+  };
+  const filters = makeFilters(question, change);
+  let asked;
+  try {
+    asked = await makeAsked(question, change, closed);
+  } catch (error) {
+    if (!closed.aborted) showProblem(main, error, () => (location.hash = address('ask')));
+    return;
+  }
+  side.append(
+    make(
+      'div',
+      { class: 'row' },
+      make('h1', { class: 'small' }, 'You ask'),
+      make('a', { class: 'end', href: address('ask') }, 'Ask something else'),
+    ),
+    asked.node,
+    filters.node,
+  );
+  search();
 }

@@ -11,7 +11,7 @@ export function makeWaveform(peaks) {
   return canvas;
 }
 
-/** Return { duration_s, peaks } of a sound or video file, 50 peaks a second; null where this browser cannot decode it. */
+/** Return { duration_s, peaks } of a sound or video file, 50 peaks a second; null where it cannot be decoded here. */
 export async function peaksOf(file) {
   if (file.size > MOST_BYTES) return null;
   const context = new OfflineAudioContext(1, 1, 16_000);

@@ -7,41 +7,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float64
-
 from app.library.session import Session
 from app.media.decoding import Decoded, Direction, decode_clip
 from app.media.timings import Timings
 from app.media.upload import SmallUpload
 from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
-from app.queries.work import Answer, Serving, Work
+from app.queries.windows import Located, Seconds, locate
+from app.queries.work import Serving, Work
 from index.gallery import SearchResult
-from model.data.distance import distances
 from model.data.latents import Latents
 from model.errors import QueryError
-from model.judging.windows import window_distances, window_probabilities
 from model.media.medium import Limits
-
-
-@dataclass(frozen=True)
-class Window:
-    """One candidate; None and 0 where it holds a second without a latent (silence, or no picture)."""
-
-    start_s: int
-    distance: float | None
-    probability: float
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Located(Answer):
-    """Hold the best window [start_s, end_s), all windows and D(query second, target second)."""
-
-    start_s: int
-    end_s: int
-    windows: tuple[Window, ...]
-    matrix: Float64[np.ndarray, "length seconds"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,31 +83,25 @@ class Localization(Work[tuple[Latents, Latents], Located]):
         self, serving: Serving, encoded: tuple[Latents, Latents], found: SearchResult | None, timings: Timings
     ) -> Located:
         """Score every window by the sum of its seconds' distances. Raises QueryError."""
-        decoded, checkpoint = self._features, serving.encoder.checkpoint
+        decoded = self._features
         assert decoded.target is not None
-        with timings.stage("search"):
-            matrix = np.full((len(encoded[0]), decoded.length_s), np.nan)
-            matrix[:, decoded.target.start_s] = distances(*encoded, checkpoint.weights).total
-            offsets = decoded.query.start_s - decoded.query.start_s[0]
-            windows = window_distances(matrix, offsets=offsets)
-            probabilities = window_probabilities(windows, checkpoint.temperature)
-        if np.isnan(windows).all():
-            raise QueryError(
-                f"every window of {offsets[-1] + 1} s in {self.video.name} has a second without "
-                f"{decoded.target.modality}: ask with a shorter query"
+        query, target = (
+            Seconds(track.modality, stretch, track.start_s, latents)
+            for track, stretch, latents in zip(
+                (decoded.query, decoded.target), (self._asked, range(decoded.length_s)), encoded, strict=True
             )
-        best = int(np.nanargmin(windows))
-        return Located(
-            start_s=best,
-            end_s=best + int(offsets[-1]) + 1,
-            windows=tuple(
-                Window(start, None if np.isnan(d) else float(d), float(p))
-                for start, (d, p) in enumerate(zip(windows, probabilities, strict=True))
-            ),
-            matrix=matrix,
-            fingerprint=serving.encoder.fingerprint,
-            timings_ms=timings.report(),
         )
+        with timings.stage("search"):
+            located = locate(query, target, serving.encoder, self.video.name, timings)
+        return replace(located, timings_ms=timings.report())
+
+    @property
+    def _asked(self) -> range:
+        """Return the stretch that is asked: of a second file what of it is heard or seen."""
+        if self.query_start_s is not None and self.query_length_s is not None:
+            return range(self.query_start_s, self.query_start_s + self.query_length_s)
+        start_s = self._features.query.start_s
+        return range(int(start_s[0]), int(start_s[-1]) + 1)
 
     @property
     def _features(self) -> Decoded:

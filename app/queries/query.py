@@ -59,6 +59,7 @@ class Query:
     segment_id: int | None = None
     modality: Modality | None = None
     at_s: float | None = None
+    length_s: float | None = None
     track: Track | None = None
     text: str | None = None
     audio_track: int | None = None
@@ -91,7 +92,10 @@ class QueryWork(Work[EncodedQuery, Answered]):
             )
         if query.text is not None and (query.at_s is not None or query.modality is not None):
             raise QueryError("a text given with at_s or query_modality, which are of files: leave those out")
-
+        if query.length_s is not None and query.file is None:
+            raise QueryError(
+                f"length_s={query.length_s} given without a file, of which it is a stretch: send one, or leave it out"
+            )
         if query.audio_track is not None and query.file is None:
             raise QueryError(
                 f"audio_track={query.audio_track} given without a file, whose sound tracks it counts: leave it out"
@@ -102,7 +106,9 @@ class QueryWork(Work[EncodedQuery, Answered]):
         query = self.query
         if query.file is None:
             return None
-        return decoder.submit(decode_query, query.file, limits, query.at_s, query.modality, query.audio_track)
+        return decoder.submit(
+            decode_query, query.file, limits, query.at_s, query.modality, query.audio_track, query.length_s
+        )
 
     def decoded(self, decoded: Decoded) -> Self:
         """Return the question with the file's features in place of the file."""

@@ -1,46 +1,16 @@
-"""What is asked of a library, and which of its seconds may answer. Form, command line and client read this one list."""
+"""What is asked of a library. Form, command line and client read this one list."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from functools import reduce
-from operator import and_
-from typing import TYPE_CHECKING, Literal
+from dataclasses import fields
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Bool
+from app.queries.dates import DateText
+from app.queries.filters import Filters
 
-    from index.records import LatentTable
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Say which seconds of a library may be hits; None lets all pass. Questions with equal filters share a search."""
-
-    label: str | None = None
-    video_id: str | None = None
-    after_s: float | None = None
-    before_s: float | None = None
-    concept: str | None = None
-
-    def mask(self, table: LatentTable, having: Bool[np.ndarray, "n"] | None = None) -> Bool[np.ndarray, "n"] | None:
-        """Return which of a table's n seconds pass; None where all do. `having`: which of them have the concept."""
-        masks: list[Bool[np.ndarray, "n"]] = []
-        if self.label is not None:
-            masks.append(table.labels == self.label)
-        if self.video_id is not None:
-            masks.append(table.video_ids == self.video_id)
-        if self.after_s is not None:
-            masks.append(table.start_s >= self.after_s)
-        if self.before_s is not None:
-            masks.append(table.start_s + 1 <= self.before_s)
-        if self.concept is not None:
-            assert having is not None, "looked up before"
-            masks.append(having)
-        return reduce(and_, masks) if masks else None
+MOST_STRETCH_S = 10
 
 
 class Question(BaseModel):
@@ -57,6 +27,13 @@ class Question(BaseModel):
     at_s: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="the second that holds it, else the first ten"
     )
+    length_s: float | None = Field(
+        None,
+        gt=0,
+        le=MOST_STRETCH_S,
+        allow_inf_nan=False,
+        description="ask by all seconds from at_s on that this length touches, as one, at most ten",
+    )
     audio_track: int | None = Field(
         None, ge=1, description="which sound track of the file to ask by, counted from 1; else the default one"
     )
@@ -67,12 +44,19 @@ class Question(BaseModel):
     concept: str | None = Field(
         None, max_length=100, description="seconds in which this concept is heard or seen", examples=["dog"]
     )
+    name: str | None = Field(None, description="videos with this in the file name; A-Z are a-z", examples=["holiday"])
+    folder: str | None = Field(None, description="files of the server that lie in this directory or below")
+    modified_after: DateText | None = Field(
+        None, description="files last changed at or after this date or time, in UTC unless it names its zone"
+    )
+    modified_before: DateText | None = Field(None, description="files last changed before this date or time")
     max_distance: float | None = Field(None, ge=0, allow_inf_nan=False)
     min_match: float | None = Field(
         None, ge=0, le=1, allow_inf_nan=False, description="hits that belong to the query with this probability"
     )
     group_by: Literal["segment", "video"] = "segment"
     merge_adjacent: bool = Field(False, description="one hit for neighbouring seconds among the k nearest")
+    fold_twins: bool = Field(False, description="one hit for the same picture or sound in several copies")
 
     @property
     def filters(self) -> Filters:

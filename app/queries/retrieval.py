@@ -18,6 +18,7 @@ from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
 from app.queries.reasons import PRESENT, Reason, named, needed, number_of, strengths_of
 from app.queries.search import Search, only
+from app.queries.twins import better_of
 from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
 from index.records import LatentTable, Video
@@ -25,7 +26,7 @@ from model.data.latents import Latents
 from model.errors import EmptyLibrary, LibraryChanged, QueryError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
-from model.network.match import Asked, Verdict
+from model.network.match import Asked, Verdict, verdict_of
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Hit:
     """A second of the library, in [start_s, end_s): itself, or a run of hits of which it is the nearest.
 
     `distance` = `latent` + `generated`, small is close. `match`: the probability that it belongs to the query, None
-    where the model has no calibration, and `fit` what that means in this library, as a verdict on this hit alone.
-    `reasons`: the concepts that it shares with the query.
+    where the model has no calibration. `chance`: that the best unrelated second of this library is as good. `reasons`:
+    the concepts that it shares with the query. `twins`: the same picture
+    or sound again, in other videos.
     """
 
     rank: int
@@ -48,8 +50,14 @@ class Hit:
     latent: float
     generated: float
     match: float | None
-    fit: Verdict | None
+    chance: float | None
     reasons: tuple[Reason, ...]
+    twins: tuple[Hit, ...] = ()
+
+    @property
+    def fit(self) -> Verdict | None:
+        """Return in words what its chance means; None without a calibration."""
+        return None if self.chance is None else verdict_of(self.chance)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -133,14 +141,17 @@ class Retrieval(QueryWork[Hits]):
         if matches is not None and self.question.min_match is not None:
             kept = np.flatnonzero(matches >= self.question.min_match)
             found, matches = only(found, kept), matches[kept]
-        fits = self._fits(serving.gallery, encoded, matches)
-        hits = _hits(serving.gallery, found, matches, fits, encoded.concepts)
+        chances = self._chances(serving.gallery, encoded, matches)
+        hits = _hits(serving.gallery, found, matches, chances, encoded.concepts)
+        if self.question.fold_twins:
+            table = serving.gallery.table
+            hits = _folded(hits, better_of(table, rows_of(table, found.ids)))[: self.question.k]
         rerank_ms = 1000 * found.rerank_s
         timings.add("rerank", rerank_ms)
         timings.add("search", -rerank_ms)
         return Hits(
             hits=_merged(hits) if self.question.merge_adjacent else hits,
-            verdict=self._verdict(serving.gallery, encoded, found, matches, fits),
+            verdict=self._verdict(serving.gallery, encoded, found, chances),
             modality=self._asked_by(encoded),
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
@@ -155,31 +166,30 @@ class Retrieval(QueryWork[Hits]):
         served: ServedGallery,
         encoded: EncodedQuery,
         found: SearchResult,
-        matches: Float64[np.ndarray, "k"] | None,
-        fits: list[Verdict] | None,
+        chances: Float64[np.ndarray, "k"] | None,
     ) -> Verdict | None:
-        """Judge an answer as a whole; None without a calibration, or if all hits are of the query's own video.
+        """Judge an answer by its best hit; None without a calibration, or if all hits are of the query's own video.
 
         A second of the library finds itself and its neighbours by the same modality: those say nothing.
         """
-        if matches is None or fits is None:
+        if chances is None:
             return None
-        others = np.arange(len(matches))
         if encoded.video_id is not None and self._asked_by(encoded) == self.target:
-            others = np.flatnonzero(served.table.video_ids[rows_of(served.table, found.ids)] != encoded.video_id)
-            if len(matches) and not len(others):
+            others = served.table.video_ids[rows_of(served.table, found.ids)] != encoded.video_id
+            if len(chances) and not others.any():
                 return None
-        return fits[others[matches[others].argmax()]] if len(others) else "nothing"
+            chances = chances[others]
+        return verdict_of(float(chances.min(initial=1.0)))
 
-    def _fits(
+    def _chances(
         self, served: ServedGallery, encoded: EncodedQuery, matches: Float64[np.ndarray, "k"] | None
-    ) -> list[Verdict] | None:
-        """Judge each hit; None without a calibration."""
+    ) -> Float64[np.ndarray, "k"] | None:
+        """Return for each hit the chance that an unrelated one is as good; None without a calibration."""
         match = served.encoder.checkpoint.match
         if match is None or matches is None:
             return None
         videos = served.count_videos(self.question.filters.mask(served.table, encoded.having))
-        return match.verdicts(self._asked_by(encoded), self.target, matches, videos)
+        return match.chance(self._asked_by(encoded), self.target, matches, videos)
 
     def _asked_by(self, encoded: EncodedQuery) -> Asked:
         """Return the query's modality; a text has none."""
@@ -247,7 +257,7 @@ def _hits(
     served: ServedGallery,
     found: SearchResult,
     matches: Float64[np.ndarray, "k"] | None,
-    fits: list[Verdict] | None,
+    chances: Float64[np.ndarray, "k"] | None,
     concepts: Float[np.ndarray, "concepts"] | None,
 ) -> tuple[Hit, ...]:
     table, rows = served.table, rows_of(served.table, found.ids)
@@ -265,11 +275,20 @@ def _hits(
             latent=float(found.latent[rank - 1]),
             generated=float(found.generated[rank - 1]),
             match=None if matches is None else float(matches[rank - 1]),
-            fit=None if fits is None else fits[rank - 1],
+            chance=None if chances is None else float(chances[rank - 1]),
             reasons=reasons[rank - 1],
         )
         for rank, row in enumerate(rows.tolist(), 1)
     )
+
+
+def _folded(hits: tuple[Hit, ...], better: Int[np.ndarray, "k"]) -> tuple[Hit, ...]:
+    """Return the hits that are no twin, each with its own, ranked anew."""
+    twins: dict[int, list[Hit]] = {}
+    for hit, of in zip(hits, better.tolist(), strict=True):
+        twins.setdefault(of, []).append(hit)
+    folded = ((first, rest) for first, *rest in twins.values())
+    return tuple(replace(hit, rank=rank, twins=tuple(rest)) for rank, (hit, rest) in enumerate(folded, 1))
 
 
 def _merged(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
@@ -281,6 +300,14 @@ def _merged(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
             runs[-1].append(hit)
         else:
             runs.append([hit])
-    best = [replace(min(run, key=lambda hit: hit.rank), start_s=run[0].start_s, end_s=run[-1].end_s) for run in runs]
+    best = [
+        replace(
+            min(run, key=lambda hit: hit.rank),
+            start_s=run[0].start_s,
+            end_s=run[-1].end_s,
+            twins=tuple(twin for hit in run for twin in hit.twins),
+        )
+        for run in runs
+    ]
     best.sort(key=lambda hit: hit.rank)
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(best, 1))

@@ -10,8 +10,11 @@ from jaxtyping import Bool
 
 from app.library.galleries import ServedGallery, rows_of
 from app.queries.question import Question
+from app.queries.twins import better_of
 from index.gallery import SearchResult
 from model.data.latents import Latents
+
+MOST_FOLDED = 2000  # hits among which twins are looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +37,10 @@ def search_many(searches: Sequence[Search]) -> list[SearchResult]:
     found: dict[int, SearchResult] = {}
     together: dict[tuple[object, ...], list[int]] = {}
     for row, search in enumerate(searches):
-        if search.question.group_by == "video":
-            found[row] = _best_of_videos(search)
+        if search.question.fold_twins:
+            found[row] = _with_twins(search)
+        elif search.question.group_by == "video":
+            found[row] = _best_of_videos(search, search.question.k)
         else:
             alike = (id(search.served), search.question.k, search.question.filters)
             together.setdefault(alike, []).append(row)
@@ -47,9 +52,24 @@ def search_many(searches: Sequence[Search]) -> list[SearchResult]:
     return [_near(found[row], search.question.max_distance) for row, search in enumerate(searches)]
 
 
-def _best_of_videos(search: Search) -> SearchResult:
-    """Return the best second of each of the k best videos: search on until there are k, or no more."""
+def _with_twins(search: Search) -> SearchResult:
+    """Return the nearest, so many that k are left once twins are folded, if that is not too many or all."""
     served, k = search.served, search.question.k
+    wanted, most = 2 * k, max(2 * k, min(8 * k, MOST_FOLDED))
+    while True:
+        if search.question.group_by == "video":
+            found = _best_of_videos(search, wanted)
+        else:
+            found = served.gallery.search(search.query, wanted, search.allowed)
+        better = better_of(served.table, rows_of(served.table, found.ids))
+        if len(np.unique(better)) >= k or len(found.ids) < wanted or wanted == most:
+            return found
+        wanted = min(2 * wanted, most)
+
+
+def _best_of_videos(search: Search, k: int) -> SearchResult:
+    """Return the best second of each of the k best videos: search on until there are k, or no more."""
+    served = search.served
     allowed, wanted = search.allowed, k
     while True:
         found = served.gallery.search(search.query, wanted, allowed)

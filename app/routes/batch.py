@@ -35,6 +35,7 @@ async def post_batch(
 ) -> Response:
     """Retrieve for several queries alike; each gets its answer or its own problem, and none fails another."""
     question = asked.question(service.settings)  # refused before its files are kept
+    service.check_folder(request, question.folder)
     most, given = service.settings.most_batch, len(asked.files) + len(asked.segment_ids)
     if not 1 <= given <= most:
         raise QueryError(f"{given} queries given, 1 to {most} expected: give files, segment_ids or both")

@@ -31,7 +31,15 @@ class QueryForm(Question):
         self, file: Path | SmallUpload | None = None, segment_id: int | None = None, text: str | None = None
     ) -> Query:
         """Return a query of the question."""
-        return Query(file, segment_id, self.query_modality, self.at_s, text=text, audio_track=self.audio_track)
+        return Query(
+            file,
+            segment_id,
+            self.query_modality,
+            self.at_s,
+            self.length_s,
+            text=text,
+            audio_track=self.audio_track,
+        )
 
 
 class AskedByOne(QueryForm):

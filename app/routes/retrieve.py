@@ -47,6 +47,7 @@ async def post_retrieve(
 ) -> Response:
     """Find the seconds whose look or sound fits a query best; `Accept: text/csv` gives the hits as CSV."""
     question = asked.question(service.settings)  # refused before its file is kept
+    service.check_folder(request, question.folder)
     async with query_file(asked.file, service.scratch) as file:
         work = Retrieval(question, asked.query(file, asked.segment_id, asked.text))
         hits = await service.answer(request, service.pipeline.retrieve(work))

@@ -15,14 +15,15 @@ from app.http.headers import ORIGINAL_POLICY, POLICY, is_playable
 from app.http.idempotency import IdempotencyKey, tell_job, token_of
 from app.http.openapi import UNCHANGED, binary
 from app.http.route_table import needs
-from app.http.uploads import keep, plain_name
+from app.http.uploads import date_file, keep, plain_name
 from app.library import videos
 from app.library.labels import checked_annotation
 from app.media.decoding import Facts, inspect
 from app.media.previews import original_of
+from app.queries.dates import DateText, unix_s
 from app.queries.reasons import concepts_of
 from app.schemas.job import JobAnswer
-from app.schemas.videos import LabelChange, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
+from app.schemas.videos import LabelChange, SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.service import Current, Service
 from index.paging import Choice
 from model.errors import MediaError, PastDeadline
@@ -46,6 +47,9 @@ def post_video(
     audio_track: Annotated[
         int | None, Form(ge=1, description="which of its sound tracks, counted from 1; else the default one")
     ] = None,
+    modified_at: Annotated[
+        DateText | None, Form(description="when the file was last changed where it comes from; else now")
+    ] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> JobAnswer:
     """Take in a file; the answer names the job that ingests it, and the file is on the disk by then."""
@@ -53,9 +57,12 @@ def post_video(
     name = plain_name(file)
     path = keep(file, service.session.library.media)
     try:
+        if modified_at is not None:
+            date_file(path, unix_s(modified_at))
         facts = _inspected(service, path, audio_track)
         fields = {"label": label, "event_start_s": event_start_s, "event_end_s": event_end_s}
         fields |= {} if audio_track is None else {"audio_track": audio_track}
+        fields |= {} if modified_at is None else {"modified_at": modified_at}
         token = token_of(request, idempotency_key, "POST /videos", sha256=facts.sha256, file_name=name, **fields)
         job, replayed = service.jobs.ingest_upload(path, name, annotation, token, audio_track)
     except BaseException as error:
@@ -82,9 +89,10 @@ def _inspected(service: Service, path: Path, audio_track: int | None) -> Facts:
 
 @router.get("", response_model=VideosAnswer)
 @needs("read")
-def get_videos(service: Current, asked: Annotated[VideosQuery, Query()]) -> Response:
+def get_videos(service: Current, request: Request, asked: Annotated[VideosQuery, Query()]) -> Response:
     """List videos in the order they were added, page by page."""
-    choice = Choice(asked.label, asked.q)
+    service.check_folder(request, asked.folder)
+    choice = Choice(asked.label, asked.q, asked.folder)
     cursor = Cursor.read(asked.cursor, choice) if asked.cursor is not None else None
     position = cursor.trail.position if cursor else 0
     page = service.session.library.catalogue.page(asked.limit, position, choice)
@@ -103,6 +111,14 @@ def get_video(service: Current, video_id: str) -> Response:
     catalogue = service.session.library.catalogue
     concepts = {modality: concepts_of(service.session, video_id, modality) for modality in MODALITIES}
     return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id), concepts))
+
+
+@router.get("/{video_id}/seconds/{start_s}", response_model=SecondAnswer)
+@needs("read")
+def get_second(service: Current, video_id: str, start_s: int) -> SecondAnswer:
+    """Describe a second of a video; its `segment_id` can be asked by."""
+    catalogue = service.session.library.catalogue
+    return SecondAnswer.of(catalogue.second(video_id, start_s), catalogue.video(video_id))
 
 
 @router.patch("/{video_id}", response_model=VideoAnswer)

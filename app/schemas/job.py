@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,12 +75,18 @@ class JobAnswer(Answering):
 
     job_id: str
     kind: str
+    subject: str | None = Field(
+        None, description="the name of the file or directory that is taken in; null for other jobs"
+    )
     state: str
     cancelling: bool = Field(description="it was cancelled and ends at its next file or epoch")
     progress: float = Field(description="0..1, of files, videos or training's epochs")
     time_left_s: float | None = Field(description="at the pace so far; null where that is not known")
     error_count: int
-    result: dict[str, Any]
+    result: dict[str, Any] = Field(
+        description="of an ingest: what became of its files so far; of a training: its `curve` so far, and at its end "
+        "`new` and `serving`, both on the same held-out videos where there are enough, and `adopted`; see docs/api.md"
+    )
     created_at: str
     updated_at: str
 
@@ -106,5 +113,12 @@ class JobDetailAnswer(JobAnswer):
 
 
 def _fields(job: Job, time_left_s: float | None) -> dict[str, Any]:
-    fields = {name: getattr(job, name) for name in JobAnswer.model_fields if name != "time_left_s"}
-    return fields | {"time_left_s": None if time_left_s is None else round(time_left_s, 1)}
+    told = {"subject": _subject(job), "time_left_s": None if time_left_s is None else round(time_left_s, 1)}
+    return {name: getattr(job, name) for name in JobAnswer.model_fields if name not in told} | told
+
+
+def _subject(job: Job) -> str | None:
+    """Return the name of what is taken in; no more of the server's path."""
+    payload = job.payload
+    name = payload.get("file_name") or payload.get("directory")
+    return None if name is None else PurePath(name).name

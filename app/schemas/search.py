@@ -13,8 +13,8 @@ from app.telemetry.current_request import link
 from model.modality import Modality
 
 if TYPE_CHECKING:
-    from app.queries.localization import Located
     from app.queries.retrieval import Hit, Hits
+    from app.queries.windows import Located
 
 Verdict = Literal["strong", "fair", "weak", "nothing"]
 Locate = Callable[[str], Path]  # from the path that the catalogue holds to the file's own
@@ -34,11 +34,21 @@ class Reason(Answering):
     strength: float
 
 
+class TwinAnswer(Answering):
+    """A second that is the same picture or sound again as a hit."""
+
+    segment_id: int
+    video_id: str
+    file_name: str
+    start_s: int
+
+
 class HitLinks(Answering):
-    """Where a hit can be seen and heard; null where it has no frame or no sound."""
+    """Where a hit can be seen and heard; null where it has no frame or no sound, or its video no picture."""
 
     frame: str | None
     sound: str | None
+    poster: str | None
     original: str
 
 
@@ -60,11 +70,15 @@ class HitAnswer(Answering):
     match: float | None = Field(
         description="the probability that it belongs to the query; null where the model has no calibration"
     )
-    fit: Verdict | None = Field(
-        description="how well it matches, judged as if it were the best hit of the library; null like `match`"
+    chance: float | None = Field(
+        description="the chance that the best unrelated second of this library is as good; null like `match`"
     )
+    fit: Verdict | None = Field(description="that chance in words, as `verdict` says it of the best hit")
     reasons: list[Reason] = Field(
         description="the concepts that query and hit share, strongest first; none where the front-end has no prior"
+    )
+    twins: list[TwinAnswer] = Field(
+        [], description="with fold_twins: the same picture or sound again, in other videos; best first"
     )
     links: HitLinks
 
@@ -152,12 +166,24 @@ class WindowAnswer(Answering):
 
 
 class LocalizeAnswer(Answering):
-    """The answer of POST /localize; `distances` has a row per query second, a column per target second."""
+    """The answer of POST /localize; all times are of the recordings themselves, a second file's of that file."""
 
-    start_s: int
+    start_s: int = Field(description="the best window begins here")
     end_s: int
+    stands_out: bool = Field(
+        description="the best window is more than 1.5 times as likely as if all were alike; false: nothing stands out"
+    )
     windows: list[WindowAnswer]
-    distances: list[list[float | None]]
+    from_s: int = Field(description="the stretch that was searched begins here")
+    length_s: int
+    query_start_s: int = Field(description="the stretch that was asked begins here")
+    query_end_s: int
+    compared_start_s: int = Field(description="what of it was compared begins here: silent ends are cut off")
+    compared_end_s: int
+    distances: list[list[float | None]] = Field(
+        description="a row for each second that was asked, a column for each that was searched; null where one of both "
+        "is silent or has no picture"
+    )
     fingerprint: str
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
@@ -171,7 +197,14 @@ class LocalizeAnswer(Answering):
         return LocalizeAnswer(
             start_s=found.start_s,
             end_s=found.end_s,
+            stands_out=found.stands_out,
             windows=[WindowAnswer(**vars(window)) for window in found.windows],
+            from_s=found.searched.start,
+            length_s=len(found.searched),
+            query_start_s=found.asked.start,
+            query_end_s=found.asked.stop,
+            compared_start_s=found.compared.start,
+            compared_end_s=found.compared.stop,
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
             warnings=list(found.warnings),
@@ -194,11 +227,22 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "parts": {"latent": hit.latent, "generated": hit.generated},
         "label": hit.video.label,
         "match": hit.match,
+        "chance": hit.chance,
         "fit": hit.fit,
         "reasons": list(map(vars, hit.reasons)),
+        "twins": [
+            {
+                "segment_id": twin.segment_id,
+                "video_id": twin.video.video_id,
+                "file_name": twin.video.file_name,
+                "start_s": twin.start_s,
+            }
+            for twin in hit.twins
+        ],
         "links": {
             "frame": f"{links}/frame.jpg" if hit.seen else None,
             "sound": f"{links}/sound.wav" if hit.heard else None,
+            "poster": link(f"videos/{hit.video.video_id}/poster.jpg") if hit.video.has_picture else None,
             "original": link(f"videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}"),
         },
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from app.queries.dates import iso
 from app.schemas.answering import Answering
 from app.schemas.search import Reason
 from app.telemetry.current_request import link
@@ -88,11 +89,15 @@ class VideoAnswer(Answering):
     event_start_s: float | None
     event_end_s: float | None
     added_at: str
+    modified_at: str | None = Field(description="when the file was last changed; null where that is not known")
     loss_s: float = Field(description="how much of it could not be decoded")
     audio_track: int | None = Field(description="the sound track that was asked for, from 1; null: the default")
     complete: bool = Field(description="false: it has not been read to its end yet")
     missing: bool = Field(description="true: its file went missing, and it is not searched")
+    has_sound: bool = Field(description="true: it has a second that is heard")
+    has_picture: bool = Field(description="true: it has a second that is seen")
     original: str
+    poster: str | None = Field(description="a picture to know it by; null where it has none")
 
     @staticmethod
     def of(video: Video) -> VideoAnswer:
@@ -106,11 +111,15 @@ class VideoAnswer(Answering):
             event_start_s=video.event_start_s,
             event_end_s=video.event_end_s,
             added_at=video.added_at,
+            modified_at=None if video.modified_s is None else iso(video.modified_s),
             loss_s=video.loss_s,
             audio_track=video.audio_track,
             complete=video.complete,
             missing=video.missing,
+            has_sound=video.has_sound,
+            has_picture=video.has_picture,
             original=link(f"videos/{video.video_id}/original"),
+            poster=link(f"videos/{video.video_id}/poster.jpg") if video.has_picture else None,
         )
 
 
@@ -141,9 +150,10 @@ class VideosQuery(Answering):
     """The parameters of GET /videos."""
 
     limit: int = Field(100, ge=1, le=500)
-    cursor: str | None = Field(None, description="`next` of the page before, with the same label and q")
+    cursor: str | None = Field(None, description="`next` of the page before, with the same label, q and folder")
     label: str | None = Field(None, description="videos with this label")
     q: str | None = Field(None, description="videos with this in the file name; A-Z are a-z")
+    folder: str | None = Field(None, description="files of the server that lie in this directory or below")
 
 
 class VideosAnswer(Answering):

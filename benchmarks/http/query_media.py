@@ -12,8 +12,8 @@ from httpx2 import Request
 from PIL import Image
 
 from benchmarks.http.load import STAMP_BYTES, Body
-from model.media.containers import write_mp4
 from model.media.encoding import encode_wav
+from model.media.mp4 import write_mp4
 from model.synthesis.clips import generate_clip
 
 PICTURE_BYTES = 300_000

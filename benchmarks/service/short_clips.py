@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.media.containers import write_mp4
 from model.media.encoding import encode_jpeg, encode_wav
+from model.media.mp4 import write_mp4
 from model.synthesis.clips import generate_clip
 
 

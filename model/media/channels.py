@@ -13,6 +13,7 @@ whose fourth microphone passes for low frequencies), the loudest channel is take
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
@@ -39,6 +40,21 @@ MISSES = 0.001  # the mix misses a channel if it has less than this share of its
 AS_LOUD = 0.5  # the first channel with this share of the loudest one's power is taken: equal ones must not alternate
 SHORTEST_JUDGED_S = 0.25  # a shorter block is judged together with what came before it
 FADE_S = 0.01  # from the mix to a channel and back, so that nothing clicks
+
+
+class Apart:
+    """Keep channels apart where there are at most so many; mix all of them to one where there are more."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._mixer = most, Mixer()
+
+    def mix(
+        self, samples: Shaped[np.ndarray, "channels samples"], names: Sequence[str], rate_hz: int
+    ) -> Float32[np.ndarray, "kept samples"]:
+        """Return the block's channels, or their mix as a single one."""
+        if len(samples) > self._most:
+            return self._mixer.mix(samples, names, rate_hz)[np.newaxis]
+        return _to_float(samples)
 
 
 class Mixer:
@@ -91,6 +107,9 @@ class Mixer:
         gains = np.zeros(len(channels))
         gains[int(np.argmax(heard >= AS_LOUD * heard.max()))] = 1
         return gains
+
+
+Mixing: TypeAlias = Mixer | Apart
 
 
 def weigh(names: Sequence[str], count: int) -> Float64[np.ndarray, "channels"]:

@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 import av
 import av.error
-import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
-from jaxtyping import Float32, UInt8
 
 from model.errors import Damaged, MediaError, NotAMedium, TooLarge
 from model.media import flv
-from model.media.channels import Mixer
+from model.media.channels import Mixer, Mixing
 from model.media.clock import LONGEST_HOLD_S
 from model.media.damage import SHORTEST_GAP_S, Damage
 from model.media.decoding import decoded, decoded_frames
 from model.media.frames import Presentation
-from model.media.packets import demuxed, first_cut_s, track_packets
+from model.media.packets import demuxed, first_cut_s, from_key_before, track_packets
 from model.media.part import opened
 from model.media.segments import Lost, SoundBlock, TimedFrame
 from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
-from model.media.streams import forget_odd_layouts, has_unseen, mono, notes, picture_stream, sound_stream
+from model.media.streams import forget_odd_layouts, has_unseen, mixed, notes, picture_stream, sound_stream
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
@@ -54,11 +52,13 @@ LONGEST_WANDER_S = 0.01  # within a block, stamps may be this far from where the
 class Tracks:
     """Hold what a container declares about itself; None where it does not say.
 
-    `indexed`: its duration is written down, not guessed from the bit rate.
+    `sound_format`: FFmpeg's name of how the decoder gives samples. `indexed`: its duration is written down, not guessed
+    from the bit rate.
     """
 
     format_name: str
     sound_codec: str | None
+    sound_format: str | None
     picture_codec: str | None
     width: int
     height: int
@@ -74,6 +74,7 @@ def probe(path: Path, audio_track: int | None = None) -> Tracks:
         return Tracks(
             format_name=source.format_name,
             sound_codec=sound.codec_context.name if sound else None,
+            sound_format=_sample_format(sound),
             picture_codec=picture.codec_context.name if picture else None,
             width=picture.codec_context.width if picture else 0,
             height=picture.codec_context.height if picture else 0,
@@ -95,28 +96,32 @@ def read_sound(
     audio_track: int | None = None,
     from_s: int = 0,
     part: range | None = None,
+    mixing: Mixing | None = None,
+    heard_from_s: float = 0.0,
 ) -> Iterator[SoundBlock | Lost]:
-    """Yield a sound track, mixed to one channel, at its native rate, timed from the recording's beginning.
+    """Yield a sound track, mixed to one channel or by `mixing`, at its native rate, timed from the recording's start.
 
     What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; blocks from before it may come, to
-    be left aside. `part`: the bytes to read, all without it. Raises NotAMedium, Damaged, NoSoundTrack.
+    be left aside. `heard_from_s`: what ends long before is not decoded. `part`: the bytes to read, all without it.
+    Raises NotAMedium, Damaged, NoSoundTrack.
     """
     findings = findings or Findings()
     with _source(path, audio_track, part) as source:
         stream = source.sound
         if stream is None:
             return
-        origin_s, damage, mixer = source.origin_s, Damage(), Mixer()
+        origin_s, damage, mixing = source.origin_s, Damage(), mixing or Mixer()
         block_s, whole = 0.0, True
         next_s: float | None = None
         frames: list[av.AudioFrame] = []
         packets = track_packets(source, stream, findings, partial(_source, path, audio_track, part), from_s)
+        packets = from_key_before(packets, origin_s + heard_from_s) if heard_from_s > from_s else packets
         for frame in decoded(source, stream, packets, damage):
             start_s = frame.time - origin_s if frame.time is not None else next_s or 0.0
             end_s = start_s + frame.samples / frame.sample_rate
             lost, frame_whole = damage.lost_before(start_s, end_s), damage.is_whole(start_s, True, frame.is_corrupt)
             if frames and (lost or frame_whole != whole or not _continues(frames, frame, start_s - (next_s or 0.0))):
-                yield SoundBlock(block_s, frames[0].sample_rate, mono(frames, mixer), whole)
+                yield SoundBlock(block_s, frames[0].sample_rate, mixed(frames, mixing), whole)
                 frames = []
             if lost:
                 yield lost
@@ -127,7 +132,7 @@ def read_sound(
             next_s = (next_s or 0.0) + frame.samples / frame.sample_rate
             damage.passed(end_s)
         if frames:
-            yield SoundBlock(block_s, frames[0].sample_rate, mono(frames, mixer), whole)
+            yield SoundBlock(block_s, frames[0].sample_rate, mixed(frames, mixing), whole)
         yield from _rest(damage, findings, "sound", next_s is not None, from_s)
 
 
@@ -150,11 +155,14 @@ def read_frames(
     findings: Findings | None = None,
     audio_track: int | None = None,
     from_s: int = 0,
+    every_from_s: float | None = None,
+    most_side: int | None = None,
 ) -> Iterator[TimedFrame | Lost]:
     """Yield the picture track's frames, timed from the recording's beginning, not converted yet.
 
     What cannot be decoded is passed over and told as Lost. `from_s`: where to enter; frames from before it may come.
-    Raises NotAMedium, Damaged, TooLarge.
+    `every_from_s`: yield every frame from here on, not only those that may be picked, and decode little of what lies
+    before. `most_side`: frames are scaled down to it. Raises NotAMedium, Damaged, TooLarge.
     """
     findings = findings or Findings()
     with _source(path, audio_track) as source:
@@ -165,12 +173,15 @@ def read_frames(
         # makes a single request faster only at 720p and above.
         stream.thread_type, stream.thread_count = "NONE", 1
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
-        presentation = Presentation(stream, most_pixels)
+        presentation = Presentation(stream, most_pixels, most_side)
         origin_s, usual_s = source.origin_s, usual_frame_s(stream)
         next_s: float | None = None
         damage = Damage(usual_s + SHORTEST_GAP_S)
         packets = track_packets(source, stream, findings, partial(_source, path, audio_track), from_s)
-        for frame in decoded_frames(source, stream, packets, damage, from_s > 0):
+        if every_from_s is not None:
+            packets = from_key_before(packets, origin_s + every_from_s) if every_from_s > from_s else packets
+        midway = from_s > 0
+        for frame in decoded_frames(source, stream, packets, damage, midway, every=every_from_s is not None):
             if frame.width * frame.height > most_pixels:
                 raise TooLarge(
                     f"{path.name} holds a frame of {frame.width} x {frame.height}; at most {most_pixels} "
@@ -187,32 +198,6 @@ def read_frames(
             whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
             yield TimedFrame(start_s, next_s, presentation.of(frame), whole)
         yield from _rest(damage, findings, "picture", next_s is not None, from_s)
-
-
-def write_mp4(
-    path: Path,
-    frames: UInt8[np.ndarray, "n height width 3"],
-    frame_rate_hz: float,
-    sound: Float32[np.ndarray, "samples"] | None,
-    sample_rate_hz: int,
-) -> None:
-    """Write RGB frames (even sides) and mono sound as H.264 and AAC, ready to be streamed."""
-    height, width = frames.shape[1:3]
-    assert (height % 2, width % 2) == (0, 0), f"yuv420p needs even sides, got {width} x {height}"
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        rate = Fraction(frame_rate_hz).limit_denominator(1001)
-        video = container.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "medium"})
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        audio = container.add_stream("aac", rate=sample_rate_hz, layout="mono") if sound is not None else None
-        for pixels in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(video.encode())
-        if audio is not None and sound is not None:
-            frame = av.AudioFrame.from_ndarray(sound[np.newaxis], format="fltp", layout="mono")
-            frame.sample_rate = sample_rate_hz
-            frame.pts = 0
-            container.mux(audio.encode(frame))
-            container.mux(audio.encode())
 
 
 @contextmanager
@@ -255,6 +240,11 @@ def _not_opened(path: Path, error: Exception) -> MediaError:
         f"{path.name} is no sound, picture or video that any decoder here recognises ({_reason(error)}). "
         "Send a common format such as MP4, WebM, WAV, MP3, PNG or JPEG."
     )
+
+
+def _sample_format(sound: AudioStream | None) -> str | None:
+    known = sound.codec_context.format if sound else None
+    return known.name if known else None
 
 
 def _reason(error: Exception) -> str:

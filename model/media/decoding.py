@@ -23,15 +23,20 @@ WITHOUT_STAMPS = ("avi", "asf")  # packets are stamped for decoding alone; what 
 
 
 def decoded_frames(
-    source: Source, track: VideoStream, packets: Iterator[Packet | None], damage: Damage, midway: bool = False
+    source: Source,
+    track: VideoStream,
+    packets: Iterator[Packet | None],
+    damage: Damage,
+    midway: bool = False,
+    every: bool = False,
 ) -> Iterator[av.VideoFrame]:
-    """Yield every frame that `pick_frames` may choose, and more.
+    """Yield every frame that `pick_frames` may choose, and more; with `every` all.
 
     H.264 marks the frames that no other frame refers to. Skipping those of them that no second picks saves a third of
     the decoding and changes no pixel of the rest (`test_leaving_frames_out_changes_no_choice`). This works only where
     a packet is a whole frame, which MPEG-TS and AVI do not guarantee for interlaced footage.
     """
-    if track.codec_context.name == "h264" and source.format_name.startswith(("mov", "matroska")):
+    if not every and track.codec_context.name == "h264" and source.format_name.startswith(("mov", "matroska")):
         packets = _unwanted_skipped(track, packets, source.origin_s, damage)
     in_avi, modern = source.format_name == "avi", track.codec_context.name in ONE_FRAME_A_PACKET
     if in_avi or (modern and source.format_name in WITHOUT_STAMPS):

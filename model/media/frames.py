@@ -34,14 +34,15 @@ BARE_FORMATS = ("mpeg", "obu", "ivf")  # without a ratio of their own: a broadca
 class Presentation:
     """Know how the frames of one stream are to be shown: their pixels' shape and their orientation."""
 
-    def __init__(self, stream: VideoStream, most_pixels: int) -> None:
-        self._stream, self._most_pixels = stream, most_pixels
+    def __init__(self, stream: VideoStream, most_pixels: int, most_side: int | None = None) -> None:
+        self._stream, self._most_pixels, self._most_side = stream, most_pixels, most_side
         self._orientation = AS_STORED
 
     def of(self, frame: VideoFrame) -> Callable[[], UInt8[np.ndarray, "height width 3"]]:
         """Return what converts the frame. Call it for each frame in order: an orientation holds until the next."""
         self._orientation = orientation_of(frame) or self._orientation
-        return partial(upright_rgb, frame, self._orientation, pixel_ratio(self._stream), self._most_pixels)
+        ratio = pixel_ratio(self._stream)
+        return partial(upright_rgb, frame, self._orientation, ratio, self._most_pixels, self._most_side)
 
 
 def upright_rgb(
@@ -49,14 +50,16 @@ def upright_rgb(
     orientation: Orientation = AS_STORED,
     pixel_ratio: Fraction = SQUARE,
     most_pixels: int | None = None,
+    most_side: int | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Convert a frame: its matrix, range and transfer, square pixels, alpha over black, its orientation.
 
     `pixel_ratio`: width to height of one pixel; the picture's width changes, unless it had more than `most_pixels`.
-    Raises Damaged.
+    `most_side`: what is longer is scaled down to it. Raises Damaged.
     """
+    size = square_size(frame.width, frame.height, pixel_ratio, most_pixels)
     try:
-        rgb = _rgb(frame, *square_size(frame.width, frame.height, pixel_ratio, most_pixels))
+        rgb = _rgb(frame, *(size if most_side is None else fitted(*size, most_side)))
     except (FFmpegError, ValueError) as error:  # a pixel format that the scaler cannot read
         raise Damaged(
             f"A frame of {frame.width} x {frame.height} pixels in the format {frame.format.name} cannot be converted "
@@ -91,6 +94,12 @@ def square_size(width: int, height: int, pixel_ratio: Fraction, most_pixels: int
     if most_pixels is not None and wide * height > most_pixels:
         return width, max(1, round(height / pixel_ratio))
     return wide, height
+
+
+def fitted(width: int, height: int, most_side: int) -> tuple[int, int]:
+    """Return a size scaled down so that neither side is longer than `most_side`."""
+    share = min(1.0, most_side / max(width, height))
+    return max(1, round(width * share)), max(1, round(height * share))
 
 
 def _rgb(frame: VideoFrame, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:

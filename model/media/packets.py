@@ -15,6 +15,7 @@ from model.media.clock import LEAP_S, LONGEST_HOLD_S, MICROSECONDS, STEP_BACK_S,
 from model.media.source import DECODING_ERRORS, Again, Findings, Packet, Source, Track, usual_frame_s
 
 PREROLL_S = 1.0  # a decoder that is entered midway is right after less than that
+MOST_HELD_BYTES = 64 * 1024**2  # of packets since a key frame
 MOST_AHEAD = 200  # packets that are looked at behind a cut of the clock
 MOST_FAILURES = 100  # reads in a row that fail before a container counts as ended
 MOST_BYTES_BETWEEN = 512  # the heads and indexes that stand between two packets; more is something passed over
@@ -94,6 +95,26 @@ def _indexed(
             passed = passed or (packet is not None and packet.dts is not None and packet.dts > (last or 0))
             if passed:
                 yield packet
+
+
+def from_key_before(packets: Iterator[Packet | None], begin_s: float) -> Iterator[Packet | None]:
+    """Leave out the packets before the last key frame that a decoder needs for what is shown at `begin_s`.
+
+    Where packets have no stamps, or key frames lie far apart, nothing is left out, or less.
+    """
+    held: list[Packet | None] = []
+    bytes_held = 0
+    for packet in packets:
+        at_s = _stamp_s(packet)
+        if packet is not None and packet.is_keyframe and at_s <= begin_s - PREROLL_S:
+            held, bytes_held = [], 0
+        held.append(packet)
+        bytes_held += 0 if packet is None else packet.size
+        if begin_s < at_s < float("inf") or bytes_held > MOST_HELD_BYTES:
+            break
+    yield from held
+    held.clear()
+    yield from packets
 
 
 def first_cut_s(source: Source, until_s: int) -> float:

@@ -41,17 +41,22 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class SoundBlock:
-    """Hold mono samples at their native rate; the first one is heard at start_s."""
+    """Hold samples at their native rate, mono unless channels were asked for; the first one is heard at start_s."""
 
     start_s: float
     sample_rate_hz: int
-    samples: Float32[np.ndarray, "samples"]
+    samples: Float32[np.ndarray, "*channels samples"]
     whole: bool = True
+
+    @property
+    def length(self) -> int:
+        """Return how many samples a channel has."""
+        return int(self.samples.shape[-1])
 
     @property
     def end_s(self) -> float:
         """Return the time in seconds at which the last sample ends."""
-        return self.start_s + len(self.samples) / self.sample_rate_hz
+        return self.start_s + self.length / self.sample_rate_hz
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,10 +248,10 @@ def fill_gaps(blocks: Iterable[SoundBlock | Lost]) -> Iterator[tuple[SoundBlock,
             end_s = block.start_s
         samples = block.samples
         if gap_s < -(0 if first else LONGEST_JITTER_S):
-            samples = samples[round(-gap_s * rate_hz) :]
-        first = first and len(samples) == 0
+            samples = samples[..., round(-gap_s * rate_hz) :]
+        first = first and samples.shape[-1] == 0
         yield SoundBlock(end_s, rate_hz, samples, block.whole), False
-        end_s += len(samples) / rate_hz
+        end_s += samples.shape[-1] / rate_hz
     if first:
         for silence in _silence(end_s, round((lost_until_s - end_s) * rate_hz), rate_hz):
             yield silence, True

@@ -13,7 +13,7 @@ import soundfile
 
 from model.errors import Damaged
 from model.media import ogg, wav
-from model.media.channels import Mixer
+from model.media.channels import Mixer, Mixing
 from model.media.part import opened
 from model.media.segments import SoundBlock
 
@@ -68,22 +68,36 @@ def read_head(path: Path, last_resort: bool = False, part: range | None = None) 
         return None
 
 
-def read_sound(path: Path, from_s: int = 0, part: range | None = None) -> Iterator[SoundBlock]:
-    """Yield a sound file from a second on, in blocks of a second, mixed to one channel. Raises Damaged."""
+def read_sound(
+    path: Path, from_s: int = 0, part: range | None = None, mixing: Mixing | None = None
+) -> Iterator[SoundBlock]:
+    """Yield a sound file from a second on, in blocks of a second, mixed to one channel or by `mixing`.
+
+    Raises Damaged.
+    """
     try:
         with _opened(path, part) as sound:
-            rate_hz, mixer, full_scale = sound.samplerate, Mixer(), _full_scale(sound)
+            rate_hz, mixing, full_scale = sound.samplerate, mixing or Mixer(), _full_scale(sound)
             start = sound.seek(min(from_s * rate_hz, sound.frames)) if from_s else 0
             # Not sound.blocks(): it fills a short read up with samples of the block before.
             while len(block := sound.read(rate_hz * BLOCK_S, dtype="float32", always_2d=True)):
                 if full_scale != 1:
                     block /= np.float32(full_scale)
-                yield SoundBlock(start / rate_hz, rate_hz, mixer.mix(block.T, (), rate_hz))
+                yield SoundBlock(start / rate_hz, rate_hz, mixing.mix(block.T, (), rate_hz))
                 start += len(block)
     except soundfile.LibsndfileError as error:
         raise Damaged(
             f"{path.name} is a sound file that cannot be decoded ({error.error_string}) Export it again."
         ) from error
+
+
+def depth_of(path: Path) -> str:
+    """Return libsndfile's name of the depth in which a sound file holds its samples, such as PCM_24. Raises Damaged."""
+    try:
+        with _opened(path, None) as sound:
+            return str(sound.subtype)
+    except soundfile.LibsndfileError as error:
+        raise Damaged(f"{path.name} is a sound file that cannot be read ({error.error_string})") from error
 
 
 def _full_scale(sound: soundfile.SoundFile) -> float:

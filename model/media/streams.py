@@ -14,7 +14,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from jaxtyping import Float32, Shaped
 
-from model.media.channels import Mixer
+from model.media.channels import Mixing
 from model.media.tracks import PictureTrack, SoundTrack, choose_picture, choose_sound, note_pictures, note_sounds
 
 ASIDE = (
@@ -73,10 +73,10 @@ def forget_odd_layouts(container: InputContainer) -> None:
                 stream.codec_context.layout = f"{layout.nb_channels} channels"
 
 
-def mono(frames: list[av.AudioFrame], mixer: Mixer) -> Float32[np.ndarray, "samples"]:
-    """Return frames that follow each other as one channel."""
+def mixed(frames: list[av.AudioFrame], mixing: Mixing) -> Float32[np.ndarray, "*channels samples"]:
+    """Return frames that follow each other, as one channel or as `mixing` has it."""
     samples = np.concatenate([_samples(frame) for frame in frames], axis=1)
-    return mixer.mix(samples, [channel.name for channel in frames[0].layout.channels], frames[0].sample_rate)
+    return mixing.mix(samples, [channel.name for channel in frames[0].layout.channels], frames[0].sample_rate)
 
 
 def _samples(frame: av.AudioFrame) -> Shaped[np.ndarray, "channels samples"]:

@@ -53,20 +53,23 @@ class Match:
 
     def verdict(self, query: Asked, target: Modality, best: float, videos: int) -> Verdict:
         """Judge an answer by its best match, 0 where there is no hit, in a library of so many videos."""
-        return self.verdicts(query, target, np.array([best]), videos)[0]
+        return verdict_of(float(self.chance(query, target, np.array([best]), videos)[0]))
 
-    def verdicts(self, query: Asked, target: Modality, matches: Float64[np.ndarray, "k"], videos: int) -> list[Verdict]:
-        """Judge each of k matches as if it were the best one in a library of so many videos.
+    def chance(
+        self, query: Asked, target: Modality, matches: Float64[np.ndarray, "k"], videos: int
+    ) -> Float64[np.ndarray, "k"]:
+        """Return for each match the chance that the best of so many unrelated videos is as good.
 
-        The more videos, the better the best of those that have nothing to do with the query. The matches of words are
-        of hits already: the chance is that the hit lacks them.
+        The more videos, the better that best one. The matches of words are of hits already: the chance is that the hit
+        lacks them.
         """
         if query == "text":
-            return [_verdict(chance) for chance in (1 - matches).tolist()]
+            return 1 - matches
         mean, deviation = self.unrelated[f"{query}-{target}"]
         worse = norm.logcdf((logit(np.clip(matches, SURE, 1 - SURE)) - mean) / deviation)  # in one video
-        return [_verdict(chance) for chance in (-np.expm1(videos * worse)).tolist()]
+        return np.asarray(-np.expm1(videos * worse), np.float64)
 
 
-def _verdict(chance: float) -> Verdict:
+def verdict_of(chance: float) -> Verdict:
+    """Return in words what a chance means."""
     return next((name for name, most in VERDICTS if chance < most), "nothing")

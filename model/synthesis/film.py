@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model.media.containers import write_mp4
+from model.media.mp4 import write_mp4
 from model.synthesis.clips import generate_clip, plan_clip
 
 

@@ -72,7 +72,29 @@ def test_what_schema_5_held_counts_as_whole_and_as_decoded_by_the_first_rules(
         assert catalogue.outdated(2) == [VIDEO_ID]
         assert catalogue.outdated(1) == []
         assert catalogue.latents("audio").ids.tolist() == [7]
-    assert stored_version(path) == newest() == 6
+    assert stored_version(path) == newest()
+
+
+@pytest.mark.parametrize(("uploaded", "modified_s"), [(1, 1767225601.0), (0, None)])
+def test_schema_6_knew_no_dates_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uploaded: int, modified_s: float | None
+) -> None:
+    """An upload gets the date on which it came; a file in place has none until it is ingested again."""
+    path = tmp_path / "old.sqlite"
+    first_release(path)
+    with monkeypatch.context() as older:
+        older.setattr("index.migrations.STEPS", {version: STEPS[version] for version in range(2, 7)})
+        Store(path).close()
+    c = sqlite3.connect(path)
+    c.execute("UPDATE videos SET uploaded = ?, added_at = '2026-01-01T00:00:01.5+00:00'", (uploaded,))
+    c.commit()
+    c.close()
+    with Catalogue(path) as catalogue:
+        video = catalogue.video(VIDEO_ID)
+        assert video.modified_s == modified_s
+        catalogue.put_modified(VIDEO_ID, 7.5)
+        assert catalogue.video(VIDEO_ID).modified_s == 7.5
+    assert stored_version(path) == newest() == 7
 
 
 def test_steps_are_taken_in_order_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

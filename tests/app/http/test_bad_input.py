@@ -14,7 +14,7 @@ from service_samples import CLIP_S, assert_answers, assert_problem, ended_job, s
 from starlette.testclient import TestClient
 
 from index.library import Library
-from model.media.containers import write_mp4
+from model.media.mp4 import write_mp4
 
 Make = Callable[[Path], object]
 

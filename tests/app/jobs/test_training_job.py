@@ -127,6 +127,9 @@ def test_a_training_tells_both_figures_and_does_as_it_says(own_library: Path) ->
         serving_now = client.get("/health/ready").json()["fingerprint"]
         assert serving_now == (result["fingerprint"] if better else before)
         assert (result["videos"], result["pairs"]) == (6, 30)
+        assert {tuple(point) for point in result["curve"]} == {("run", "runs", "epoch", "held_out_mrr")}
+        assert all(0 < point["held_out_mrr"] <= 1 for point in result["curve"])
+        assert job["subject"] is None
         assert_answers(client)
     assert not directory_of(own_library, job_id).exists()
 

@@ -29,7 +29,10 @@ HIT = {
     "label",
     "links",
     "match",
+    "chance",
+    "fit",
     "reasons",
+    "twins",
 }
 MODALITIES = ("audio", "visual")
 

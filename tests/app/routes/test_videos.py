@@ -41,7 +41,10 @@ VIDEO = {
     "audio_track",
     "complete",
     "missing",
+    "has_sound",
+    "has_picture",
     "original",
+    "poster",
 }
 
 
@@ -310,6 +313,12 @@ def test_a_second_says_whose_it_is(client: TestClient) -> None:
     ][0]
     second = client.get(f"/segments/{hit['segment_id']}").json()
     assert second == {key: hit[key] for key in second if key != "links"} | {"links": second["links"]}
+    assert (
+        client.get(f"/videos/{second['video_id']}/seconds/{second['start_s']}").json()["segment_id"]
+        == hit["segment_id"]
+    )
+    for start_s in (-1, 999, 10**30):
+        assert_problem(client.get(f"/videos/{second['video_id']}/seconds/{start_s}"), 404, "not_found", "second")
     for kind, place in second["links"].items():
         assert client.get(urljoin("/segments/1", place)).status_code == 200, kind
     assert_problem(client.get("/segments/9999"), 404, "not_found")

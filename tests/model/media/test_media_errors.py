@@ -32,8 +32,8 @@ from model.errors import (
     TooShort,
     TooSmall,
 )
-from model.media.containers import write_mp4
 from model.media.medium import Limits, containers, open_medium
+from model.media.mp4 import write_mp4
 from model.media.segments import Segment
 
 SOUND_FORMATS = ("wav", "flac", "mp3", "m4a", "ogg", "opus")

@@ -27,8 +27,8 @@ from media_samples import (
 from PIL import Image
 
 from model.media import decoding
-from model.media.containers import write_mp4
 from model.media.medium import Limits, containers, hash_file, open_medium
+from model.media.mp4 import write_mp4
 from model.media.segments import Segment, pick_frames
 
 CLIPS = Path(__file__).resolve().parents[4] / "shared" / "clips"

@@ -130,7 +130,7 @@ def test_where_the_first_decoder_fails_the_second_goes_on(tmp_path: Path, monkey
     path = write_sound(tmp_path / "a.flac", stepped_tone(6, 48000))
     whole = [segment.sound for segment in open_medium(path).segments()]
 
-    def fails(_: Path, from_s: int, __: range | None) -> Iterator[SoundBlock]:
+    def fails(_: Path, from_s: int, *__: object) -> Iterator[SoundBlock]:
         yield from list(read(path))[:3]
         raise Damaged("malformed")
 

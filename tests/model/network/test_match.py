@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from latent_samples import clustered_latents
 
-from model.network.match import Match
+from model.network.match import Asked, Match, verdict_of
 
 EVERY = ("audio-audio", "audio-visual", "visual-audio", "visual-visual")
 MATCH = Match(dict.fromkeys(EVERY, (3.0, -2.0, 0.5, -0.25)), dict.fromkeys(EVERY, (-1.0, 0.5)))
@@ -48,10 +48,11 @@ def test_a_direction_is_known_if_it_was_fitted() -> None:
     assert not MATCH.knows("text", "visual")
 
 
-def test_each_hit_is_judged_as_if_it_were_the_best() -> None:
-    """A list of matches is judged one by one, as `verdict` judges the best."""
+def test_each_match_is_judged_alone() -> None:
+    """A list of matches has the chances of each; better matches have smaller ones."""
     matches = np.linspace(0, 1, 101)
-    for query in ("audio", "text"):
-        judged = MATCH.verdicts(query, "visual", matches, 40)
-        assert judged == [MATCH.verdict(query, "visual", match, 40) for match in matches.tolist()]
-        assert list(dict.fromkeys(judged)) == ["nothing", "weak", "fair", "strong"]
+    queries: tuple[Asked, ...] = ("audio", "text")
+    for query in queries:
+        chances = MATCH.chance(query, "visual", matches, 40)
+        assert chances.tolist() == [MATCH.chance(query, "visual", matches[[i]], 40)[0] for i in range(101)]
+        assert list(dict.fromkeys(map(verdict_of, chances))) == ["nothing", "weak", "fair", "strong"]

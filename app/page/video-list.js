@@ -1,0 +1,193 @@
+// The list of recordings. Only the rows in view are in the document, so that ten thousand scroll as ten do.
+import { address, icon, make } from './dom.js';
+import { read, send } from './service.js';
+import { showProblem } from './states.js';
+import { clock, many, percent } from './words.js';
+
+const ROW_PX = 84;
+const MARGIN_ROWS = 6; // kept above and below the view
+const PAGE = 500;
+const TYPING_MS = 250;
+
+/** Return { node, reload() }. `may`: whether labels may be changed and recordings deleted; `changed()`: one was. */
+export function makeVideoList({ may, changed, closed }) {
+  const search = make('input', { type: 'search', placeholder: 'Search by name', ariaLabel: 'Search by name' });
+  const label = make('input', { type: 'search', placeholder: 'Label', ariaLabel: 'Only with this label' });
+  const count = make('h2', { role: 'status' }, 'Recordings');
+  const rows = make('ul', { class: 'rows' });
+  const space = make('div', { class: 'space' }, rows);
+  const node = make(
+    'div',
+    { class: 'stack' },
+    make('div', { class: 'row' }, count, make('div', { class: 'row end' }, search, label)),
+    space,
+  );
+  let videos = [];
+  let total = 0;
+  let next = null;
+  let fetching = null;
+  let asking = new AbortController();
+
+  async function reload() {
+    asking.abort();
+    asking = new AbortController();
+    [videos, total, next, fetching] = [[], 0, null, null];
+    await more();
+    draw();
+  }
+
+  /** Fetch the next page; calls that come meanwhile wait for the same one. */
+  function more() {
+    const { signal } = asking;
+    fetching ??= read('videos', { limit: PAGE, cursor: next, q: search.value, label: label.value }, signal).then(
+      (page) => {
+        videos = videos.concat(page.videos);
+        [total, next, fetching] = [page.total, page.next, null];
+        count.textContent = many(total, 'recording');
+        space.style.height = `${total * ROW_PX}px`;
+      },
+      (error) => {
+        if (signal.aborted || closed.aborted) return;
+        fetching = null;
+        if (error.code === 'cursor_expired') reload(); // one before was deleted meanwhile
+        else showProblem(rows, error, reload);
+        throw error;
+      },
+    );
+    return fetching;
+  }
+
+  let drawn = '';
+  function draw() {
+    const top = -space.getBoundingClientRect().top;
+    const first = Math.max(0, Math.floor(top / ROW_PX) - MARGIN_ROWS);
+    const last = Math.min(total, Math.ceil((top + innerHeight) / ROW_PX) + MARGIN_ROWS);
+    if (last > videos.length && next) more().then(draw, () => {});
+    const shown = videos.slice(first, last);
+    const now = `${first} ${shown.map(({ video_id, label: named }) => video_id + named).join()}`;
+    const editing = rows.contains(document.activeElement) && document.activeElement.tagName === 'INPUT';
+    if (now === drawn || editing) return;
+    drawn = now;
+    rows.style.transform = `translateY(${first * ROW_PX}px)`;
+    rows.replaceChildren(...shown.map((video) => makeRow(video, { may, edit, remove })));
+  }
+
+  function edit(video, row) {
+    row.replaceWith(makeEditor(video, save, () => redraw()));
+  }
+  async function save(video, change) {
+    const saved = await send('PATCH', `videos/${video.video_id}`, change);
+    videos = videos.map((one) => (one.video_id === saved.video_id ? saved : one));
+    redraw();
+    changed();
+  }
+  async function remove(video) {
+    if (!confirm(`Delete ${video.file_name} from the library? ${whatStays(video)}`)) return;
+    try {
+      await send('DELETE', `videos/${video.video_id}`);
+      changed();
+    } catch (error) {
+      showProblem(rows, error, reload);
+    }
+  }
+  const redraw = () => {
+    drawn = '';
+    document.activeElement?.blur();
+    draw();
+  };
+
+  let frame = 0;
+  const later = () => {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      draw();
+    });
+  };
+  addEventListener('scroll', later, { signal: closed, passive: true });
+  addEventListener('resize', later, { signal: closed });
+  let typing;
+  search.oninput = label.oninput = () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => reload().catch(() => {}), TYPING_MS);
+  };
+  reload().catch(() => {}); // shown where the rows would be
+  return { node, reload: () => reload().catch(() => {}) };
+}
+
+function whatStays(video) {
+  return video.uploaded ? 'The uploaded file is deleted, too.' : 'A file that was taken in where it lies stays there.';
+}
+
+function makeRow(video, { may, edit, remove }) {
+  const row = make('li', { class: 'video' });
+  const localize = video.has_sound && video.has_picture;
+  row.append(
+    video.poster
+      ? make('img', { src: video.poster, alt: '', loading: 'lazy' })
+      : make('span', { class: 'blank' }, icon('sound')),
+    make(
+      'div',
+      {},
+      make('p', { class: 'name', title: video.file_name }, video.file_name),
+      make('p', { class: 'row quiet' }, ...factsOf(video)),
+    ),
+    make(
+      'div',
+      { class: 'row end quiet' },
+      localize && make('a', { href: address('localize', { video: video.video_id }) }, 'Open'),
+      may && makeAction('Label', video, () => edit(video, row)),
+      may && makeAction('Delete', video, () => remove(video)),
+    ),
+  );
+  return row;
+}
+
+function makeAction(text, video, onclick) {
+  return make('button', { type: 'button', class: 'plain', onclick, ariaLabel: `${text} ${video.file_name}` }, text);
+}
+
+function factsOf(video) {
+  const lost = video.loss_s / video.duration_s;
+  return [
+    make('span', {}, clock(video.duration_s)),
+    video.label && make('span', { class: 'label' }, video.label),
+    !video.has_sound && make('span', {}, 'no sound'),
+    !video.has_picture && make('span', {}, 'no picture'),
+    video.missing && make('span', {}, 'its file is gone: not searched'),
+    !video.complete && make('span', {}, 'still being read'),
+    lost > 0.001 && make('span', {}, `${percent(lost)} lost`),
+  ].filter(Boolean);
+}
+
+/** Return a form in place of a row: a label, and from when to when what it names happens. */
+function makeEditor(video, save, cancel) {
+  const field = (value, attributes) => make('input', { ...attributes, value: value ?? '' });
+  const label = field(video.label, { type: 'text', maxLength: 200 });
+  const from = field(video.event_start_s, { type: 'number', min: 0, step: 'any' });
+  const to = field(video.event_end_s, { type: 'number', min: 0, step: 'any' });
+  const problem = make('span', { class: 'problem', role: 'alert', hidden: true });
+  const form = make(
+    'form',
+    { class: 'row' },
+    make('label', {}, 'Label ', label),
+    make('label', {}, 'from ', from),
+    make('label', {}, 'to ', to),
+    make('button', { class: 'main' }, 'Save'),
+    make('button', { type: 'button', onclick: cancel }, 'Cancel'),
+    problem,
+  );
+  const number = (input) => (input.value === '' ? null : Number(input.value));
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    try {
+      const name = label.value.trim() || null;
+      await save(video, { label: name, event_start_s: number(from), event_end_s: number(to) });
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+    }
+  };
+  form.onkeydown = (event) => event.key === 'Escape' && cancel();
+  setTimeout(() => label.focus());
+  return make('li', { class: 'video', title: video.file_name }, form);
+}
