@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from urllib.parse import urljoin
 
 from benchmarks.robustness.container_stack import Broken, Stack, demand, half_sent, run, until
 
@@ -249,7 +250,7 @@ def retrieve(service: Stack) -> str:
         took_ms.append(1000 * (time.monotonic() - begun))
         demand(answer.status == 200, f"{answer.status}: {answer.body[:200]!r}")
         hits = answer.json()["hits"]
-        frame = service.get(hits[0]["links"]["frame"])
+        frame = service.get(urljoin("/retrieve", hits[0]["links"]["frame"]))
         demand(frame.status == 200 and frame.body[:2] == b"\xff\xd8", f"the first picture: {frame.status}")
         right += video["label"] in [hit["label"] for hit in hits]
     demand(right > len(videos) / 2, f"{right} of {len(videos)} sounds find their kind among three")
