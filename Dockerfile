@@ -1,10 +1,15 @@
-# Echolens on the CPU (VARIANT=cpu) or on a CUDA device (VARIANT=gpu). It listens beyond loopback, so it starts only with a
-# key: see docker-compose.yml and docs/operations.md. BASE may be another image of the same Python and Debian release.
+# Echolens on the CPU (VARIANT=cpu; linux/amd64 and linux/arm64) or on a CUDA device (VARIANT=gpu; linux/amd64). It listens
+# beyond loopback, so it starts only with a key: see docker-compose.yml and docs/operations.md. BASE may be another image
+# of the same Python and Debian release.
 ARG BASE=python:3.11-slim-bookworm
 
-# Everything that is installed goes into one virtual environment, which is all that the second stage takes.
 FROM ${BASE} AS build
 ARG VARIANT=cpu
+# Further extras of pyproject.toml, such as EXTRAS=figures.
+ARG EXTRAS=
+# Where the CPU variant takes PyTorch from. Empty: where PyTorch publishes its CPU builds, since elsewhere pip finds the CUDA
+# build, 5 GB more; `none`: what pip's settings find; or the address of a mirror. docs/decisions/0021-containers.md
+ARG TORCH_INDEX=
 # pip's settings of the place where the image is built, if it needs any; nothing of them stays in the image.
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
@@ -12,32 +17,48 @@ ARG INSTALL="python -m pip --python /opt/echolens/bin/python install --no-cache-
 RUN case "$VARIANT" in cpu|gpu) ;; *) echo "VARIANT=$VARIANT given, cpu or gpu expected" >&2; exit 1 ;; esac \
  && python -m venv --without-pip /opt/echolens
 
-# The dependencies come first, in a layer of their own: a change of the code leaves them be.
+# Three layers, from what seldom changes to what always does: PyTorch, the other packages, Echolens. An upgrade of the code
+# moves a few megabytes.
 WORKDIR /src
-COPY pyproject.toml constraints.txt ./
-RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; e = p['optional-dependencies']; \
-print(*p['dependencies'], *e[sys.argv[1]], sep='\n')" "$VARIANT" > dependencies.txt \
- && $INSTALL -c constraints.txt -r dependencies.txt
+COPY constraints.txt ./
+RUN case "$VARIANT$TORCH_INDEX" in gpu*|cpunone) ;; *) set -- --index-url "${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" ;; esac \
+ && $INSTALL --no-deps "$@" "$(grep ^torch== constraints.txt)" \
+ && rm -rf /opt/echolens/lib/python3*/site-packages/torch/include /opt/echolens/lib/python3*/site-packages/torch/test
 
-# Run once at the end: it shows that all of it loads, and leaves the compiled modules, which a read-only start cannot write.
+COPY pyproject.toml ./
+RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; e = p['optional-dependencies']; \
+print(*p['dependencies'], *(d for name in sys.argv[1:] for d in e[name]), sep='\n')" "$VARIANT" $EXTRAS > dependencies.txt \
+ && $INSTALL --root /layers/packages --no-warn-script-location -c constraints.txt -r dependencies.txt \
+ && cd /layers/packages/opt/echolens/lib/python3*/site-packages && find scipy sklearn sympy networkx -name tests -prune -exec rm -rf {} +
+
 COPY README.md LICENSE ./
 COPY app app
 COPY echolens echolens
 COPY model model
 COPY index index
-RUN $INSTALL --no-deps . && cd / && NUMBA_CACHE_DIR=/tmp/numba /opt/echolens/bin/echolens openapi > /dev/null
+RUN $INSTALL --root /layers/echolens --no-warn-script-location --no-deps .
 
 FROM ${BASE}
+ARG BASE
+ARG VARIANT=cpu
 RUN groupadd --gid 10001 echolens \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin echolens \
- && install -d -o echolens -g echolens /data /snapshots
+ && install -d -m 0777 -o echolens -g echolens /data /snapshots
 COPY --from=build /opt/echolens /opt/echolens
+COPY --from=build /layers/packages/ /
+COPY --from=build /layers/echolens/ /
 
 # The root file system may be read-only: what is written goes to /data (the library, its models), /snapshots and /tmp.
 ENV PATH=/opt/echolens/bin:$PATH ECHOLENS_DATA=/data ECHOLENS_HOST=0.0.0.0 ECHOLENS_PORT=8000 \
     HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /data
+# Any user will do: a new volume takes the rights of /data, and may be written to by whoever `--user` names.
 USER 10001:10001
+# All of it loads, and the CPU's image has no CUDA.
+RUN echolens openapi > /dev/null && rm -rf /tmp/numba \
+ && python -c "import sys, torch; cuda = torch.version.cuda; sys.exit(f'PyTorch came with CUDA {cuda}, the CPU build was \
+expected: let TORCH_INDEX be empty or name an index that has it' if cuda and sys.argv[1] == 'cpu' else 0)" "$VARIANT"
+
 VOLUME ["/data", "/snapshots"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
@@ -45,3 +66,12 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=8)"]
 CMD ["echolens", "serve"]
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Echolens" \
+      org.opencontainers.image.description="Search sight by sound and sound by sight in footage that nobody has labelled" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE}"

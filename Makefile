@@ -47,7 +47,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),$(MILVUS),dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),$(MILVUS),figures,dev]'
 	@touch $@
 
 wheel: install
@@ -59,7 +59,7 @@ wheel: install
 constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet '.[cpu,milvus-lite,dev]'
+	build/constraints/bin/python -m pip install --quiet '.[cpu,milvus-lite,figures,dev]'
 	build/constraints/bin/python -m pip check
 	{ sed -n 1,2p constraints.txt; build/constraints/bin/python -m pip freeze --exclude echolens | \
 	  sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > build/constraints.txt

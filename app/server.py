@@ -112,10 +112,9 @@ def create_app(settings: Settings) -> FastAPI:
     counts.watch("echolens_questions", "Questions being answered", lambda: questions.inside)
     counts.watch("echolens_questions_waiting", "Questions that wait for a place", lambda: questions.waiting)
     counts.watch("echolens_uploads", "Uploads being received", lambda: uploads.inside)
-    key = settings.api_key.get_secret_value() if settings.api_key else None
     app.add_middleware(
         Access,
-        keyring=Keyring(settings.data, key, required=not settings.is_loopback),
+        keyring=Keyring(settings.data, settings.admin_key, required=not settings.is_loopback),
         limits=KeyLimits(settings.key_most_in_flight, settings.key_most_per_minute),
         most_bytes=settings.most_upload_bytes,
         routes=routes,

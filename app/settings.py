@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
 from app.telemetry.logs import LogFormat
 from index.gallery_choice import GalleryChoice
+from model.errors import LibraryError
 from model.frontends.names import OF_REAL_FOOTAGE, FrontEndName
 from model.media.medium import FOOTAGE, Limits
 from model.network.device import DeviceName
@@ -36,6 +38,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     device: DeviceName = "auto"
     api_key: SecretStr | None = Field(None, description="an admin's; this or `echolens keys`, beyond loopback")
+    api_key_file: Path | None = Field(None, description="that holds it instead, as containers hand over a secret")
     key_most_in_flight: int = Field(0, ge=0, description="requests of one key at a time; 0 for any number")
     key_most_per_minute: int = Field(0, ge=0, description="requests of one key; 0 for any number")
     cors_origins: tuple[str, ...] = Field((), description="origins whose pages may use the service")
@@ -67,6 +70,15 @@ class Settings(BaseSettings):
     search_budget: int | None = Field(None, ge=1, description="items that a certified search scores at most")
     milvus_uri: str = Field("http://localhost:19530", description="of a cluster, or a file for Milvus Lite")
     milvus_token: SecretStr = SecretStr("")
+
+    @cached_property
+    def admin_key(self) -> str:
+        """Return the key that the environment, or a file that it names, sets; "" for none."""
+        given = self.api_key.get_secret_value() if self.api_key else ""
+        found = keys.read_key(self.api_key_file) if self.api_key_file else ""
+        if given and found:
+            raise ValueError("ECHOLENS_API_KEY and ECHOLENS_API_KEY_FILE given, one of them expected")
+        return given or found
 
     @property
     def allowed_hosts(self) -> frozenset[str] | None:
@@ -114,10 +126,15 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Settings:
         made = keys.load(self.data)  # damaged keys stop the service now, not its first request
-        if not (self.is_loopback or made or (self.api_key and self.api_key.get_secret_value())):
+        try:
+            chosen = self.admin_key
+        except LibraryError as error:
+            raise ValueError(f"ECHOLENS_API_KEY_FILE: {error}") from error
+        if not (self.is_loopback or made or chosen):
             raise ValueError(
                 f"host {self.host} is reachable from other machines, and there is no key: make one with `echolens "
-                f"keys create NAME --library {self.data}`, or set ECHOLENS_API_KEY, or bind to 127.0.0.1"
+                f"keys create NAME --library {self.data}`, or set ECHOLENS_API_KEY or "
+                "ECHOLENS_API_KEY_FILE, or bind to 127.0.0.1"
             )
         return self
 

@@ -45,10 +45,13 @@ def evaluate_command(
 
     from app.library.measurement import MeasuredModel, notes_of
     from model.baselines.blind import blind_rules
+    from model.figures.page import require_matplotlib
     from model.figures.subject import Subject
     from model.judging.evaluation import evaluate
     from model.judging.own_video import own_video
 
+    if figures:
+        require_matplotlib()  # now, not after minutes of work
     if archive:
         corpus, judge, systems, facts = _archive_systems(
             archive, checkpoint or archive_model(library, archive), split, seed, device

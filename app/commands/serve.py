@@ -48,7 +48,9 @@ def serve(
     from app.processes.scratch import use_scratch
     from app.settings import Settings
     from app.telemetry.logs import configure_logs
+    from index.rights import demand_rights
 
+    demand_rights(Path(library))
     try:
         settings = Settings(data=Path(library), host=host, port=port, device=device)
     except ValidationError as error:

@@ -24,6 +24,7 @@ SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
 PREFIX = "el_"  # so that one in a log or a repository is recognised
 KEY_BYTES = 32
 LONGEST_NAME = 100
+MOST_KEY_LETTERS = 1000
 LOCK, PARTIAL = ".keys.lock", ".keys.partial"  # hidden: a directory that holds them is still free for a library
 
 
@@ -73,6 +74,19 @@ def load(directory: Path) -> tuple[Key, ...] | None:
             f"{path} given, keys as `echolens keys` writes them expected, {places} is not: put the file back from a "
             "copy, or delete it and make new keys"
         ) from error
+
+
+def read_key(path: Path) -> str:
+    """Return the key that a file holds, "" for an empty one; LibraryError for a file that cannot be one."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            found = file.read(MOST_KEY_LETTERS + 1).strip()
+        reason = "" if found.isprintable() and len(found) < MOST_KEY_LETTERS else "it holds something else"
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it holds something else"
+    if reason:
+        raise LibraryError(f"{path} given, a file with one line, the key, expected ({reason})")
+    return found
 
 
 def create(

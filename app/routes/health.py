@@ -9,9 +9,10 @@ from fastapi import APIRouter
 from app.http.route_table import needs
 from app.schemas.health import HealthAnswer
 from app.service import Current
-from model.errors import EcholensError, NotReady
+from model.errors import EcholensError, FrontEndError, NotReady, UntrainedLibrary
 
 MOST_CANARY_S = 8.0
+NO_FOOTAGE = "the library holds no footage: add some on the page, or with: echolens ingest PATH --library DIR"
 router = APIRouter(prefix="/health", tags=["health"])
 
 
@@ -25,15 +26,22 @@ async def get_live() -> HealthAnswer:
 @router.get("/ready", response_model=HealthAnswer)
 @needs("open")
 async def get_ready(service: Current) -> HealthAnswer:
-    """Send a canary through a worker, the model and the index just now; 503 where it does not come through."""
+    """Send a canary through a worker, the model and the index just now; 503 where it does not come through.
+
+    A library that only lacks something, such as footage or a model, is ready to be given it: `lacks` says what.
+    """
     session = service.session
     if not service.jobs.is_working():
         raise NotReady("the thread that does the jobs has ended: restart the service; the log says why")
+    is_empty = session.library.catalogue.is_empty
+    lacks, spent_ms = [NO_FOOTAGE] if is_empty else [], None
     try:
         async with asyncio.timeout(MOST_CANARY_S):
-            spent_ms = await service.canary.send()
+            spent_ms = round(await service.canary.send(), 3)
     except EcholensError as error:
-        raise NotReady(str(error)) from error
+        if not (isinstance(error, UntrainedLibrary) or (isinstance(error, FrontEndError) and is_empty)):
+            raise NotReady(str(error)) from error
+        lacks = [str(error)]
     except TimeoutError as error:
         raise NotReady(
             f"a second of sound and a picture did not come through within {MOST_CANARY_S:g} s: the service is stuck, "
@@ -44,5 +52,6 @@ async def get_ready(service: Current) -> HealthAnswer:
         fingerprint=session.library.catalogue.fingerprint,
         catalogue_version=session.library.catalogue.catalogue_version,
         device=str(session.device),
-        canary_ms=round(spent_ms, 3),
+        canary_ms=spent_ms,
+        lacks=lacks,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from app.schemas.answering import Answering
 
 
@@ -15,3 +17,6 @@ class HealthAnswer(Answering):
     catalogue_version: int | None = None
     device: str | None = None
     canary_ms: float | None = None
+    lacks: list[str] = Field(
+        [], description="what the library needs before it can answer, each with what to do; it is healthy all the same"
+    )

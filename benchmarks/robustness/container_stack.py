@@ -16,6 +16,11 @@ from typing import Any
 POLL_S = 0.25
 START_S = 180.0
 ANSWER_S = 120.0
+# What a .env beside the compose file may name: the check has its own volumes, and leaves those of others alone.
+OWN = tuple(
+    f"ECHOLENS_{what}"
+    for what in ("API_KEY_FILE", "UID", "GID", "BIND_ADDRESS", "DATA_PATH", "SNAPSHOTS_PATH", "FOOTAGE_PATH")
+)
 BOUNDARY = "echolens-check-boundary"
 
 
@@ -77,9 +82,8 @@ class Stack:
     def compose(self, *arguments: str) -> str:
         """Run a Compose command."""
         ports = {"ECHOLENS_PUBLISHED_PORT": self.port, "PROMETHEUS_PUBLISHED_PORT": 0, "GRAFANA_PUBLISHED_PORT": 0}
-        environment = {"ECHOLENS_API_KEY": self.key, "ECHOLENS_FRONTEND": "raw"} | {
-            name: str(port) for name, port in ports.items()
-        }
+        environment = {"ECHOLENS_API_KEY": self.key, "ECHOLENS_FRONTEND": "raw"} | dict.fromkeys(OWN, "")
+        environment |= {name: str(port) for name, port in ports.items()}
         return run([*self.command, *arguments], environment, self.root)
 
     def once(self, *command: str) -> str:

@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from urllib.parse import urljoin
 
 from benchmarks.robustness.container_stack import Broken, Stack, demand, half_sent, run, until
 
@@ -89,6 +90,7 @@ def checks(given: argparse.Namespace) -> Iterator[tuple[str, Check]]:
     if given.variant == "gpu":
         yield "without a device", no_device
         return
+    yield "a directory of another user", closed_directory
     yield "first start", first_start
     yield "user", user
     yield "root file system", read_only
@@ -161,6 +163,17 @@ def no_device(service: Stack) -> str:
     told = [line.partition("ERROR ")[2] for line in said if "does not start" in line and "cuda" in line]
     demand(ended.returncode != 0 and len(told) == 1, f"exit code {ended.returncode}: {said[-3:]}")
     return f"exit code {ended.returncode}: {told[0]}"
+
+
+def closed_directory(service: Stack) -> str:
+    """A data directory that cannot be written to ends the start with one line, which says what to run."""
+    environment = ["--env", "ECHOLENS_API_KEY=k", "--env", "ECHOLENS_DATA=/opt/library"]
+    command = ["docker", "run", "--rm", *environment, service.image]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    said = (ended.stdout + ended.stderr).strip().splitlines()
+    demand(ended.returncode == 4 and len(said) == 1, f"exit code {ended.returncode}: {said[-3:]}")
+    demand("chown -R 10001:10001" in said[0], said[0])
+    return f"exit code 4, one line: {said[0][:90]} ..."
 
 
 def first_start(service: Stack) -> str:
@@ -237,7 +250,7 @@ def retrieve(service: Stack) -> str:
         took_ms.append(1000 * (time.monotonic() - begun))
         demand(answer.status == 200, f"{answer.status}: {answer.body[:200]!r}")
         hits = answer.json()["hits"]
-        frame = service.get(hits[0]["links"]["frame"])
+        frame = service.get(urljoin("/retrieve", hits[0]["links"]["frame"]))
         demand(frame.status == 200 and frame.body[:2] == b"\xff\xd8", f"the first picture: {frame.status}")
         right += video["label"] in [hit["label"] for hit in hits]
     demand(right > len(videos) / 2, f"{right} of {len(videos)} sounds find their kind among three")

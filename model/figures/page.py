@@ -25,6 +25,16 @@ class FiguresPage:
     notes: tuple[str, ...]
 
 
+def require_matplotlib() -> None:
+    """Raise FigureError where it is not installed: nothing but pictures needs it, so it is an extra."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise FigureError(
+            "the figures are drawn by matplotlib, which is not installed: pip install matplotlib"
+        ) from error
+
+
 def draw_page(directory: Path, subject: Subject, progress: Callable[[str], None] = lambda _: None) -> FiguresPage:
     """Write FIGURES into a directory, made where it is absent.
 

@@ -450,6 +450,15 @@ def test_serve_names_the_setting_that_it_refuses(
     assert "hnsw" in ran.err
 
 
+def test_serve_of_a_directory_that_cannot_be_written_ends_with_one_line(echolens: Command, open_path: Path) -> None:
+    """4 with the command that mends it: no traceback, nothing loaded."""
+    with as_nobody():
+        ran = echolens("serve", "--library", open_path)
+    assert ran.code == LIBRARY
+    (line,) = ran.err.strip().splitlines()
+    assert "chown -R 65534:" in line
+
+
 def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None:
     """The real command in a process of its own: ready, one search, and a clean end on SIGTERM."""
     with socket.socket() as free:

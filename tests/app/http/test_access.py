@@ -141,6 +141,49 @@ def test_the_key_comes_from_the_environment_and_is_not_printed(monkeypatch: pyte
     assert KEY not in repr(settings) + str(settings)
 
 
+def test_the_key_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """ECHOLENS_API_KEY_FILE names it, as secrets of a container are handed over; the line's end is no part of it."""
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    monkeypatch.setenv("ECHOLENS_API_KEY", "")  # as Compose hands over what is not set
+    monkeypatch.setenv("ECHOLENS_API_KEY_FILE", str(file))
+    settings = Settings(data=tmp_path, host="0.0.0.0")
+    assert settings.admin_key == KEY
+    assert KEY not in repr(settings) + str(settings)
+    file.write_text("other")
+    assert settings.admin_key == KEY  # a change needs a restart
+
+
+def test_a_file_without_a_key_is_none(tmp_path: Path) -> None:
+    """Empty, or /dev/null, which Compose hands over where no file is named: as if there were no key at all."""
+    for file in (tmp_path / "empty", Path("/dev/null")):
+        file.touch()
+        assert Settings(data=tmp_path, api_key_file=file).admin_key == ""
+        with pytest.raises(ValidationError, match="ECHOLENS_API_KEY_FILE"):
+            Settings(data=tmp_path, host="0.0.0.0", api_key_file=file)
+        assert Settings(data=tmp_path, host="0.0.0.0", api_key_file=file, api_key="k").admin_key == "k"
+
+
+def test_a_key_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
+    """Absent, a directory (Docker makes one where a file is absent), not one line, or beside another key."""
+    file = tmp_path / "key"
+    file.write_text("k")
+    with pytest.raises(ValidationError, match="one of them expected"):
+        Settings(data=tmp_path, api_key="other", api_key_file=file)
+    file.write_text("two\nlines")
+    for path in (file, tmp_path, tmp_path / "absent"):
+        with pytest.raises(ValidationError, match=f"{path} given, a file with one line, the key, expected"):
+            Settings(data=tmp_path, api_key_file=path)
+
+
+def test_the_service_takes_the_key_of_a_file(library: Path, tmp_path: Path) -> None:
+    """401 without it, 200 with it."""
+    (tmp_path / "key").write_text(KEY)
+    with serving(library, api_key_file=tmp_path / "key") as client:
+        assert client.get("/videos").status_code == 401
+        assert client.get("/videos", headers={"Authorization": f"Bearer {KEY}"}).status_code == 200
+
+
 def test_a_large_body_is_refused(library: Path, footage: list[Path], tmp_path: Path) -> None:
     """413 by its declared length, and by its count where none is declared; one within bounds is answered."""
     length = len(footage[0].read_bytes())

@@ -26,13 +26,17 @@ def test_ready_tells_what_serves(client: TestClient, library: Path) -> None:
         assert body["catalogue_version"] == opened.catalogue.catalogue_version
     assert body["status"] == "ready"
     assert body["canary_ms"] > 0
+    assert body["lacks"] == []
     assert client.get("/health/live").json()["status"] == "live"
 
 
 def test_an_empty_library_is_ready(tmp_path: Path) -> None:
-    """A new service waits for footage; it is not broken."""
+    """A new service waits for footage; it is not broken, and says what it waits for."""
     with serving(tmp_path / "new") as client:
-        assert client.get("/health/ready").json()["status"] == "ready"
+        body = client.get("/health/ready").json()
+    assert body["status"] == "ready"
+    (lack,) = body["lacks"]
+    assert "no footage" in lack
 
 
 def test_a_broken_station_is_named(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,13 +54,16 @@ def test_a_broken_station_is_named(client: TestClient, monkeypatch: pytest.Monke
     assert_answers(client)
 
 
-def test_a_library_that_no_model_has_encoded_is_not_ready(tmp_path: Path) -> None:
-    """Untrained: 503, and the detail says how to train."""
+def test_a_library_that_no_model_has_encoded_is_ready_and_lacks_one(tmp_path: Path) -> None:
+    """Untrained: nothing is broken, a restart mends nothing, and what is lacking is said with what to do."""
     with Library.open(tmp_path) as library:
         library.catalogue.set_identity("raw", None)
         ingest(library.catalogue, 0)
     with serving(tmp_path) as client:
-        assert_problem(client.get("/health/ready"), 503, "not_ready", "echolens train")
+        body = client.get("/health/ready").json()
+        assert (body["status"], body["canary_ms"]) == ("ready", None)
+        (lack,) = body["lacks"]
+        assert "echolens train" in lack
         assert client.get("/health/live").status_code == 200
 
 
@@ -90,17 +97,19 @@ def test_a_checkpoint_that_does_not_match_serves_nothing(own_library: Path, chan
 def test_a_service_without_weights_says_so_and_goes_on_when_they_come(
     tmp_path: Path, footage: list[Path], shared: Path
 ) -> None:
-    """A new library is `pretrained`: alive, not ready, an upload is 503 with what to fetch; then ready, no restart."""
+    """A new library is `pretrained`: it names the weights that it lacks; when they come it goes on, no restart."""
     with serving(tmp_path / "new", frontend="pretrained") as client:
         assert client.get("/health/live").status_code == 200
-        assert_problem(client.get("/health/ready"), 503, "not_ready", "echolens frontends pull")
+        (lack,) = client.get("/health/ready").json()["lacks"]
+        assert "echolens frontends pull" in lack
         assert_problem(upload(client, footage[0]), 503, "front_end", "echolens frontends pull")
         assert_problem(send(client, footage[0], target="visual", query_modality="audio"), 503, "front_end", "pull")
         if not (shared / "frontends").is_dir():
             return
         pytest.importorskip("ai_edge_litert")
         shutil.copytree(shared / "frontends", tmp_path / "new" / "frontends", dirs_exist_ok=True)
-        assert client.get("/health/ready").status_code == 200
+        (lack,) = client.get("/health/ready").json()["lacks"]
+        assert "no footage" in lack
         job = ended_job(client, upload(client, footage[0]).json()["job_id"])
         assert job["result"]["state"] == "added", job
     with Library.open(tmp_path / "new", create=False) as library:

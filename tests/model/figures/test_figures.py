@@ -400,6 +400,19 @@ def test_the_command_refuses_a_file(echolens: Command, library: Path, tmp_path: 
     assert "is a file; a directory for the pictures" in " ".join(ran.err.split())
 
 
+def test_without_matplotlib_the_command_says_what_to_install(
+    echolens: Command, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6, at once, and no empty directory: pictures are the only thing that needs it."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in [name for name in sys.modules if name.startswith(("model.figures.canvas", "matplotlib."))]:
+        monkeypatch.delitem(sys.modules, name)
+    ran = echolens("evaluate", "--library", library, "--figures", tmp_path / "f")
+    assert ran.code == 6
+    assert "pip install matplotlib" in ran.err
+    assert not (tmp_path / "f").exists()
+
+
 def test_matplotlib_is_imported_only_for_pictures() -> None:
     """The command line, all its commands included, starts without matplotlib."""
     code = "import sys; from app.cli import command_line; command_line(); sys.exit('matplotlib' in sys.modules)"

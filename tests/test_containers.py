@@ -1,0 +1,106 @@
+"""Dockerfile, docker-compose.yml and .env.example agree with each other, with pyproject.toml and with the docs.
+
+What they do is tried by `python -m benchmarks.robustness.containers`, which needs a container engine.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+EXAMPLE = (ROOT / ".env.example").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+ASKED_FOR = {
+    "COMPOSE_PROJECT_NAME",
+    "ECHOLENS_API_KEY",
+    "ECHOLENS_API_KEY_FILE",
+    "ECHOLENS_BIND_ADDRESS",
+    "ECHOLENS_PUBLISHED_PORT",
+    "ECHOLENS_UID",
+    "ECHOLENS_GID",
+    "ECHOLENS_DATA_PATH",
+    "ECHOLENS_SNAPSHOTS_PATH",
+    "ECHOLENS_FOOTAGE_PATH",
+    "ECHOLENS_MEMORY",
+}
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    read: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return read
+
+
+def variables(text: str) -> dict[str, str]:
+    """Return the variables that Compose puts in, with what stands in for one that is not set."""
+    return dict(re.findall(r"(?<!\$)\$\{(\w+):?[-?]?([^}]*)\}", text))
+
+
+def example() -> dict[str, str]:
+    """Return the variables of .env.example, those behind a # too."""
+    return dict(re.findall(r"^(?:# )?([A-Z_]+)=(\S*)$", EXAMPLE, re.MULTILINE))
+
+
+def test_the_example_has_what_a_home_server_sets() -> None:
+    """A key, where it is reached, who it is, where its data and the footage are."""
+    assert set(example()) == ASKED_FOR
+
+
+def test_compose_reads_every_variable_of_the_example() -> None:
+    """COMPOSE_PROJECT_NAME is Compose's own; the others stand in the file, with the same defaults."""
+    read = variables(COMPOSE)
+    assert set(example()) - {"COMPOSE_PROJECT_NAME"} <= set(read)
+    for name in ("ECHOLENS_BIND_ADDRESS", "ECHOLENS_PUBLISHED_PORT", "ECHOLENS_UID", "ECHOLENS_GID", "ECHOLENS_MEMORY"):
+        assert example()[name] == read[name], name
+
+
+def test_every_variable_of_compose_is_documented() -> None:
+    """In .env.example or in docs/operations.md."""
+    told = set(example()) | set(re.findall(r"`(\w+)`", OPERATIONS))
+    assert set(variables(COMPOSE)) - told == set()
+
+
+def test_a_published_port_is_loopback_s_unless_a_variable_says_otherwise() -> None:
+    """A service that is reached from elsewhere was meant to be."""
+    published = re.findall(r'ports: (?:&\w+ )?\["(.*)"\]', COMPOSE)
+    assert len(published) == 3
+    for port in published:
+        assert port.startswith(("127.0.0.1:", "${ECHOLENS_BIND_ADDRESS:-127.0.0.1}:")), port
+
+
+def test_the_service_is_healthy_or_not_by_its_own_word_and_never_root() -> None:
+    """The image's check asks /health/ready; image and Compose name the same user, who is not root."""
+    assert "/health/ready" in DOCKERFILE
+    assert f"USER {example()['ECHOLENS_UID']}:{example()['ECHOLENS_GID']}\n" in DOCKERFILE
+    assert 'user: "${ECHOLENS_UID:-10001}:${ECHOLENS_GID:-10001}"' in COMPOSE
+
+
+def test_the_labels_say_what_the_package_says(project: dict[str, Any]) -> None:
+    """The version, the description and the licence."""
+    assert f"ARG VERSION={project['version']}\n" in DOCKERFILE
+    assert f'image.description="{project["description"]}"' in DOCKERFILE
+    assert f'image.licenses="{project["license"]}"' in DOCKERFILE
+
+
+def test_what_nothing_needs_that_serves_is_an_extra(project: dict[str, Any]) -> None:
+    """Matplotlib draws the figures of `evaluate`; neither the image nor `make serve` needs it, `make test` does."""
+    extras = project["optional-dependencies"]
+    for needed in (project["dependencies"], extras["cpu"], extras["gpu"]):
+        assert not any(name.startswith("matplotlib") for name in needed)
+    assert any(name.startswith("matplotlib") for name in extras["figures"])
+    assert "figures,dev]" in (ROOT / "Makefile").read_text()
+
+
+def test_the_image_has_what_it_is_built_from() -> None:
+    """.dockerignore keeps everything back but what the Dockerfile copies; secrets are not among it."""
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {word for line in re.findall(r"^COPY (?!--)(.*) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()}
+    assert kept == copied
+    assert ".env" in (ROOT / ".gitignore").read_text().split()
