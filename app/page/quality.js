@@ -34,7 +34,8 @@ function draw(main, measured, library) {
         'p',
         {},
         `Each recording’s sound is asked, and its own picture has to be found among those of ${own.gallery} `,
-        'recordings; then the other way round. A bar that is full would mean: always found first. Half: on average second.',
+        'recordings; then the other way round. ',
+        'A bar that is full would mean: always found first. Half: on average second.',
       ),
       make('h2', {}, 'Does a recording find itself?'),
       makeFigure('By its sound, find its picture', own.mrr.AV, own.chance, seen),
@@ -99,9 +100,10 @@ function notes(measured) {
   const model = trained_videos
     ? `The model was trained on ${many(trained_videos, 'video')} (recipe ${recipe ?? 'not told'}).`
     : 'The model has not been trained on this library.';
+  const lines = [model, ...measured.notes.filter((note) => !note.includes('echolens '))];
   return [
     make('h2', {}, 'What the figures do not say'),
-    make('ul', { class: 'stack tight quiet' }, ...[model, ...measured.notes.filter((note) => !note.includes('echolens '))].map((note) => make('li', {}, note))),
+    make('ul', { class: 'stack tight quiet' }, ...lines.map((line) => make('li', {}, line))),
     make(
       'details',
       { class: 'quiet' },

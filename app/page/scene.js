@@ -98,7 +98,7 @@ export async function openScene(main, question, closed, clip) {
         'div',
         { class: 'stack tight' },
         minute.overview && makeOverview(minute, clip, go),
-        make('p', { class: 'quiet' }, `What is ${DIRECTIONS[by].asked} at `, said, '. Drag over its lane to ask another.'),
+        make('p', { class: 'quiet' }, `What is ${DIRECTIONS[by].asked} at `, said, '. Drag to change it.'),
         make('p', { class: 'quiet lane-name' }, 'Sound'),
         lanes.audio.node,
         make('p', { class: 'quiet lane-name' }, 'Picture'),

@@ -2,7 +2,7 @@
 import { address, make, speak } from './dom.js';
 import { withoutCommand } from './words.js';
 
-const NEEDS_FOOTAGE = ['empty_library', 'untrained_library', 'mismatch', 'front_end'];
+const NEEDS_FOOTAGE = ['empty_library', 'untrained_library', 'checkpoint_mismatch', 'front_end'];
 
 /** Show that something is being fetched; it appears only where that takes a moment. */
 export function showLoading(node, text = 'Loading…') {
