@@ -25,6 +25,7 @@ from app.http.request_log import RequestLog
 from app.http.route_table import RouteTable, needs
 from app.routes import (
     batch,
+    edit_list,
     errors,
     footage,
     generate,
@@ -52,6 +53,7 @@ MODULES = (
     batch,
     localize,
     generate,
+    edit_list,
     videos,
     segments,
     library,

@@ -157,6 +157,17 @@ class Client:
         """Imagine the sound and the look that belong to a query."""
         return self._post("/generate", GenerateAnswer, _given(locals(), "file"), [("file", file)])
 
+    def edit_list(
+        self,
+        format: Literal["edl", "fcpxml", "csv"],
+        cuts: Sequence[tuple[str, float, float]],
+        title: str = "Echolens",
+    ) -> str:
+        """Write stretches, each (video_id, start_s, end_s), as an edit list, or as a table."""
+        asked = [{"video_id": video_id, "start_s": start_s, "end_s": end_s} for video_id, start_s, end_s in cuts]
+        body = {"format": format, "title": title, "cuts": asked}
+        return self._connection.send("POST", "/edit-list", json=body).text
+
     # The library
 
     def upload(

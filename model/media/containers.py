@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from model.media.part import opened
 from model.media.segments import Lost, SoundBlock, TimedFrame
 from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
 from model.media.streams import forget_odd_layouts, has_unseen, mixed, notes, picture_stream, sound_stream
+from model.media.timecode import FrameTiming
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
@@ -198,6 +200,19 @@ def read_frames(
             whole = damage.is_whole(start_s, frame.key_frame, frame.is_corrupt)
             yield TimedFrame(start_s, next_s, presentation.of(frame), whole)
         yield from _rest(damage, findings, "picture", next_s is not None, from_s)
+
+
+def frame_timing(path: Path) -> FrameTiming | None:
+    """Return the frame rate and the first timecode of a recording; None where it has no moving picture.
+
+    Raises MediaError.
+    """
+    with _source(path) as source:
+        if source.picture is None or not source.picture.average_rate:
+            return None
+        said = (source.picture.metadata, source.container.metadata, *(s.metadata for s in source.container.streams))
+        first = next((data["timecode"] for data in said if "timecode" in data), None)
+        return FrameTiming(Fraction(source.picture.average_rate).limit_denominator(1001), first)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ NEEDS: dict[tuple[str, str], Need] = {
     ("POST", "/generate"): "read",
     ("GET", "/metrics"): "read",
     ("GET", "/metrics/mrr"): "read",
+    ("POST", "/edit-list"): "read",
     ("GET", "/library"): "read",
     ("GET", "/latents/map"): "read",
     ("GET", "/videos"): "read",

@@ -111,6 +111,7 @@ def test_the_client_has_a_method_for_every_route() -> None:
         "delete_video": "delete",
         "get_original": "original",
         "head_original": None,
+        "post_edit_list": "edit_list",
         "get_excerpt": "excerpt",
         "head_excerpt": None,
         "get_peaks": "peaks",
