@@ -7,8 +7,8 @@ FROM ${BASE} AS build
 ARG VARIANT=cpu
 # Further extras of pyproject.toml, such as EXTRAS=figures.
 ARG EXTRAS=
-# Where the CPU variant takes PyTorch from. Empty: where PyTorch publishes its CPU builds, since elsewhere pip finds the CUDA
-# build, 5 GB more; `none`: what pip's settings find; or the address of a mirror. docs/decisions/0021-containers.md
+# Where the CPU variant takes PyTorch from. Empty: where PyTorch publishes its CPU builds, which uv knows, since pip finds the
+# CUDA build, 5 GB more; `none`: what pip's settings find; or the address of a mirror. docs/decisions/0021-containers.md
 ARG TORCH_INDEX=
 # pip's settings of the place where the image is built, if it needs any; nothing of them stays in the image.
 ARG PIP_INDEX_URL
@@ -21,8 +21,13 @@ RUN case "$VARIANT" in cpu|gpu) ;; *) echo "VARIANT=$VARIANT given, cpu or gpu e
 # moves a few megabytes.
 WORKDIR /src
 COPY constraints.txt ./
-RUN case "$VARIANT$TORCH_INDEX" in gpu*|cpunone) ;; *) set -- --index-url "${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" ;; esac \
- && $INSTALL --no-deps "$@" "$(grep ^torch== constraints.txt)" \
+RUN torch="$(grep ^torch== constraints.txt)" \
+ && case "$VARIANT$TORCH_INDEX" in \
+      gpu*|cpunone) $INSTALL --no-deps "$torch" ;; \
+      cpu) python -m venv /tmp/uv && /tmp/uv/bin/pip install --quiet uv \
+        && /tmp/uv/bin/uv pip install --no-cache --python /opt/echolens/bin/python --no-deps --torch-backend cpu "$torch" ;; \
+      *) $INSTALL --no-deps --index-url "$TORCH_INDEX" "$torch" ;; \
+    esac \
  && rm -rf /opt/echolens/lib/python3*/site-packages/torch/include /opt/echolens/lib/python3*/site-packages/torch/test
 
 COPY pyproject.toml ./

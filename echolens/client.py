@@ -195,9 +195,9 @@ class Client:
             yield from page.videos
             fields = fields | {"cursor": page.next} if page.next else None
 
-    def video(self, video_id: str) -> VideoDetailAnswer:
-        """Describe a video and its seconds."""
-        return self._get(f"/videos/{video_id}", VideoDetailAnswer)
+    def video(self, video_id: str, segments: bool | None = None) -> VideoDetailAnswer:
+        """Describe a video and its seconds; with `segments=False` without them."""
+        return self._get(f"/videos/{video_id}", VideoDetailAnswer, segments=segments)
 
     def annotate(
         self,

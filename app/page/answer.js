@@ -1,11 +1,11 @@
 // The answer to a question: first whether anything matches, then the hits, more of them on scroll.
-import { make, speak } from './dom.js';
+import { address, make, speak } from './dom.js';
 import { facts } from './facts.js';
 import { makeHit } from './hit.js';
 import { post } from './service.js';
 import { showLoading, showProblem } from './states.js';
 import { makeTakeaway } from './takeaway.js';
-import { many } from './words.js';
+import { many, withoutCommand } from './words.js';
 
 const FIRST_HITS = 24;
 const MOST_HITS = 1000;
@@ -81,9 +81,15 @@ function told(answer) {
       'This model cannot tell a match from none: the longer a bar, the nearer, compared with the first.',
     ),
     concepts && make('p', { class: 'quiet' }, `Understood as: ${concepts}`),
-    ...answer.warnings.map((text) => make('p', { class: 'problem' }, text)),
+    ...answer.warnings.map(makeWarning),
     ...answer.notes.map((text) => make('p', { class: 'quiet' }, text)),
   ].filter(Boolean);
+}
+
+/** Return a warning, which is about the model: the library's own view offers another. */
+function makeWarning(text) {
+  const link = make('a', { href: address('library') }, 'What to do');
+  return make('p', { class: 'problem' }, `${withoutCommand(text)}. `, link);
 }
 
 /** Fetch more hits when the end of the list comes into view; the service answers from the first hit each time. */

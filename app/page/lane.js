@@ -7,31 +7,29 @@ const TICK_PX = 64; // a time under a lane has so much room
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
 
 /**
- * Return { node, set(start_s, end_s), at(time_s), start_s, end_s }.
+ * Return { node, set(start_s, end_s), mark(start_s, end_s), at(time_s), start_s, end_s }.
  *
  * `from_s`, `to_s`: the time that the lane shows. `content`: what is drawn in it, such as a waveform. `label`: what the
- * window is for. `least_s`, `most_s`: how long the window may be. `oninput({start_s, end_s})` is called while it moves,
- * `onchange` once it rests. Arrow keys move the window by a second, with Shift its end; Home and End to either side.
+ * window is for; without it there is none. `least_s`, `most_s`: how long the window may be. `oninput(lane)` is called
+ * while it moves, `onchange(lane)` once it rests. Arrow keys move the window by a second, with Shift its end; Home and
+ * End move it to either side. `mark` shows a found stretch, `at` where a player is; null takes them away.
  */
 export function makeLane({ from_s, to_s, content, label, start_s, end_s, least_s = 1, most_s, oninput, onchange }) {
   const longest_s = Math.min(most_s ?? Infinity, to_s - from_s);
-  const shown = make('div', { class: 'window', role: 'slider', tabIndex: 0, 'aria-label': label });
   const playhead = make('div', { class: 'playhead', hidden: true });
-  const track = make('div', { class: 'track' }, content, shown, playhead);
+  const found = make('div', { class: 'found', hidden: true });
+  const track = make('div', { class: 'track' }, content, found, playhead);
   const node = make('div', { class: 'lane' }, track, makeTicks(from_s, to_s));
-  const lane = { node, start_s, end_s, set, at };
+  const lane = { node, start_s, end_s, set, mark, at };
   const share = (time_s) => `${(100 * (time_s - from_s)) / (to_s - from_s)}%`;
+  const place = (box, start, end) => {
+    box.style.left = share(start);
+    box.style.width = `${(100 * (end - start)) / (to_s - from_s)}%`;
+  };
 
-  function set(start, end) {
-    const length_s = Math.min(longest_s, Math.max(least_s, end - start));
-    lane.start_s = Math.min(to_s - length_s, Math.max(from_s, start));
-    lane.end_s = lane.start_s + length_s;
-    shown.style.left = share(lane.start_s);
-    shown.style.width = `${(100 * length_s) / (to_s - from_s)}%`;
-    shown.ariaValueMin = from_s;
-    shown.ariaValueMax = to_s;
-    shown.ariaValueNow = lane.start_s;
-    shown.ariaValueText = `${stretch(lane.start_s, lane.end_s)}, ${lane.end_s - lane.start_s} seconds`;
+  function mark(start, end) {
+    found.hidden = start === null;
+    if (!found.hidden) place(found, start, end);
   }
 
   function at(time_s) {
@@ -39,24 +37,41 @@ export function makeLane({ from_s, to_s, content, label, start_s, end_s, least_s
     if (!playhead.hidden) playhead.style.left = share(time_s);
   }
 
-  function change(start, end) {
-    set(start, end);
-    oninput?.(lane);
-    onchange?.(lane);
+  function set(start, end) {
+    const length_s = Math.min(longest_s, Math.max(least_s, end - start));
+    lane.start_s = Math.min(to_s - length_s, Math.max(from_s, start));
+    lane.end_s = lane.start_s + length_s;
+    place(shown, lane.start_s, lane.end_s);
+    shown.ariaValueMin = from_s;
+    shown.ariaValueMax = to_s;
+    shown.ariaValueNow = lane.start_s;
+    shown.ariaValueText = `${stretch(lane.start_s, lane.end_s)}, ${lane.end_s - lane.start_s} seconds`;
   }
 
+  if (label === undefined) return lane;
+  const shown = make('div', { class: 'window', role: 'slider', tabIndex: 0, 'aria-label': label });
+  track.append(shown);
+  track.classList.add('draggable');
   shown.onkeydown = (event) => {
-    const by_s = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
-    if (by_s && event.shiftKey) change(lane.start_s, lane.end_s + by_s);
-    else if (by_s) change(lane.start_s + by_s, lane.end_s + by_s);
-    else if (event.key === 'Home') change(from_s, from_s + lane.end_s - lane.start_s);
-    else if (event.key === 'End') change(to_s - (lane.end_s - lane.start_s), to_s);
-    else return;
+    const moved = movedBy(event, lane, from_s, to_s);
+    if (!moved) return;
     event.preventDefault();
+    set(...moved);
+    oninput?.(lane);
+    onchange?.(lane);
   };
   listenToDrags(track, lane, { from_s, to_s, oninput, onchange });
   set(start_s, end_s);
   return lane;
+}
+
+/** Return where a key moves the window to; null for a key that does not. */
+function movedBy(event, { start_s, end_s }, from_s, to_s) {
+  const by_s = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
+  if (by_s) return event.shiftKey ? [start_s, end_s + by_s] : [start_s + by_s, end_s + by_s];
+  if (event.key === 'Home') return [from_s, from_s + end_s - start_s];
+  if (event.key === 'End') return [to_s - (end_s - start_s), to_s];
+  return null;
 }
 
 /** Let a pointer draw a new window, move the one that is there, or move one of its ends. */

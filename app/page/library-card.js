@@ -1,6 +1,6 @@
 // What the library is encoded by, and what it would gain from another front-end or from training.
 import { address, make } from './dom.js';
-import { lasting, many } from './words.js';
+import { lasting, many, withoutCommand } from './words.js';
 
 const ENOUGH_VIDEOS = 6; // a training needs so many with both sound and picture
 const FRONT_ENDS = {
@@ -36,7 +36,7 @@ function learnt({ model }) {
 }
 
 function lacking({ problem }) {
-  return problem && make('p', { class: 'problem' }, problem);
+  return problem && make('p', { class: 'problem' }, withoutCommand(problem));
 }
 
 function odd(library) {

@@ -1,5 +1,8 @@
 // What stands where an answer will: something is loading, there is nothing, or something went wrong.
-import { make, speak } from './dom.js';
+import { address, make, speak } from './dom.js';
+import { withoutCommand } from './words.js';
+
+const NEEDS_FOOTAGE = ['empty_library', 'untrained_library', 'checkpoint_mismatch', 'front_end'];
 
 /** Show that something is being fetched; it appears only where that takes a moment. */
 export function showLoading(node, text = 'Loading…') {
@@ -22,7 +25,8 @@ export function showProblem(node, error, again) {
     make(
       'div',
       { class: 'problem', role: 'alert' },
-      make('p', {}, error.message),
+      make('p', {}, withoutCommand(error.message)),
+      NEEDS_FOOTAGE.includes(error.code) && make('a', { class: 'button', href: address('library') }, 'To the library'),
       retry && make('button', { type: 'button', onclick: retry }, reload ? 'Reload the page' : 'Try again'),
     ),
   );

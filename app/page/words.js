@@ -34,6 +34,12 @@ export function size(bytes) {
   return `${(bytes / 1000 ** power).toFixed(power > 1 && bytes / 1000 ** power < 10 ? 1 : 0)} ${units[power]}`;
 }
 
+/** Return a message of the service without the command that it names: the page offers what that does. */
+export function withoutCommand(text) {
+  const at = text.indexOf('echolens ');
+  return at < 0 ? text : text.slice(0, at).replace(/[;:,]\s[^;:,]*:?\s*$/, '');
+}
+
 /** Return a share as a percentage: "87 %". */
 export function percent(share) {
   return `${Math.round(100 * share)} %`;

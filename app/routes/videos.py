@@ -106,9 +106,15 @@ def get_videos(service: Current, request: Request, asked: Annotated[VideosQuery,
 
 @router.get("/{video_id}", response_model=VideoDetailAnswer)
 @needs("read")
-def get_video(service: Current, video_id: str) -> Response:
+def get_video(
+    service: Current,
+    video_id: str,
+    segments: Annotated[bool, Query(description="false: without its seconds, of which a long one has many")] = True,
+) -> Response:
     """Describe a video and its seconds."""
     catalogue = service.session.library.catalogue
+    if not segments:
+        return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), [], {}))
     concepts = {modality: concepts_of(service.session, video_id, modality) for modality in MODALITIES}
     return written(VideoDetailAnswer.of_segments(catalogue.video(video_id), catalogue.segments_of(video_id), concepts))
 

@@ -322,3 +322,10 @@ def test_a_second_says_whose_it_is(client: TestClient) -> None:
     for kind, place in second["links"].items():
         assert client.get(urljoin("/segments/1", place)).status_code == 200, kind
     assert_problem(client.get("/segments/9999"), 404, "not_found")
+
+
+def test_a_video_is_described_without_its_seconds(client: TestClient) -> None:
+    """A recording of a day has 86,400 of them."""
+    video_id = client.get("/videos").json()["videos"][0]["video_id"]
+    whole = client.get(f"/videos/{video_id}").json()
+    assert client.get(f"/videos/{video_id}?segments=false").json() == whole | {"segments": []}
