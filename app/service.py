@@ -18,6 +18,7 @@ from app.http.cancellation import cancel_on_disconnect
 from app.http.keys import Key, KeyScope
 from app.jobs.jobs import Jobs
 from app.library.latent_map import LatentMaps
+from app.library.map_process import InMapProcess, map_process
 from app.library.measurement import Measure
 from app.library.overview import Overviews
 from app.library.session import Session
@@ -111,6 +112,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             )
         )
         engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_FAILURE_ERRORS)))
+        drawing = opened.enter_context(closing(map_process(ENGINE)))
 
         def decoders(front_end: str, weights: Path) -> tuple[InWorkers, InWorkers]:
             return (
@@ -141,7 +143,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             session,
             jobs,
             Measure(session),
-            LatentMaps(session),
+            LatentMaps(session, InMapProcess(drawing)),
             Overviews(session),
             metrics,
             pipeline,
@@ -149,7 +151,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             folder,
             Excerpts(session.library, max(1, settings.decoders // 2)),
         )
-        _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine})
+        _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine, "map": drawing})
         jobs.start()
         opened.callback(jobs.stop)
         warming = asyncio.create_task(_warm_up(canary))

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int64, UInt64
 
+from app.library.kept_maps import KeptMap, KeptMaps
 from app.library.one_at_a_time import OneAtATime
 from app.library.session import Session
 from index.records import LatentTable
-from model.errors import FigureError, LibraryBusy, MapBusy, Unmappable
-from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters, project
+from model.errors import EmptyLibrary, FigureError, LibraryBusy, MapBusy, Unmappable
+from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters
 from model.modality import MODALITIES, Modality
 
 Mapped = Literal[Modality, "both"]
 FEWEST = NEIGHBOUR + 1  # points that have a k-distance
 MOST_WAITING = 4  # requests beside the one that computes
 TRIES = 3  # to read both modalities while others write
+# Whose distance decides on a cluster: in a large map not that of another second of the same video.
+FEW, MOST_NEIGHBOUR = 100, 20
+MOST_JOINED = 0.25  # of a map's points; beyond that it is drawn anew
+Arranged = tuple[Float64[np.ndarray, "n 2"], Clustering]
+Arrange = Callable[[Float32[np.ndarray, "n d"], Float64[np.ndarray, "n 2"], int], Arranged]
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,17 @@ class Items:
 
 @dataclass(frozen=True, eq=False)
 class LatentMap:
-    """Hold the items' positions, in the order of `items`, their clusters, and of how many latents they are a sample."""
+    """Hold the items' positions, in the order of `items`, their clusters, and of how many latents they are a sample.
+
+    `joined`: how many of them have joined since the map was drawn.
+    """
 
     view: View
     items: tuple[Items, ...]
     positions: Float64[np.ndarray, "n 2"]
     clustering: Clustering
     total: int
+    joined: int
     computed_ms: float
 
     @property
@@ -63,43 +75,94 @@ class LatentMap:
 
 
 class LatentMaps:
-    """Draw a session's library, one map at a time; the last one is kept as long as the library does not change."""
+    """Draw a session's library, one map at a time; maps are kept on disk, and new seconds join them."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, arrange: Arrange) -> None:
+        """`arrange`: as `arrange_points`, perhaps in a process of its own."""
+        self._session, self._arrange = session, arrange
         self._one_at_a_time = OneAtATime(MOST_WAITING, _busy)
         self._last: LatentMap | None = None
 
     def current(self, view: View) -> LatentMap:
-        """Return the map of the library as it is; EmptyLibrary, Unmappable, MapBusy, LibraryBusy."""
+        """Return the map of the library as it is; EmptyLibrary, Unmappable, MapBusy, LibraryBusy, WorkerFailure."""
         with self._one_at_a_time.take():
             last, version = self._last, self._session.library.catalogue.catalogue_version
             if last is None or (last.view, last.version) != (view, version):
-                self._last = last = draw(_tables(self._session, view.modality), view)
+                kept = KeptMaps(self._session.library.cache / "maps")
+                self._last = last = draw(_tables(self._session, view.modality), view, self._arrange, kept)
             return last
 
 
-def draw(tables: dict[Modality, LatentTable], view: View) -> LatentMap:
-    """Map at most `view.points` latents of the tables, and cluster the map. Raises Unmappable."""
+def arrange_points(points: Float32[np.ndarray, "n d"], known: Float64[np.ndarray, "n 2"], seed: int) -> Arranged:
+    """Return where points lie, those of a known position where they were, and the clusters of that. FigureError."""
+    from model.figures.plane import place  # only the process that draws loads openTSNE
+
+    positions = place(points, known, seed)
+    return positions, find_clusters(positions, int(np.clip(len(points) // FEW, NEIGHBOUR, MOST_NEIGHBOUR)))
+
+
+def draw(tables: dict[Modality, LatentTable], view: View, arrange: Arrange, kept: KeptMaps) -> LatentMap:
+    """Map at most `view.points` latents of the tables, and cluster the map. Raises Unmappable, WorkerFailure."""
     started = time.perf_counter()
-    sizes = [len(table.ids) for table in tables.values()]
-    total = sum(sizes)
+    total = sum(len(table.ids) for table in tables.values())
     if total < FEWEST:
         raise Unmappable(f"{total} seconds with a latent given, at least {FEWEST} expected: add footage first")
-    chosen = np.arange(total)
-    if total > view.points:
-        chosen = np.sort(np.random.default_rng(view.seed).choice(total, view.points, replace=False))
-    parts = np.split(chosen, np.searchsorted(chosen, np.cumsum(sizes)[:-1]))
-    firsts = np.cumsum([0, *sizes])
-    items = tuple(
-        Items(modality, table, part - first)
-        for (modality, table), part, first in zip(tables.items(), parts, firsts[:-1], strict=True)
-    )
+    items, keys = _sample(tables, view)
+    name = f"{view.modality}-{view.points}-{view.seed}-{items[0].table.fingerprint}"
+    held = kept.load(name)
     try:
-        positions = project(np.concatenate([i.table.latents.mu[i.rows] for i in items]), view.seed)
+        now = _arranged(np.concatenate([i.table.latents.mu[i.rows] for i in items]), keys, view.seed, arrange, held)
     except FigureError as error:
         raise Unmappable(str(error)) from error
-    return LatentMap(view, items, positions, find_clusters(positions), total, 1000 * (time.perf_counter() - started))
+    if now is not held:
+        kept.save(name, now)
+    at = now.find(keys)
+    clustering = Clustering(now.cluster[at], now.k_distance, float(now.eps))
+    computed_ms = 1000 * (time.perf_counter() - started)
+    return LatentMap(view, items, now.positions[at], clustering, total, int((~now.first).sum()), computed_ms)
+
+
+def _arranged(
+    points: Float32[np.ndarray, "n d"],
+    keys: UInt64[np.ndarray, "n"],
+    seed: int,
+    arrange: Arrange,
+    held: KeptMap | None,
+) -> KeptMap:
+    """Return the map that is held where it has these points and no others; else one that goes on from it."""
+    order = np.argsort(keys)
+    points, keys = points[order], keys[order]
+    if held is not None and np.array_equal(held.keys, keys):
+        return held
+    known, first = np.full((len(keys), 2), np.nan), np.ones(len(keys), bool)
+    if held is not None:
+        at = held.find(keys)
+        stays = (at >= 0) & held.first[at]
+        if stays.mean() >= 1 - MOST_JOINED:
+            known[at >= 0], first = held.positions[at[at >= 0]], stays
+    positions, clustering = arrange(points, known, seed)
+    return KeptMap(keys, positions, clustering.cluster, clustering.k_distance, np.array(clustering.eps), first)
+
+
+def _sample(tables: dict[Modality, LatentTable], view: View) -> tuple[tuple[Items, ...], UInt64[np.ndarray, "n"]]:
+    """Return what is mapped, and the key of each point. A second keeps its place in the lot when others are added."""
+    parts = [_keys(modality, table, view.seed) for modality, table in tables.items()]
+    keys = np.concatenate(parts)
+    chosen = np.sort(np.argsort(keys, kind="stable")[: view.points])
+    firsts = np.cumsum([0, *map(len, parts)])
+    rows = np.split(chosen, np.searchsorted(chosen, firsts[1:-1]))
+    items = zip(tables.items(), rows, firsts[:-1], strict=True)
+    return tuple(Items(modality, table, row - first) for (modality, table), row, first in items), keys[chosen]
+
+
+def _keys(modality: Modality, table: LatentTable, seed: int) -> UInt64[np.ndarray, "n"]:
+    """Return what each point is known by, which is also its lot: the hash of the second and its latent."""
+    salt = seed.to_bytes(8, "big")
+    digests = [
+        hashlib.blake2b(f"{modality} {video} {start} ".encode() + mu.tobytes(), digest_size=8, salt=salt).digest()
+        for video, start, mu in zip(table.video_ids.tolist(), table.start_s.tolist(), table.latents.mu, strict=True)
+    ]
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def _tables(session: Session, mapped: Mapped) -> dict[Modality, LatentTable]:
@@ -107,10 +170,22 @@ def _tables(session: Session, mapped: Mapped) -> dict[Modality, LatentTable]:
     if mapped != "both":
         return {mapped: session.table(mapped)}
     for _ in range(TRIES):
-        tables = {modality: session.table(modality) for modality in MODALITIES}
+        tables = _tables_of_both(session)
         if len({table.catalogue_version for table in tables.values()}) == 1:
             return tables
     raise LibraryBusy("the library changed while it was read, three times over: map it when nothing is being written")
+
+
+def _tables_of_both(session: Session) -> dict[Modality, LatentTable]:
+    """Return what there is: footage may have no sound, or no picture. Raises EmptyLibrary where there is neither."""
+    tables: dict[Modality, LatentTable] = {}
+    for modality in MODALITIES:
+        try:
+            tables[modality] = session.table(modality)
+        except EmptyLibrary:
+            if modality == MODALITIES[-1] and not tables:
+                raise
+    return tables
 
 
 def _busy() -> MapBusy:

@@ -23,7 +23,7 @@ NOISE = -1
 class Clustering:
     """Hold each point's cluster, -1 for noise, largest cluster first.
 
-    `k_distance` (n,): each point's distance to its fourth neighbour, ascending; `eps` is its knee.
+    `k_distance` (n,): each point's distance to its k-th neighbour, ascending; `eps` is its knee.
     """
 
     cluster: Int64[np.ndarray, "n"]
@@ -60,12 +60,15 @@ def project(points: Float32[np.ndarray, "n dimensions"], seed: int) -> Float64[n
     return np.asarray(found, np.float64)
 
 
-def find_clusters(points: Float[np.ndarray, "n 2"]) -> Clustering:
-    """Cluster by density (DBSCAN; Ester et al., KDD 1996), at the reach where the k-distances have their knee."""
-    distances, _ = NearestNeighbors(n_neighbors=NEIGHBOUR).fit(points).kneighbors()
+def find_clusters(points: Float[np.ndarray, "n 2"], neighbour: int = NEIGHBOUR) -> Clustering:
+    """Cluster by density (DBSCAN; Ester et al., KDD 1996), at the reach where the k-distances have their knee.
+
+    `neighbour`: whose distance is the k-distance; a point with as many in reach is inside a cluster.
+    """
+    distances, _ = NearestNeighbors(n_neighbors=neighbour).fit(points).kneighbors()
     k_distance = np.sort(distances[:, -1].astype(np.float64))
     eps = max(float(k_distance[knee(k_distance)]), np.finfo(np.float64).tiny)
-    found = DBSCAN(eps=eps, min_samples=NEIGHBOUR + 1).fit_predict(points)  # scikit-learn counts the point itself
+    found = DBSCAN(eps=eps, min_samples=neighbour + 1).fit_predict(points)  # scikit-learn counts the point itself
     return Clustering(_by_size(found.astype(np.int64)), k_distance, eps)
 
 
