@@ -18,6 +18,7 @@ class PointAnswer(Answering):
 
     segment_id: int
     video_id: str
+    file_name: str
     start_s: int
     modality: Modality
     label: str | None
@@ -66,6 +67,7 @@ def _points(drawn: LatentMap) -> list[PointAnswer]:
         PointAnswer(
             segment_id=int(item.table.ids[row]),
             video_id=str(item.table.video_ids[row]),
+            file_name=item.table.videos[str(item.table.video_ids[row])].file_name,
             start_s=int(item.table.start_s[row]),
             modality=item.modality,
             label=str(item.table.labels[row]) or None,

@@ -59,7 +59,8 @@ class Figure:
 
 def opened(browser: Browser, url: str, script: str | None = None) -> Page:
     """Open an address in a profile of its own."""
-    page = browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]}).new_page()
+    viewport = {"width": DESKTOP[0], "height": DESKTOP[1]}
+    page = browser.new_context(viewport=viewport, bypass_csp=True).new_page()  # what waits is evaluated in the page
     if script:
         page.add_init_script(script)
     page.goto(url)

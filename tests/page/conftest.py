@@ -78,7 +78,7 @@ def open_page(browser: Browser, live: str, watched: Watched) -> Iterator[OpenPag
         page.set_default_timeout(MOST_WAIT_MS)
         watched.watch(page)
         page.goto((url or live) + place)
-        page.wait_for_function("document.querySelector('main > .view')?.childElementCount > 0")
+        page.locator("main > .view > *").first.wait_for()
         return page
 
     yield opened
