@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from page_samples import MOST_WAIT_MS, OpenPage, Watched
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from benchmarks.service.live_service import Service
 
@@ -39,6 +39,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Run one Chromium for all tests; it has a microphone and a camera that show a test picture."""
+    expect.set_options(timeout=MOST_WAIT_MS)
     chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *MEDIA])
     yield chromium
     chromium.close()
