@@ -114,7 +114,7 @@ function makeSelection(may, cleared) {
     };
     node.replaceChildren(
       make('p', {}, `${many(points.length, 'point')} of ${many(videos.length, 'video')} chosen.`),
-      ...(may ? [form, make('p', { class: 'quiet' }, 'A label is the whole video’s, in place of the one it has.')] : []),
+      ...(may ? [form, make('p', { class: 'quiet' }, 'A label is the whole video’s; it replaces the old one.')] : []),
       said,
       make('button', { type: 'button', onclick: close }, 'Choose nothing'),
     );
