@@ -59,8 +59,10 @@ class Figure:
 
 def opened(browser: Browser, url: str, script: str | None = None) -> Page:
     """Open an address in a profile of its own."""
-    viewport = {"width": DESKTOP[0], "height": DESKTOP[1]}
-    page = browser.new_context(viewport=viewport, bypass_csp=True).new_page()  # what waits is evaluated in the page
+    page = browser.new_context(
+        viewport={"width": DESKTOP[0], "height": DESKTOP[1]},
+        bypass_csp=True,  # what waits is evaluated in the page
+    ).new_page()
     if script:
         page.add_init_script(script)
     page.goto(url)
