@@ -55,7 +55,7 @@ function show({ node, question, library, answer, answered, signal }) {
   const list = make('ol', { class: 'cards hits' });
   const context = { question, answer, library, nearest: answer.hits[0]?.distance };
   const add = (hits) => list.append(...hits.map((hit) => makeHit(hit, context)));
-  const heading = make('h2', { role: 'status' }, answer.hits.length ? title : 'Nothing found');
+  const heading = make('h2', {}, answer.hits.length ? title : 'Nothing found');
   node.replaceChildren(
     make('div', { class: 'row' }, heading, answer.hits.length ? makeTakeaway(question, list) : null),
     ...told(answer),

@@ -68,7 +68,8 @@ export function makeLane({ from_s, to_s, content, label, start_s, end_s, least_s
 /** Return where a key moves the window to; null for a key that does not. */
 function movedBy(event, { start_s, end_s }, from_s, to_s) {
   const by_s = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
-  if (by_s) return event.shiftKey ? [start_s, end_s + by_s] : [start_s + by_s, end_s + by_s];
+  if (by_s && event.shiftKey) return [start_s, Math.min(to_s, end_s + by_s)];
+  if (by_s) return [start_s + by_s, end_s + by_s];
   if (event.key === 'Home') return [from_s, from_s + end_s - start_s];
   if (event.key === 'End') return [to_s - (end_s - start_s), to_s];
   return null;

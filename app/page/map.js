@@ -1,5 +1,162 @@
-import { showEmpty } from './states.js';
+// Map: the library's seconds on a plane; alike lies close. Hover plays, a click asks, a lasso makes a label.
+import { address, make, speak } from './dom.js';
+import { facts } from './facts.js';
+import { makePlane } from './plane.js';
+import { read, send } from './service.js';
+import { showEmpty, showLoading, showProblem } from './states.js';
+import { clock, many } from './words.js';
 
-export async function open(main) {
-  showEmpty(main, 'Being built', 'This view is not there yet.');
+const POINTS = 5000; // the most that the service draws
+const LISTED = 12; // clusters, in words
+const COLOURS = { modality: 'sound or picture', label: 'label', cluster: 'cluster' };
+
+export async function open(main, params, closed) {
+  showLoading(main, 'Drawing the map… this may take half a minute the first time');
+  try {
+    const [library, map] = await Promise.all([facts(), read('latents/map', { points: POINTS }, closed)]);
+    if (!closed.aborted) draw(main, map, library, closed);
+  } catch (error) {
+    if (closed.aborted) return;
+    if (error.code === 'unmappable' || error.code === 'empty_library') {
+      const add = make('a', { class: 'button main', href: address('library') }, 'Add footage');
+      showEmpty(main, 'Too little for a map', 'It needs some seconds of footage to compare.', add);
+    } else {
+      showProblem(main, error, () => open(main, params, closed));
+    }
+  }
+}
+
+function draw(main, map, library, closed) {
+  const says = make('p', { class: 'quiet map-says' }, 'Hover over a point, or go through the clusters below.');
+  const hears = make('input', { type: 'checkbox' });
+  const player = new Audio();
+  closed.addEventListener('abort', () => player.pause());
+  const plane = makePlane(map.points, {
+    closed,
+    onhover: (point) => {
+      says.textContent = point ? inWords(point) : '';
+      if (point && hears.checked && point.modality === 'audio') {
+        player.src = `segments/${point.segment_id}/sound.wav`;
+        player.play().catch(() => {}); // a picture's second may be silent
+      }
+    },
+    onpick: (point) => (location.hash = askAddress(point)),
+    onlasso: (points) => selection.show(points),
+  });
+  const selection = makeSelection(library.scope === 'admin', () => plane.clear());
+  const legend = make('ul', { class: 'row legend' });
+  const colour = (by) => legend.replaceChildren(...plane.colour(by).map(makeKey));
+  const options = Object.entries(COLOURS).map(([value, text]) => {
+    const input = make('input', { type: 'radio', name: 'colour', value, checked: value === 'modality' });
+    input.onchange = () => colour(value);
+    return make('label', {}, input, text);
+  });
+  const shown = many(map.points.length, 'point');
+  const sample = map.sampled ? `a sample of ${shown} of ${map.total.toLocaleString('en')}` : shown;
+  main.replaceChildren(
+    make('div', { class: 'row' }, make('h1', {}, 'Map'), make('p', { class: 'quiet' }, sample)),
+    make(
+      'div',
+      { class: 'row' },
+      make('fieldset', {}, make('legend', { class: 'unseen' }, 'Colour by'), make('div', { class: 'pick' }, options)),
+      make('label', { class: 'row' }, hears, 'Play sounds on hover'),
+      make('button', { type: 'button', onclick: plane.whole }, 'Show all'),
+      make('p', { class: 'quiet' }, 'Wheel or pinch zooms, dragging pans, dragging with Shift draws a lasso.'),
+    ),
+    plane.node,
+    says,
+    legend,
+    selection.node,
+    makeClusters(map.points, (points) => selection.show(points)),
+  );
+  colour('modality');
+}
+
+function makeKey({ name, colour, mark }) {
+  const swatch = make('span', { class: 'swatch', style: { color: colour }, 'aria-hidden': 'true' }, mark);
+  return make('li', { class: 'row quiet' }, swatch, name);
+}
+
+function inWords({ modality, start_s, label, file_name }) {
+  const kind = modality === 'audio' ? 'Sound' : 'Picture';
+  return `${kind} at ${clock(start_s)} of ${file_name}${label ? `, ${label}` : ''}`;
+}
+
+function askAddress({ segment_id, modality }) {
+  return address('ask', { segment: segment_id, by: modality, find: modality === 'audio' ? 'visual' : 'audio' });
+}
+
+/** Return { node, show(points) }: what a lasso or a cluster chose, and a field that labels its videos. */
+function makeSelection(may, cleared) {
+  const node = make('section', { class: 'panel stack tight', hidden: true, 'aria-label': 'What is chosen' });
+  function show(points) {
+    const videos = [...new Set(points.map(({ video_id }) => video_id))];
+    const label = make('input', { type: 'text', maxLength: 200, required: true, ariaLabel: 'Label' });
+    const said = make('p', { class: 'quiet', role: 'status' });
+    const button = make('button', { class: 'main' }, `Label ${many(videos.length, 'video')}`);
+    const form = make('form', { class: 'row' }, label, button);
+    form.onsubmit = async (event) => {
+      event.preventDefault();
+      try {
+        for (const [done, video] of videos.entries()) {
+          said.textContent = `${done} of ${videos.length} labelled`;
+          await send('PATCH', `videos/${video}`, { label: label.value.trim() });
+        }
+        said.textContent = `${many(videos.length, 'video')} labelled ${label.value.trim()}`;
+      } catch (error) {
+        said.textContent = error.message;
+      }
+      speak(said.textContent);
+    };
+    const close = () => {
+      node.hidden = true;
+      cleared();
+    };
+    node.replaceChildren(
+      make('p', {}, `${many(points.length, 'point')} of ${many(videos.length, 'video')} chosen.`),
+      ...(may ? [form, make('p', { class: 'quiet' }, 'A label is the whole video’s; it replaces the old one.')] : []),
+      said,
+      make('button', { type: 'button', onclick: close }, 'Choose nothing'),
+    );
+    node.hidden = false;
+  }
+  return { node, show };
+}
+
+/** Return the clusters as a list, for those who cannot use the plane: their size, and a second of each to ask with. */
+function makeClusters(points, choose) {
+  const clusters = new Map();
+  for (const point of points) {
+    if (point.cluster !== null) clusters.set(point.cluster, [...(clusters.get(point.cluster) ?? []), point]);
+  }
+  const items = [...clusters.entries()].sort(([one], [two]) => one - two).slice(0, LISTED);
+  const makeItem = ([number, members]) => {
+    const middle = middleOf(members);
+    return make(
+      'li',
+      { class: 'row' },
+      make('b', {}, `Cluster ${number + 1}`),
+      make('span', { class: 'quiet' }, `${many(members.length, 'point')}, ${labelsOf(members)}`),
+      make('a', { href: askAddress(middle) }, `Ask with its middle (${inWords(middle)})`),
+      make('button', { type: 'button', class: 'plain', onclick: () => choose(members) }, 'Choose'),
+    );
+  };
+  return make(
+    'details',
+    {},
+    make('summary', {}, `The ${many(items.length, 'largest cluster', 'largest clusters')} in words`),
+    make('ul', { class: 'stack tight' }, ...items.map(makeItem)),
+  );
+}
+
+function middleOf(points) {
+  const mean = (axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
+  const [x, y] = [mean('x'), mean('y')];
+  const far = (point) => (point.x - x) ** 2 + (point.y - y) ** 2;
+  return points.reduce((nearest, point) => (far(point) < far(nearest) ? point : nearest));
+}
+
+function labelsOf(points) {
+  const labels = [...new Set(points.map(({ label }) => label).filter(Boolean))];
+  return labels.length ? labels.slice(0, 3).join(', ') : 'no label';
 }

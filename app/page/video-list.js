@@ -13,7 +13,7 @@ const TYPING_MS = 250;
 export function makeVideoList({ may, changed, closed }) {
   const search = make('input', { type: 'search', placeholder: 'Search by name', ariaLabel: 'Search by name' });
   const label = make('input', { type: 'search', placeholder: 'Label', ariaLabel: 'Only with this label' });
-  const count = make('h2', { role: 'status' }, 'Recordings');
+  const count = make('h2', {}, 'Recordings');
   const rows = make('ul', { class: 'rows' });
   const space = make('div', { class: 'space' }, rows);
   const node = make(

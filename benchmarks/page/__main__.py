@@ -59,7 +59,10 @@ class Figure:
 
 def opened(browser: Browser, url: str, script: str | None = None) -> Page:
     """Open an address in a profile of its own."""
-    page = browser.new_context(viewport={"width": DESKTOP[0], "height": DESKTOP[1]}).new_page()
+    page = browser.new_context(
+        viewport={"width": DESKTOP[0], "height": DESKTOP[1]},
+        bypass_csp=True,  # what waits is evaluated in the page
+    ).new_page()
     if script:
         page.add_init_script(script)
     page.goto(url)

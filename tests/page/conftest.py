@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from page_samples import MOST_WAIT_MS, OpenPage, Watched
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from benchmarks.service.live_service import Service
 
@@ -39,6 +39,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Run one Chromium for all tests; it has a microphone and a camera that show a test picture."""
+    expect.set_options(timeout=MOST_WAIT_MS)
     chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *MEDIA])
     yield chromium
     chromium.close()
@@ -78,7 +79,7 @@ def open_page(browser: Browser, live: str, watched: Watched) -> Iterator[OpenPag
         page.set_default_timeout(MOST_WAIT_MS)
         watched.watch(page)
         page.goto((url or live) + place)
-        page.wait_for_function("document.querySelector('main > .view')?.childElementCount > 0")
+        page.locator("main > .view > *").first.wait_for()
         return page
 
     yield opened

@@ -54,3 +54,25 @@ def serious_findings(page: Page) -> list[str]:
 def overflowing(page: Page) -> float:
     """Return by how many pixels the page is wider than the window: 0 where nothing leaves it."""
     return float(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+def note_forms(page: Page) -> None:
+    """Keep the form that the page sends last; what a browser tells of a request leaves out the files."""
+    page.evaluate(
+        """() => {
+            const send = window.fetch;
+            window.fetch = (path, options) => {
+                const form = options?.body;
+                if (form instanceof FormData) {
+                    window.lastForm = Object.fromEntries([...form].map(([name, value]) => [name, value.name ?? value]));
+                }
+                return send(path, options);
+            };
+        }"""
+    )
+
+
+def last_form(page: Page) -> dict[str, str]:
+    """Return the fields of the form that was sent last; a file as its name."""
+    found: dict[str, str] = page.evaluate("window.lastForm")
+    return found
