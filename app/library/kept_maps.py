@@ -44,12 +44,12 @@ class KeptMaps:
         """Return a map; None where there is none that can be read."""
         path = self._path(name)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 kept = KeptMap(*(file[field.name] for field in fields(KeptMap)))
             os.utime(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             log.warning("%s cannot be read (%s): the map is drawn anew", path, error)
             return None
         return kept

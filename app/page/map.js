@@ -6,7 +6,7 @@ import { read, send } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
 import { clock, many } from './words.js';
 
-const POINTS = 5000; // the most that the service draws
+const POINTS = 20_000; // the most that the service draws
 const LISTED = 12; // clusters, in words
 const COLOURS = { modality: 'sound or picture', label: 'label', cluster: 'cluster' };
 
@@ -14,7 +14,7 @@ export async function open(main, params, closed) {
   showLoading(main, 'Drawing the map… this may take half a minute the first time');
   try {
     const [library, map] = await Promise.all([facts(), read('latents/map', { points: POINTS }, closed)]);
-    if (!closed.aborted) draw(main, map, library, closed);
+    if (!closed.aborted) draw(main, { ...map, points: pointsOf(map) }, library, closed);
   } catch (error) {
     if (closed.aborted) return;
     if (error.code === 'unmappable' || error.code === 'empty_library') {
@@ -24,6 +24,19 @@ export async function open(main, params, closed) {
       showProblem(main, error, () => open(main, params, closed));
     }
   }
+}
+
+/** Return the points as objects, of the columns in which they travel. */
+function pointsOf({ points, sounds, videos }) {
+  return points.segment_id.map((segment_id, number) => ({
+    segment_id,
+    ...videos[points.video[number]],
+    start_s: points.start_s[number],
+    modality: number < sounds ? 'audio' : 'visual',
+    x: points.x[number],
+    y: points.y[number],
+    cluster: points.cluster[number] < 0 ? null : points.cluster[number],
+  }));
 }
 
 function draw(main, map, library, closed) {
@@ -67,7 +80,7 @@ function draw(main, map, library, closed) {
     says,
     legend,
     selection.node,
-    makeClusters(map.points, (points) => selection.show(points)),
+    makeClusters(map, (points) => selection.show(points)),
   );
   colour('modality');
 }
@@ -123,40 +136,43 @@ function makeSelection(may, cleared) {
   return { node, show };
 }
 
-/** Return the clusters as a list, for those who cannot use the plane: their size, and a second of each to ask with. */
-function makeClusters(points, choose) {
-  const clusters = new Map();
-  for (const point of points) {
-    if (point.cluster !== null) clusters.set(point.cluster, [...(clusters.get(point.cluster) ?? []), point]);
-  }
-  const items = [...clusters.entries()].sort(([one], [two]) => one - two).slice(0, LISTED);
-  const makeItem = ([number, members]) => {
-    const middle = middleOf(members);
-    return make(
+/** Return the clusters as a list, for those who cannot use the plane: what each holds, and its most typical seconds. */
+function makeClusters({ points, clusters }, choose) {
+  const shown = clusters.slice(0, LISTED);
+  const makeItem = ({ size, concepts, labels, typical }, number) =>
+    make(
       'li',
-      { class: 'row' },
-      make('b', {}, `Cluster ${number + 1}`),
-      make('span', { class: 'quiet' }, `${many(members.length, 'point')}, ${labelsOf(members)}`),
-      make('a', { href: askAddress(middle) }, `Ask with its middle (${inWords(middle)})`),
-      make('button', { type: 'button', class: 'plain', onclick: () => choose(members) }, 'Choose'),
+      { class: 'stack tight' },
+      make(
+        'p',
+        { class: 'row' },
+        make('b', {}, `Cluster ${number + 1}`),
+        make('span', { class: 'quiet' }, [many(size, 'point'), ...namesOf(concepts, labels)].join(', ')),
+        make(
+          'button',
+          {
+            type: 'button',
+            class: 'plain',
+            ariaLabel: `Choose cluster ${number + 1}`,
+            onclick: () => choose(points.filter(({ cluster }) => cluster === number)),
+          },
+          'Choose',
+        ),
+      ),
+      make('ul', { class: 'row quiet' }, ...typical.map((point) => makeTypical(points[point]))),
     );
-  };
   return make(
     'details',
     {},
-    make('summary', {}, `The ${many(items.length, 'largest cluster', 'largest clusters')} in words`),
-    make('ul', { class: 'stack tight' }, ...items.map(makeItem)),
+    make('summary', {}, `The ${many(shown.length, 'largest cluster', 'largest clusters')} in words`),
+    make('ul', { class: 'stack' }, ...shown.map(makeItem)),
   );
 }
 
-function middleOf(points) {
-  const mean = (axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
-  const [x, y] = [mean('x'), mean('y')];
-  const far = (point) => (point.x - x) ** 2 + (point.y - y) ** 2;
-  return points.reduce((nearest, point) => (far(point) < far(nearest) ? point : nearest));
+function namesOf(concepts, labels) {
+  return [...concepts.slice(0, 3).map(({ concept }) => concept), ...labels.map((label) => `label ${label}`)];
 }
 
-function labelsOf(points) {
-  const labels = [...new Set(points.map(({ label }) => label).filter(Boolean))];
-  return labels.length ? labels.slice(0, 3).join(', ') : 'no label';
+function makeTypical(point) {
+  return make('li', {}, make('a', { href: askAddress(point) }, inWords(point)));
 }

@@ -73,7 +73,7 @@ def test_every_question_has_its_answer(client: TestClient, footage: list[Path], 
     imagined = asking.generate(segment_id=3)
     assert imagined.frame_png is not None
     assert imagined.frame_png.startswith(b"\x89PNG")
-    assert len(asking.map("audio", points=20).points) == 20
+    assert len(asking.map("audio", points=20).points.x) == 20
     assert asking.mrr().videos == 6
     assert asking.live().status == "live"
     assert asking.ready().fingerprint == imagined.query.fingerprint
