@@ -263,7 +263,7 @@ class CursorExpired(LibraryBusy):
 
 class MapBusy(LibraryBusy):
     code = "map_busy"
-    retry_after_s: ClassVar[float] = 30.0  # about what the largest map takes
+    retry_after_s: ClassVar[float] = 20.0  # about what the largest map takes
 
 
 class MeasureBusy(LibraryBusy):

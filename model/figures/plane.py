@@ -5,6 +5,8 @@ The few points of the figures are placed by embedding.py: it is exact, and slowe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 from openTSNE import TSNEEmbedding, initialization
@@ -22,8 +24,10 @@ EARLY, LATE = 100, 200  # iterations; more do not keep more neighbours (benchmar
 EARLY_EXAGGERATION = 12.0  # and a learning rate of n / 12: Belkina et al., Nature Communications 2019
 JOINING, JOINING_PERPLEXITY = 100, 5.0
 NEAREST = 10  # old points, at whose median a new one starts (Kobak and Berens, Nature Communications 2019)
-# A coarser grid than openTSNE's for the forces that push apart: four times faster, and as many neighbours are kept.
-GRID = {"negative_gradient_method": "fft", "ints_in_interval": 2}
+MANY = 2000  # from here on a grid is faster than a tree for the forces that push apart
+# A coarser grid than openTSNE's: four times faster, and as many neighbours are kept.
+GRID: dict[str, Any] = {"negative_gradient_method": "fft", "ints_in_interval": 2}
+TREE: dict[str, Any] = {"negative_gradient_method": "bh"}
 
 
 def place(
@@ -53,7 +57,7 @@ def _drawn(points: Float32[np.ndarray, "n dimensions"], seed: int) -> Float64[np
         knn_index=PrecomputedNeighbors(neighbours, distances), perplexity=perplexity, n_jobs=1, random_state=seed
     )
     start = initialization.pca(points, random_state=seed)
-    plane = TSNEEmbedding(start, affinities, n_jobs=1, random_state=seed, **GRID)
+    plane = TSNEEmbedding(start, affinities, n_jobs=1, random_state=seed, **(GRID if len(points) >= MANY else TREE))
     rate = len(points) / EARLY_EXAGGERATION
     plane.optimize(EARLY, exaggeration=EARLY_EXAGGERATION, learning_rate=rate, momentum=0.5, inplace=True)
     plane.optimize(LATE, exaggeration=1, learning_rate=rate, momentum=0.8, inplace=True)
@@ -79,10 +83,11 @@ def _joined(
     )
     centre = (placed.max(0) + placed.min(0)) / 2  # openTSNE moves what it is given there
     nothing = PrecomputedAffinities(csr_matrix((len(old), len(old))), normalize=False)
-    fixed = TSNEEmbedding(placed - centre, nothing, n_jobs=1, **GRID)
-    joining = PartialTSNEEmbedding(start - centre, fixed, pulls, n_jobs=1, **GRID)
+    pushes = GRID if len(old) >= MANY else TREE
+    fixed = TSNEEmbedding(placed - centre, nothing, n_jobs=1, **pushes)
+    joining = PartialTSNEEmbedding(start - centre, fixed, pulls, n_jobs=1, **pushes)
     joining.optimize(JOINING, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25, inplace=True)
-    return np.array(joining, np.float64) + centre
+    return np.asarray(np.array(joining, np.float64) + centre)
 
 
 def _nearest(
