@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import asdict
@@ -12,7 +13,9 @@ from app.library.model_swap import reencode
 from app.library.session import Session
 from index.records import Job, JobMessage
 from model.errors import LibraryBusy, OriginalsGone
+from model.frontends.registry import pull_absent_weights
 
+log = logging.getLogger("echolens")
 BUSY_RETRY_S = 0.5
 REPORT_S = 0.2
 GONE = "its features are not there, and its file is gone or replaced"
@@ -53,6 +56,8 @@ class ReencodeWork:
 
     def _reencode(self, running: RunningJob, frontend: str | None, checkpoint: str | None, leave_out: bool) -> Ended:
         library = self._session.library
+        if frontend is not None:
+            pull_absent_weights(frontend, library.frontends, log.info)
         path = None if checkpoint is None else library.checkpoints / checkpoint
         videos, done, told_s = max(1, library.catalogue.stats().videos), 0, 0.0
 

@@ -42,6 +42,16 @@ export function icon(name) {
   return svg;
 }
 
+/** Put nodes into a parent in place of what it has. Those that stay are not moved: what has the keyboard keeps it. */
+export function put(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const node of [...parent.children]) if (!wanted.has(node)) node.remove();
+  for (const [index, node] of nodes.entries()) {
+    const there = parent.children[index];
+    if (there !== node) parent.insertBefore(node, there ?? null);
+  }
+}
+
 /** Say something to screen readers, which cannot see what changed. */
 export function speak(text) {
   document.getElementById('spoken').textContent = text;

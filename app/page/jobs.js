@@ -1,5 +1,5 @@
 // Work that goes on: taking in, training, encoding anew; with time left, stop, retry, and what went wrong in words.
-import { make, speak } from './dom.js';
+import { make, put, speak } from './dom.js';
 import { makeCurve } from './curve.js';
 import { read, send } from './service.js';
 import { lasting, many, percent } from './words.js';
@@ -43,6 +43,9 @@ export function makeJobs({ may, changed, closed }) {
       if (before?.updated_at === job.updated_at) continue;
       const detail = await read(`jobs/${job.job_id}`, {}, closed);
       const item = makeJob(detail, { may, act, open: before?.node.querySelector('details')?.open });
+      const held = before?.node.contains(document.activeElement) && document.activeElement.localName;
+      before?.node.replaceWith(item);
+      if (held) item.querySelector(held)?.focus({ preventScroll: true });
       items.set(job.job_id, { updated_at: job.updated_at, state: job.state, node: item });
       if (before && before.state !== job.state && !GOING_ON.includes(job.state)) {
         speak(`${titleOf(job)}: ${job.state}`);
@@ -50,7 +53,10 @@ export function makeJobs({ may, changed, closed }) {
       }
     }
     node.hidden = !jobs.length && problem.hidden;
-    list.replaceChildren(...jobs.map(({ job_id }) => items.get(job_id).node));
+    put(
+      list,
+      jobs.map(({ job_id }) => items.get(job_id).node),
+    );
   }
 
   async function act(work) {

@@ -3,7 +3,7 @@ import { address, make } from './dom.js';
 import { facts } from './facts.js';
 import { read } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
-import { many } from './words.js';
+import { many, withoutCommand } from './words.js';
 
 export async function open(main, params, closed) {
   const library = await facts();
@@ -17,7 +17,10 @@ export async function open(main, params, closed) {
     if (!closed.aborted) draw(main, measured, library);
   } catch (error) {
     if (closed.aborted) return undefined;
-    if (error.status === 409) return showEmpty(main, 'Too little to measure', error.message);
+    if (error.status === 409) {
+      const there = make('a', { class: 'button', href: address('library') }, 'To the library');
+      return showEmpty(main, 'Too little to measure', withoutCommand(error.message), there);
+    }
     showProblem(main, error, () => open(main, params, closed));
   }
   return undefined;

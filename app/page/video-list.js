@@ -1,5 +1,5 @@
 // The list of recordings. Only the rows in view are in the document, so that ten thousand scroll as ten do.
-import { address, icon, make } from './dom.js';
+import { address, icon, make, put } from './dom.js';
 import { read, send } from './service.js';
 import { showProblem } from './states.js';
 import { clock, many, percent } from './words.js';
@@ -16,10 +16,12 @@ export function makeVideoList({ may, changed, closed }) {
   const count = make('h2', {}, 'Recordings');
   const rows = make('ul', { class: 'rows' });
   const space = make('div', { class: 'space' }, rows);
+  const problem = make('div');
   const node = make(
     'div',
     { class: 'stack' },
     make('div', { class: 'row' }, count, make('div', { class: 'row end' }, search, label)),
+    problem,
     space,
   );
   let videos = [];
@@ -33,6 +35,7 @@ export function makeVideoList({ may, changed, closed }) {
     asking = new AbortController();
     [videos, total, next, fetching] = [[], 0, null, null];
     await more();
+    problem.replaceChildren();
     draw();
   }
 
@@ -42,6 +45,7 @@ export function makeVideoList({ may, changed, closed }) {
     fetching ??= read('videos', { limit: PAGE, cursor: next, q: search.value, label: label.value }, signal).then(
       (page) => {
         videos = videos.concat(page.videos);
+        page.videos.forEach(renew);
         [total, next, fetching] = [page.total, page.next, null];
         count.textContent = many(total, 'recording');
         space.style.height = `${total * ROW_PX}px`;
@@ -50,35 +54,56 @@ export function makeVideoList({ may, changed, closed }) {
         if (signal.aborted || closed.aborted) return;
         fetching = null;
         if (error.code === 'cursor_expired') reload(); // one before was deleted meanwhile
-        else showProblem(rows, error, reload);
+        else showProblem(problem, error, reload);
         throw error;
       },
     );
     return fetching;
   }
 
-  let drawn = '';
+  /** Forget the row of a video that is not as it was. */
+  function renew(video) {
+    const kept = drawn.get(video.video_id);
+    if (kept && !kept.isEditor && JSON.stringify(kept.video) !== JSON.stringify(video)) drawn.delete(video.video_id);
+  }
+
+  const drawn = new Map(); // rows and editors in the document, by video
   function draw() {
     const top = -space.getBoundingClientRect().top;
     const first = Math.max(0, Math.floor(top / ROW_PX) - MARGIN_ROWS);
     const last = Math.min(total, Math.ceil((top + innerHeight) / ROW_PX) + MARGIN_ROWS);
     if (last > videos.length && next) more().then(draw, () => {});
     const shown = videos.slice(first, last);
-    const now = `${first} ${shown.map(({ video_id, label: named }) => video_id + named).join()}`;
-    const editing = rows.contains(document.activeElement) && document.activeElement.tagName === 'INPUT';
-    if (now === drawn || editing) return;
-    drawn = now;
     rows.style.transform = `translateY(${first * ROW_PX}px)`;
-    rows.replaceChildren(...shown.map((video) => makeRow(video, { may, edit, remove })));
+    put(
+      rows,
+      shown.map((video) => (drawn.get(video.video_id) ?? keep(video)).node),
+    );
+    const ids = new Set(shown.map(({ video_id }) => video_id));
+    for (const [id, { isEditor }] of drawn) if (!ids.has(id) && !isEditor) drawn.delete(id);
   }
 
-  function edit(video, row) {
-    row.replaceWith(makeEditor(video, save, () => redraw()));
+  /** Make a video's row, and keep it while it is in view. */
+  function keep(video) {
+    const kept = { video, node: makeRow(video, { may, edit, remove }) };
+    drawn.set(video.video_id, kept);
+    return kept;
+  }
+
+  function edit(video) {
+    drawn.set(video.video_id, { isEditor: true, node: makeEditor(video, save, () => endEditing(video)) });
+    draw();
+  }
+
+  function endEditing({ video_id }) {
+    drawn.delete(video_id);
+    draw();
+    drawn.get(video_id)?.node.querySelector('button')?.focus();
   }
   async function save(video, change) {
     const saved = await send('PATCH', `videos/${video.video_id}`, change);
     videos = videos.map((one) => (one.video_id === saved.video_id ? saved : one));
-    redraw();
+    endEditing(saved);
     changed();
   }
   async function remove(video) {
@@ -87,14 +112,9 @@ export function makeVideoList({ may, changed, closed }) {
       await send('DELETE', `videos/${video.video_id}`);
       changed();
     } catch (error) {
-      showProblem(rows, error, reload);
+      showProblem(problem, error, reload);
     }
   }
-  const redraw = () => {
-    drawn = '';
-    document.activeElement?.blur();
-    draw();
-  };
 
   let frame = 0;
   const later = () => {
@@ -135,7 +155,7 @@ function makeRow(video, { may, edit, remove }) {
       'div',
       { class: 'row end quiet' },
       localize && make('a', { href: address('localize', { video: video.video_id }) }, 'Open'),
-      may && makeAction('Label', video, () => edit(video, row)),
+      may && makeAction('Label', video, () => edit(video)),
       may && makeAction('Delete', video, () => remove(video)),
     ),
   );

@@ -8,13 +8,12 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import Bool
-
 from app.queries.dates import unix_s
-from index.video_files import below
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Bool
+
     from index.records import LatentTable
 
 
@@ -54,6 +53,8 @@ class Filters:
         if self.name is not None:
             yield table.video_columns.named(self.name)
         if self.folder is not None:
+            from index.video_files import below  # brings numpy, which `echolens --help` does without
+
             yield table.video_columns.beginning(below(self.folder))
         if self.modified_after is not None:
             yield table.video_columns.modified_s >= unix_s(self.modified_after)

@@ -179,4 +179,4 @@ def test_head_needs_the_same_key_as_get(own_library: Path) -> None:
         answer = client.head("/retrieve", headers={"Authorization": "Bearer secret"})
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
         described = client.get("/openapi.json", headers={"Authorization": "Bearer secret"}).json()["paths"]
-    assert sum("head" in methods for methods in described.values()) == 3
+    assert sum("head" in methods for methods in described.values()) == 4

@@ -66,6 +66,7 @@ def test_an_order_that_makes_no_sense_is_refused(client: TestClient, order: dict
     assert_problem(client.post("/jobs", json={"kind": "reencode", **order}), 422, "invalid_request")
 
 
+@pytest.mark.usefixtures("no_network")
 def test_without_weights_the_job_fails_and_the_library_serves_on(own_library: Path) -> None:
     """Its code and detail say what to fetch."""
     before = state(own_library)

@@ -41,6 +41,7 @@ VIDEO = {
     "audio_track",
     "complete",
     "missing",
+    "modified_at",
     "has_sound",
     "has_picture",
     "original",
