@@ -4,6 +4,7 @@ import { make } from './dom.js';
 const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#f0e442', '#7f7f7f'];
 const NONE = '#9a9a9a';
 const POINT_PX = 5;
+const ALPHA = 215; // of 255
 const NEAR_PX = 12;
 const CLICK_PX = 4; // a press that moves less is a click
 const [LEAST_ZOOM, MOST_ZOOM] = [0.8, 60];
@@ -17,32 +18,29 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
   let colours = points.map(() => NONE);
   let lasso = null;
   let frame = 0;
+  let image = null;
   const later = () => (frame ||= requestAnimationFrame(draw));
 
   const side = () => Math.min(canvas.clientWidth, canvas.clientHeight) * 0.94;
-  const place = (point) => {
-    const scale = side() * view.zoom;
-    const x = ((point.x - bounds.x) / bounds.size - view.x) * scale + canvas.clientWidth / 2;
-    return [x, ((point.y - bounds.y) / bounds.size - view.y) * scale + canvas.clientHeight / 2];
+  /** Return what places a point; the canvas is measured once, not for each point. */
+  const placer = () => {
+    const [scale, midX, midY] = [side() * view.zoom, canvas.clientWidth / 2, canvas.clientHeight / 2];
+    const [perUnit, x, y] = [scale / bounds.size, midX - view.x * scale, midY - view.y * scale];
+    return (point) => [(point.x - bounds.x) * perUnit + x, (point.y - bounds.y) * perUnit + y];
   };
 
   function draw() {
     frame = 0;
     const ratio = devicePixelRatio;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((size) => Math.round(size * ratio));
+    if (!width || !height) return;
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
     const pen = canvas.getContext('2d');
+    if (image?.width !== width || image.height !== height) image = pen.createImageData(width, height);
+    drawPoints(image, points, colours, placer(), ratio);
+    pen.putImageData(image, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    pen.globalAlpha = 0.75;
-    for (let i = 0; i < points.length; i++) {
-      const [x, y] = place(points[i]);
-      if (x < -POINT_PX || y < -POINT_PX || x > width + POINT_PX || y > height + POINT_PX) continue;
-      pen.fillStyle = colours[i];
-      const high = points[i].modality === 'audio' ? POINT_PX : POINT_PX / 2;
-      pen.fillRect(x - POINT_PX / 2, y - POINT_PX / 2, POINT_PX, high);
-    }
     if (lasso) drawLasso(pen, lasso, getComputedStyle(canvas).color);
   }
 
@@ -71,6 +69,7 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
     later();
   }
   const nearest = ([x, y]) => {
+    const place = placer();
     let found = null;
     let least = NEAR_PX ** 2;
     for (const point of points) {
@@ -101,6 +100,7 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
       later();
     },
     choose: (outline) => {
+      const place = placer();
       const chosen = points.filter((point) => isInside(place(point), outline));
       if (chosen.length) onlasso(chosen);
       else clear();
@@ -160,6 +160,31 @@ function listen(canvas, act) {
     else return;
     event.preventDefault();
   };
+}
+
+/** Write the points into an image, pixel by pixel: 20,000 rectangles of the canvas take longer than a frame. */
+function drawPoints({ data, width, height }, points, colours, place, ratio) {
+  const pixels = new Uint32Array(data.buffer);
+  const painted = new Map([...new Set(colours)].map((colour) => [colour, pixelOf(colour)]));
+  const wide = Math.max(2, Math.round(POINT_PX * ratio));
+  pixels.fill(0);
+  for (let i = 0; i < points.length; i++) {
+    const [x, y] = place(points[i]);
+    const high = points[i].modality === 'audio' ? wide : Math.ceil(wide / 2);
+    const [left, top] = [Math.round(x * ratio - wide / 2), Math.round(y * ratio - high / 2)];
+    const [from, to] = [Math.max(0, left), Math.min(width, left + wide)];
+    if (from >= to) continue;
+    const end = Math.min(height, top + high);
+    for (let row = Math.max(0, top); row < end; row++) {
+      pixels.fill(painted.get(colours[i]), row * width + from, row * width + to);
+    }
+  }
+}
+
+/** Return the pixel of a colour "#rrggbb": its bytes are red, green, blue, alpha in this order. */
+function pixelOf(colour) {
+  const bytes = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return new Uint32Array(new Uint8Array([...bytes, ALPHA]).buffer)[0];
 }
 
 function boundsOf(points) {
