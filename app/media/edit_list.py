@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 from xml.etree import ElementTree as Xml
 
+from app.media.spreadsheet import written_csv
 from model.frontends.frontend import FrontEnd
 from model.media.containers import frame_timing
-from model.media.timecode import FrameTiming
+from model.media.timecode import FrameTiming, edit_rate
 
 ListFormat = Literal["edl", "fcpxml", "csv"]
 MEDIA_TYPES: dict[ListFormat, str] = {"edl": "text/plain", "fcpxml": "application/xml", "csv": "text/csv"}
 OF_SOUND = FrameTiming(Fraction(25))  # what is only heard, or a still picture, has no frames of its own
 RECORD_START_S = 3600.0  # by custom a programme begins at one hour
-MOST_EVENTS = 999  # an EDL numbers them with three digits
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a table program would run a cell that begins so
+REEL_LETTERS = 8
+LEAST_PART = 1e-6  # of a frame, by which a sum of floats may be short
 VERSION = "1.10"  # of FCPXML
 
 
@@ -51,20 +51,20 @@ def write_list(kind: ListFormat, title: str, cuts: Sequence[Cut]) -> str:
 
 
 def _edl(title: str, cuts: Sequence[Cut]) -> str:
-    record = cuts[0].timing
+    record = _record(cuts)
     lines = [f"TITLE: {title}", f"FCM: {'' if record.is_drop_frame else 'NON-'}DROP FRAME", ""]
-    at = record.frame_at(RECORD_START_S)
+    at, reels = record.frame_at(RECORD_START_S), _reels(cuts)
     for number, cut in enumerate(cuts, 1):
-        timing, length = cut.timing, record.frame_at(cut.end_s - cut.start_s)
-        first = timing.first_frame
+        source, length = cut.timing.at_rate(record.rate_hz), _frames(cut, record)
+        first = source.first_frame + source.frame_at(cut.start_s)
         times = (
-            timing.timecode(first + timing.frame_at(cut.start_s)),
-            timing.timecode(first + timing.frame_at(cut.end_s)),
+            source.timecode(first),
+            source.timecode(first + length),
             record.timecode(at),
             record.timecode(at + length),
         )
         track = "B" if cut.has_sound and cut.has_picture else "V" if cut.has_picture else "A"
-        lines += [f"{number:03}  AX       {track:<5} C        {' '.join(times)}"]
+        lines += [f"{number:03}  {reels[cut.video_id]:<8} {track:<5} C        {' '.join(times)}"]
         lines += [f"* FROM CLIP NAME: {_one_line(cut.file_name)}"]
         lines += [f"* SOURCE FILE: {_one_line(str(cut.path))}"] if cut.path else []
         lines += [f"* COMMENT: {_one_line(cut.note)}"] if cut.note else []
@@ -72,28 +72,63 @@ def _edl(title: str, cuts: Sequence[Cut]) -> str:
     return "\r\n".join([*lines, ""])
 
 
+def _record(cuts: Sequence[Cut]) -> FrameTiming:
+    """Return the timing of the list: that of its first picture, at a rate that programs edit at."""
+    timing = next((cut.timing for cut in cuts if cut.has_picture), cuts[0].timing)
+    return timing.at_rate(edit_rate(timing.rate_hz))
+
+
+def _frames(cut: Cut, record: FrameTiming) -> int:
+    """Return how many frames of the list a cut takes; a program refuses one of none, or one that outlasts its file."""
+    there = int((cut.duration_s - cut.start_s) * record.rate_hz + LEAST_PART)
+    return max(1, min(there, record.frame_at(cut.end_s) - record.frame_at(cut.start_s)))
+
+
+def _reels(cuts: Sequence[Cut]) -> dict[str, str]:
+    """Return a name of eight plain letters and digits for each file, no two alike."""
+    reels: dict[str, str] = {}
+    for cut in cuts:
+        if cut.video_id not in reels:
+            plain = "".join(
+                letter for letter in Path(cut.file_name).stem.upper() if letter.isascii() and letter.isalnum()
+            )
+            name, number = plain[:REEL_LETTERS] or "AX", 1
+            while name in reels.values():
+                number += 1
+                name = f"{plain[: REEL_LETTERS - len(str(number))]}{number}"
+            reels[cut.video_id] = name
+    return reels
+
+
 def _fcpxml(title: str, cuts: Sequence[Cut]) -> str:
     root = Xml.Element("fcpxml", version=VERSION)
     resources = Xml.SubElement(root, "resources")
-    formats: dict[Fraction, str] = {}
+    record = _record(cuts)
+    rate = record.rate_hz
+    formats = {rate: "r1"}
+    Xml.SubElement(resources, "format", id="r1", frameDuration=_seconds(1 / rate))
     assets: dict[str, str] = {}
     for cut in cuts:
-        rate = cut.timing.rate_hz
-        if rate not in formats:
-            formats[rate] = f"r{len(formats) + len(assets) + 1}"
-            Xml.SubElement(resources, "format", id=formats[rate], frameDuration=_seconds(1 / rate))
+        own = cut.timing.rate_hz
+        if own not in formats:
+            formats[own] = f"r{len(formats) + len(assets) + 1}"
+            Xml.SubElement(resources, "format", id=formats[own], frameDuration=_seconds(1 / own))
         if cut.video_id not in assets:
             assets[cut.video_id] = f"r{len(formats) + len(assets) + 1}"
-            _add_asset(resources, cut, assets[cut.video_id], formats[rate])
+            _add_asset(resources, cut, assets[cut.video_id], formats[own])
     event = Xml.SubElement(Xml.SubElement(root, "library"), "event", name=title)
-    rate = cuts[0].timing.rate_hz
-    length = sum(cuts[0].timing.frame_at(cut.end_s - cut.start_s) for cut in cuts)
+    length = sum(_frames(cut, record) for cut in cuts)
     sequence = Xml.SubElement(
-        Xml.SubElement(event, "project", name=title), "sequence", format=formats[rate], duration=_seconds(length / rate)
+        Xml.SubElement(event, "project", name=title),
+        "sequence",
+        format="r1",
+        duration=_seconds(length / rate),
+        tcStart="0s",
+        tcFormat="DF" if record.is_drop_frame else "NDF",
     )
     spine, at = Xml.SubElement(sequence, "spine"), 0
     for cut in cuts:
-        frames = cuts[0].timing.frame_at(cut.end_s - cut.start_s)
+        frames = _frames(cut, record)
         clip = Xml.SubElement(
             spine,
             "asset-clip",
@@ -122,18 +157,13 @@ def _add_asset(resources: Xml.Element, cut: Cut, name: str, of: str) -> None:
         hasAudio=str(int(cut.has_sound)),
         format=of,
     )
-    source = cut.path.as_uri() if cut.path else f"./{cut.file_name}"
-    Xml.SubElement(asset, "media-rep", kind="original-media", src=_one_line(source))
+    source = cut.path.as_uri() if cut.path else f"./{quote(cut.file_name)}"
+    Xml.SubElement(asset, "media-rep", kind="original-media", src=source)
 
 
-def _csv(title: str, cuts: Sequence[Cut]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(("file_name", "path", "video_id", "start_s", "end_s", "note"))
-    for cut in cuts:
-        row = (cut.file_name, str(cut.path or ""), cut.video_id, cut.start_s, cut.end_s, cut.note)
-        writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue()
+def _csv(_: str, cuts: Sequence[Cut]) -> str:
+    rows = ((cut.file_name, str(cut.path or ""), cut.video_id, cut.start_s, cut.end_s, cut.note) for cut in cuts)
+    return written_csv(("file_name", "path", "video_id", "start_s", "end_s", "note"), rows)
 
 
 def _seconds(time_s: Fraction) -> str:
@@ -144,7 +174,3 @@ def _seconds(time_s: Fraction) -> str:
 def _one_line(text: str) -> str:
     """Return a text in which nothing ends its line, and which XML may hold."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _no_formula(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULAS) else cell

@@ -48,12 +48,16 @@ def _cut(service: Service, asked: CutOrder) -> Cut:
         raise QueryError(
             f"a cut from {asked.start_s:g} to {asked.end_s:g} s given, one that ends after it begins expected"
         )
+    if asked.start_s >= video.duration_s:
+        raise QueryError(
+            f"a cut from {asked.start_s:g} s on given, but {video.file_name} lasts {video.duration_s:g} s: leave it out"
+        )
     return Cut(
         video.video_id,
         video.file_name,
         library.locate(video.path),
         asked.start_s,
-        asked.end_s,
+        min(asked.end_s, video.duration_s),  # the last second of a video may be a part of one
         video.duration_s,
         video.has_sound,
         video.has_picture,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -12,6 +10,7 @@ from fastapi import APIRouter, Form, Request, Response
 from app.http.answers import written
 from app.http.route_table import needs
 from app.http.uploads import query_file
+from app.media.spreadsheet import written_csv
 from app.queries.retrieval import Hits, Retrieval
 from app.routes.query_form import MULTIPART, AskedByOne
 from app.schemas.search import HitAnswer, Locate, RetrieveAnswer
@@ -72,8 +71,5 @@ def _in_words(hit: HitAnswer) -> str:
 
 
 def _csv(answer: RetrieveAnswer) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow((*CSV_COLUMNS, "reasons"))
-    writer.writerows((*(getattr(hit, column) for column in CSV_COLUMNS), _in_words(hit)) for hit in answer.hits)
-    return out.getvalue()
+    rows = ((*(getattr(hit, column) for column in CSV_COLUMNS), _in_words(hit)) for hit in answer.hits)
+    return written_csv((*CSV_COLUMNS, "reasons"), rows)

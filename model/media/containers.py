@@ -26,7 +26,7 @@ from model.media.part import opened
 from model.media.segments import Lost, SoundBlock, TimedFrame
 from model.media.source import DECODING_ERRORS, Findings, Source, usual_frame_s
 from model.media.streams import forget_odd_layouts, has_unseen, mixed, notes, picture_stream, sound_stream
-from model.media.timecode import FrameTiming
+from model.media.timecode import FrameTiming, exact_rate
 
 # Only demuxers that read one local file: a playlist (HLS, concat) must never make the service open another.
 DEMUXERS = (
@@ -212,7 +212,7 @@ def frame_timing(path: Path) -> FrameTiming | None:
             return None
         said = (source.picture.metadata, source.container.metadata, *(s.metadata for s in source.container.streams))
         first = next((data["timecode"] for data in said if "timecode" in data), None)
-        return FrameTiming(Fraction(source.picture.average_rate).limit_denominator(1001), first)
+        return FrameTiming(exact_rate(Fraction(source.picture.average_rate).limit_denominator(1001)), first)
 
 
 @contextmanager

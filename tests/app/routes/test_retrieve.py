@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from media_samples import grey_frame, stepped_tone, tone, write_picture, write_sound, write_video
-from service_samples import CLIP_S, CLIPS_OF_A_KIND, KINDS, send, serving
+from service_samples import CLIP_S, CLIPS_OF_A_KIND, KINDS, ingest_into, send, serving
 from starlette.testclient import TestClient
 
 from app.http import keys
+from app.library.ingest import Source
 
 SEGMENTS = CLIP_S * len(KINDS) * CLIPS_OF_A_KIND
 HIT = {
@@ -269,3 +270,13 @@ def test_paths_are_for_those_who_may_do_everything(own_library: Path) -> None:
             answer = client.post("/retrieve", data=form, headers=headers | {"Accept": "text/csv"})
             (row,) = csv.DictReader(io.StringIO(answer.text))
             assert row["file_path"] == (hit["file_path"] or "")
+
+
+def test_a_table_of_hits_runs_nothing(own_library: Path, tmp_path: Path) -> None:
+    """A file's name that begins like a formula stays a text."""
+    sound = write_sound(tmp_path / "=1+1.wav", tone(2, 16000), 16000)
+    ingest_into(own_library, [Source(sound, sound.name)])
+    with serving(own_library) as client:
+        asked = {"target": "audio", "name": "1+1", "segment_id": "1"}
+        rows = client.post("/retrieve", data=asked, headers={"Accept": "text/csv"}).text
+        assert {row["file_name"] for row in csv.DictReader(io.StringIO(rows))} == {"'=1+1.wav"}
