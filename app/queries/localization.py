@@ -13,7 +13,7 @@ from app.media.timings import Timings
 from app.media.upload import SmallUpload
 from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
-from app.queries.windows import Located, Seconds, locate
+from app.queries.windows import Located, Seconds, locate, spanned
 from app.queries.work import Serving, Work
 from index.gallery import SearchResult
 from model.data.latents import Latents
@@ -91,17 +91,14 @@ class Localization(Work[tuple[Latents, Latents], Located]):
                 (decoded.query, decoded.target), (self._asked, range(decoded.length_s)), encoded, strict=True
             )
         )
-        with timings.stage("search"):
-            located = locate(query, target, serving.encoder, self.video.name, timings)
-        return replace(located, timings_ms=timings.report())
+        return locate(query, target, serving.encoder, self.video.name, timings)
 
     @property
     def _asked(self) -> range:
         """Return the stretch that is asked: of a second file what of it is heard or seen."""
         if self.query_start_s is not None and self.query_length_s is not None:
             return range(self.query_start_s, self.query_start_s + self.query_length_s)
-        start_s = self._features.query.start_s
-        return range(int(start_s[0]), int(start_s[-1]) + 1)
+        return spanned(self._features.query.start_s)
 
     @property
     def _features(self) -> Decoded:

@@ -35,8 +35,7 @@ class Hit:
 
     `distance` = `latent` + `generated`, small is close. `match`: the probability that it belongs to the query, None
     where the model has no calibration. `chance`: that the best unrelated second of this library is as good. `reasons`:
-    the concepts that it shares with the query. `twins`: the same picture
-    or sound again, in other videos.
+    the concepts that it shares with the query. `twins`: the same picture or sound again, in other videos.
     """
 
     rank: int

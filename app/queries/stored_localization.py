@@ -15,12 +15,12 @@ from app.media.timings import Timings
 from app.media.upload import SmallUpload
 from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
-from app.queries.windows import Located, Seconds, locate
+from app.queries.windows import Located, Seconds, locate, spanned
 from app.queries.work import Serving, Work
 from index.gallery import SearchResult
 from index.records import Video
 from model.data.latents import Latents
-from model.errors import LibraryChanged, NoPicture, NoSoundTrack, QueryError, Silent
+from model.errors import LibraryChanged, NoPicture, QueryError, Silent
 from model.media.medium import Limits
 from model.modality import Modality
 
@@ -100,8 +100,7 @@ class StoredLocalization(Work[Found, Located]):
         target = self._stored(session, serving, video, looked_for, searched)
         if self.features is not None:
             start_s = self.features.query.start_s
-            stretch = range(int(start_s[0]), int(start_s[-1]) + 1)
-            return Seconds(asked_by, stretch, start_s, latents[0]), target, video.file_name
+            return Seconds(asked_by, spanned(start_s), start_s, latents[0]), target, video.file_name
         if self.query_segment_id is not None:
             row = catalogue.segment(self.query_segment_id)
             of, asked = catalogue.video(row.video_id), range(row.start_s, row.start_s + 1)
@@ -124,22 +123,19 @@ class StoredLocalization(Work[Found, Located]):
         if not len(table.ids):
             raise _absent(modality, f"{video.file_name}, seconds {stretch.start} to {stretch.stop},")
         order = np.argsort(table.start_s)
-        latents = table.latents[order]
-        return Seconds(modality, stretch, table.start_s[order], latents)
+        return Seconds(modality, stretch, table.start_s[order], table.latents[order])
 
     def finish(self, serving: Serving, encoded: Found, found: SearchResult | None, timings: Timings) -> Located:
         """Score every window. Raises QueryError."""
         query, target, name = encoded
-        with timings.stage("search"):
-            located = locate(query, target, serving.encoder, name, timings)
-        return replace(located, timings_ms=timings.report())
+        return locate(query, target, serving.encoder, name, timings)
 
 
 def _fits(length_s: int | None) -> bool:
     return length_s is None or 1 <= length_s <= MOST_TARGET_S
 
 
-def _absent(modality: Modality, where: str) -> Silent | NoPicture | NoSoundTrack:
+def _absent(modality: Modality, where: str) -> Silent | NoPicture:
     if modality == "audio":
         return Silent(f"{where} has nothing that can be heard: ask about another stretch")
     return NoPicture(f"{where} has no picture: ask about another stretch")

@@ -38,6 +38,11 @@ class Seconds:
     latents: Latents
 
 
+def spanned(start_s: Int64[np.ndarray, "n"]) -> range:
+    """Return the stretch from the first to the last of ascending seconds."""
+    return range(int(start_s[0]), int(start_s[-1]) + 1)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Located(Answer):
     """Hold the best window [start_s, end_s), all windows and D(query second, target second); NaN without a latent.
@@ -66,18 +71,18 @@ def locate(query: Seconds, target: Seconds, encoder: Encoder, name: str, timings
 
     Raises QueryError where every window has a second without a latent; `name`: the target's, for the message.
     """
-    searched, asked = target.stretch, query.stretch
-    matrix = np.full((len(asked), len(searched)), np.nan)
-    rows, columns = query.start_s - asked.start, target.start_s - searched.start
-    matrix[np.ix_(rows, columns)] = distances(query.latents, target.latents, encoder.checkpoint.weights).total
-    compared = range(int(query.start_s[0]), int(query.start_s[-1]) + 1)
-    found = window_distances(matrix[rows], offsets=query.start_s - query.start_s[0])
+    searched, asked, compared = target.stretch, query.stretch, spanned(query.start_s)
+    with timings.stage("search"):
+        matrix = np.full((len(asked), len(searched)), np.nan)
+        rows, columns = query.start_s - asked.start, target.start_s - searched.start
+        matrix[np.ix_(rows, columns)] = distances(query.latents, target.latents, encoder.checkpoint.weights).total
+        found = window_distances(matrix[rows], offsets=query.start_s - compared.start)
+        probabilities = window_probabilities(found, encoder.checkpoint.temperature)
     if np.isnan(found).all():
         raise QueryError(
             f"every window of {len(compared)} s in {name} has a second without {target.modality}: ask with a shorter "
             "query"
         )
-    probabilities = window_probabilities(found, encoder.checkpoint.temperature)
     best = searched.start + int(np.nanargmin(found))
     return Located(
         start_s=best,
