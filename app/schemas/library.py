@@ -95,19 +95,20 @@ class LibraryAnswer(Answering):
         scope: Literal["read", "admin"],
     ) -> LibraryAnswer:
         """Write an overview out; only an admin is told folders and roots."""
-        stats, model, told = overview.stats, overview.model, scope == "admin"
+        holdings, model, told = overview.holdings, overview.model, scope == "admin"
+        stats = holdings.stats
         return LibraryAnswer(
             **{name: getattr(stats, name) for name in COUNTED},
             front_end=stats.frontend,
-            is_demonstration=overview.is_demonstration,
+            is_demonstration=holdings.is_demonstration,
             model=model and LibraryModelAnswer(**vars(model), calibrated=overview.calibrated),
             problem=overview.problem,
             can_text=overview.can_text,
             can_imagine=overview.can_imagine,
             warnings=list(overview.warnings),
             front_ends=front_ends,
-            labels=[LabelAnswer(label=label, videos=videos) for label, videos in overview.labels],
-            folders=[FolderAnswer(folder=folder, videos=videos) for folder, videos in overview.folders if told],
+            labels=[LabelAnswer(label=label, videos=videos) for label, videos in holdings.labels],
+            folders=[FolderAnswer(folder=folder, videos=videos) for folder, videos in holdings.folders if told],
             ingest_roots=roots if told else [],
             most_upload_bytes=most_upload_bytes,
             scope=scope,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from app.schemas.answering import Answering
-from app.telemetry.current_request import link
+from app.schemas.links import HitLinks, poster_link, second_links
 from model.modality import Modality
 
 if TYPE_CHECKING:
@@ -41,15 +41,6 @@ class TwinAnswer(Answering):
     video_id: str
     file_name: str
     start_s: int
-
-
-class HitLinks(Answering):
-    """Where a hit can be seen and heard; null where it has no frame or no sound, or its video no picture."""
-
-    frame: str | None
-    sound: str | None
-    poster: str | None
-    original: str
 
 
 class HitAnswer(Answering):
@@ -214,7 +205,6 @@ class LocalizeAnswer(Answering):
 
 
 def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
-    links = link(f"segments/{hit.segment_id}")
     return {
         "rank": hit.rank,
         "segment_id": hit.segment_id,
@@ -239,10 +229,5 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
             }
             for twin in hit.twins
         ],
-        "links": {
-            "frame": f"{links}/frame.jpg" if hit.seen else None,
-            "sound": f"{links}/sound.wav" if hit.heard else None,
-            "poster": link(f"videos/{hit.video.video_id}/poster.jpg") if hit.video.has_picture else None,
-            "original": link(f"videos/{hit.video.video_id}/original#t={hit.start_s},{hit.end_s}"),
-        },
+        "links": second_links(hit, hit.video.video_id, hit.end_s) | {"poster": poster_link(hit.video)},
     }

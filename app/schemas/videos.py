@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.queries.dates import iso
 from app.schemas.answering import Answering
+from app.schemas.links import SecondLinks, poster_link, second_links
 from app.schemas.search import Reason
 from app.telemetry.current_request import link
 from model.modality import Modality
@@ -40,14 +41,6 @@ class SegmentAnswer(Answering):
     concepts: SegmentConcepts
 
 
-class SecondLinks(Answering):
-    """Where a second can be seen and heard; null where it has no frame or no sound."""
-
-    frame: str | None
-    sound: str | None
-    original: str
-
-
 class SecondAnswer(Answering):
     """One second of the library, and whose it is."""
 
@@ -62,7 +55,7 @@ class SecondAnswer(Answering):
     @staticmethod
     def of(row: SegmentRow, video: Video) -> SecondAnswer:
         """Write a second out."""
-        there, end_s = link(f"segments/{row.segment_id}"), row.start_s + 1
+        end_s = row.start_s + 1
         return SecondAnswer(
             segment_id=row.segment_id,
             video_id=video.video_id,
@@ -70,11 +63,7 @@ class SecondAnswer(Answering):
             label=video.label,
             start_s=row.start_s,
             end_s=end_s,
-            links=SecondLinks(
-                frame=f"{there}/frame.jpg" if row.seen else None,
-                sound=f"{there}/sound.wav" if row.heard else None,
-                original=link(f"videos/{video.video_id}/original#t={row.start_s},{end_s}"),
-            ),
+            links=SecondLinks.model_validate(second_links(row, video.video_id, end_s)),
         )
 
 
@@ -119,7 +108,7 @@ class VideoAnswer(Answering):
             has_sound=video.has_sound,
             has_picture=video.has_picture,
             original=link(f"videos/{video.video_id}/original"),
-            poster=link(f"videos/{video.video_id}/poster.jpg") if video.has_picture else None,
+            poster=poster_link(video),
         )
 
 
