@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import BinaryIO, cast
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt64
+
+from model.data.features import UNREADABLE, save_arrays
 
 MOST_KEPT = 12  # the latest used; 20,000 points take 1 MB
 log = logging.getLogger(__name__)
@@ -49,25 +48,19 @@ class KeptMaps:
             os.utime(path)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        except UNREADABLE as error:
             log.warning("%s cannot be read (%s): the map is drawn anew", path, error)
             return None
         return kept
 
     def save(self, name: str, kept: KeptMap) -> None:
         """Replace a map atomically; if the disk refuses, log a warning: the next start draws it again."""
-        path, temporary = self._path(name), None
+        path = self._path(name)
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.directory, prefix=".map.", delete=False) as file:
-                temporary = Path(file.name)
-                np.savez(cast(BinaryIO, file), allow_pickle=False, **vars(kept))
-            os.replace(temporary, path)
+            save_arrays(path, vars(kept))
             self._tidy()
         except OSError as error:
             log.warning("%s cannot be written (%s): the map is kept in memory alone", path, error)
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self.directory / f"{name}.npz"

@@ -44,15 +44,18 @@ class Excerpts:
     def get(self, video: Video, start_ms: int, end_ms: int, write: Write) -> tuple[Path, Format]:
         """Return the file of an excerpt and its format; made if it is not kept. Raises as `write` and PastDeadline."""
         name = f"{video.video_id}-{video.audio_track or 0}-{start_ms}-{end_ms}-{VERSION}"
-        if not self._turns.acquire(timeout=MOST_WAIT_S):
-            raise PastDeadline(f"other excerpts took longer than {MOST_WAIT_S:g} s to make: ask again in a minute")
-        try:
-            path, kind = self._kept(name) or self._make(name, write)
-        finally:
-            self._turns.release()
+        path, kind = self._kept(name) or self._in_turn(name, write)
         with suppress(FileNotFoundError):
             os.utime(path)
         return path, kind
+
+    def _in_turn(self, name: str, write: Write) -> tuple[Path, Format]:
+        if not self._turns.acquire(timeout=MOST_WAIT_S):
+            raise PastDeadline(f"other excerpts took longer than {MOST_WAIT_S:g} s to make: ask again in a minute")
+        try:
+            return self._kept(name) or self._make(name, write)  # another may have made it meanwhile
+        finally:
+            self._turns.release()
 
     def _kept(self, name: str) -> tuple[Path, Format] | None:
         paths: dict[Format, Path] = {kind: self._folder / f"{name}.{kind}" for kind in MEDIA_TYPES}

@@ -20,7 +20,7 @@ def get_library(service: Current, request: Request) -> Response:
     """Say what the library holds, what it is encoded by and what it can do."""
     overview, weights = service.overviews.current(), service.session.library.frontends
     front_ends = [
-        FrontEndAnswer(name=name, current=name == overview.stats.frontend, ready=has_weights(name, weights))
+        FrontEndAnswer(name=name, current=name == overview.holdings.stats.frontend, ready=has_weights(name, weights))
         for name in NAMES
     ]
     roots = [str(root) for root in service.settings.ingest_roots]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,6 +16,18 @@ from jaxtyping import Bool, Float32, Int64
 # What reading an absent, cut off or damaged .npz raises.
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, BadZipFile)
 WHOLE = ("sound_whole", "frame_whole")  # a file of an older release lacks them: it knew no damage
+
+
+def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as npz, in one step: a reader sees the whole file or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("wb") as out:
+            np.savez(out, **dict[str, Any](arrays))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +61,8 @@ class Features:
         return Features(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def save(self, path: Path) -> None:
-        """Write the arrays as npz, in one step: a reader sees the whole file or none."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-        with partial.open("wb") as out:
-            np.savez(out, **asdict(self))
-        os.replace(partial, path)
+        """Write them as `save_arrays` does."""
+        save_arrays(path, asdict(self))
 
     @staticmethod
     def load(path: Path) -> Features:

@@ -10,7 +10,7 @@ from model.frontends.frontend import FrontEnd
 from model.frontends.names import NAMES
 from model.frontends.pretrained import PretrainedFrontEnd
 from model.frontends.raw import RawFrontEnd
-from model.frontends.weights import PULLED, pull_absent
+from model.frontends.weights import are_pulled, pull_absent
 
 
 def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
@@ -35,7 +35,7 @@ def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
 
 def has_weights(name: str, directory: Path) -> bool:
     """Say whether the files that a front-end reads of the directory are there; they are not checked."""
-    return name != PretrainedFrontEnd.name or all((directory / weights.file_name).exists() for weights in PULLED)
+    return name != PretrainedFrontEnd.name or are_pulled(directory)
 
 
 def pull_absent_weights(name: str, directory: Path, report: Callable[[str], None]) -> None:

@@ -74,8 +74,13 @@ def pull(into: Path, source: Path | None = None, report: Callable[[str], None] =
 
 def pull_absent(into: Path, report: Callable[[str], None]) -> None:
     """Download the files that `into` lacks, if any. `report` and the errors are those of `pull`."""
-    if not all((into / weights.file_name).exists() for weights in PULLED):
+    if not are_pulled(into):
         pull(into, report=report)
+
+
+def are_pulled(directory: Path) -> bool:
+    """Say whether a directory has all the files; they are not checked."""
+    return all((directory / weights.file_name).exists() for weights in PULLED)
 
 
 def verified(directory: Path, weights: WeightsFile) -> bytes:

@@ -57,5 +57,5 @@ def test_a_reading_key_is_told_no_paths(own_library: Path) -> None:
 def test_nothing_is_counted_twice(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the catalogue stays as it is, a second request reads no table."""
     before = client.get("/library").json()
-    monkeypatch.setattr(overview, "describe", lambda _: pytest.fail("counted again"))
+    monkeypatch.setattr(overview, "count", lambda _: pytest.fail("counted again"))
     assert client.get("/library").json() == before
