@@ -1,6 +1,8 @@
 // The question as it is shown: a waveform with a window, a picture with a part, a second of the library, or words.
 import { icon, make } from './dom.js';
+import { durationOf } from './duration.js';
 import { makeLane } from './lane.js';
+import { makePick } from './pick.js';
 import { kept, kindOf, other } from './question.js';
 import { cropped, makeRegion } from './region.js';
 import { Problem, read } from './service.js';
@@ -17,16 +19,22 @@ const FIRST_S = 5; // of a sound that is longer, its loudest stretch of this len
 export async function makeAsked(question, change, closed) {
   const asked = await opened(question, change, closed);
   const node = make('div', { class: 'stack panel' }, asked.node);
+  const pickFind = makePick({
+    title: 'Find',
+    name: 'find',
+    choices: { visual: 'pictures', audio: 'sounds' },
+    chosen: question.find,
+    onpick: (find) => change({ find }),
+  });
   if (asked.modalities.length > 1) {
-    node.append(makePick('Ask by its', 'by', { audio: 'sound', visual: 'look' }, question.by, (by) => {
-      question.by = by;
-      asked.show?.(by);
+    const onpick = (by) => {
       change({ by, find: other(by) });
-      node.querySelector(`input[name=find][value=${other(by)}]`).checked = true;
-    }));
+      pickFind.querySelector(`[value=${other(by)}]`).checked = true;
+    };
+    const choices = { audio: 'sound', visual: 'look' };
+    node.append(makePick({ title: 'Ask by its', name: 'by', choices, chosen: question.by, onpick }));
   }
-  const kinds = { visual: 'pictures', audio: 'sounds' };
-  node.append(makePick('Find', 'find', kinds, question.find, (find) => change({ find })));
+  node.append(pickFind);
   return { node, fields: asked.fields };
 }
 
@@ -133,24 +141,4 @@ function makeStretch({ sound, length_s, question, change, player }) {
 
 function makeNoPreview(kind) {
   return make('p', { class: 'quiet' }, icon(kind), ' No preview in this browser');
-}
-
-/** Return how long a player's medium lasts; null where the browser cannot say. */
-function durationOf(player) {
-  return new Promise((done) => {
-    player.onloadedmetadata = () => done(Number.isFinite(player.duration) ? player.duration : null);
-    player.addEventListener('error', () => done(null));
-  });
-}
-
-function makePick(title, name, choices, chosen, onpick) {
-  const options = Object.entries(choices).map(([value, text]) =>
-    make(
-      'label',
-      {},
-      make('input', { type: 'radio', name, value, checked: value === chosen, onchange: () => onpick(value) }),
-      text,
-    ),
-  );
-  return make('fieldset', {}, make('legend', {}, title), make('div', { class: 'pick' }, options));
 }

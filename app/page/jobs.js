@@ -66,7 +66,6 @@ export function makeJobs({ may, changed, closed }) {
     } catch (error) {
       problem.textContent = error.message;
       problem.hidden = node.hidden = false;
-      problem.hidden = false;
     }
     look();
   }

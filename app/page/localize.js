@@ -1,6 +1,7 @@
 // Where in a clip: of a video of the library, the minute that is looked at; or a clip of this computer.
 import { address, icon, make } from './dom.js';
 import { makeDrop } from './drop.js';
+import { durationOf } from './duration.js';
 import { keep, kept } from './question.js';
 import { openScene } from './scene.js';
 import { read } from './service.js';
@@ -45,7 +46,8 @@ async function openFile(main, file, question, closed) {
   const sound = await peaksOf(file);
   const url = URL.createObjectURL(file);
   closed.addEventListener('abort', () => URL.revokeObjectURL(url));
-  const duration_s = Math.max(1, Math.round(sound?.duration_s ?? (await durationOf(url)) ?? 10));
+  const video = make('video', { preload: 'metadata', src: url });
+  const duration_s = Math.max(1, Math.round(sound?.duration_s ?? (await durationOf(video)) ?? 10));
   await openScene(main, question, closed, {
     name: file.name,
     duration_s,
@@ -105,12 +107,4 @@ function makeChoice(video) {
     make('p', { class: 'name', title: video.file_name }, video.file_name),
     make('p', { class: 'quiet' }, clock(video.duration_s)),
   );
-}
-
-function durationOf(url) {
-  return new Promise((done) => {
-    const video = make('video', { preload: 'metadata', src: url });
-    video.onloadedmetadata = () => done(Number.isFinite(video.duration) ? video.duration : null);
-    video.onerror = () => done(null);
-  });
 }

@@ -1,7 +1,9 @@
 // Map: the library's seconds on a plane; alike lies close. Hover plays, a click asks, a lasso makes a label.
 import { address, make, speak } from './dom.js';
 import { facts } from './facts.js';
+import { makePick } from './pick.js';
 import { makePlane } from './plane.js';
+import { secondAddress } from './question.js';
 import { read, send } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
 import { clock, many } from './words.js';
@@ -9,6 +11,7 @@ import { clock, many } from './words.js';
 const POINTS = 20_000; // the most that the service draws
 const LISTED = 12; // clusters, in words
 const COLOURS = { modality: 'sound or picture', label: 'label', cluster: 'cluster' };
+const PICK = { title: 'Colour by', name: 'colour', choices: COLOURS, chosen: 'modality', unseen: true };
 
 export async function open(main, params, closed) {
   showLoading(main, 'Drawing the map… this may take half a minute the first time');
@@ -53,17 +56,12 @@ function draw(main, map, library, closed) {
         player.play().catch(() => {}); // a picture's second may be silent
       }
     },
-    onpick: (point) => (location.hash = askAddress(point)),
+    onpick: ({ segment_id, modality }) => (location.hash = secondAddress(segment_id, modality)),
     onlasso: (points) => selection.show(points),
   });
   const selection = makeSelection(library.scope === 'admin', () => plane.clear());
   const legend = make('ul', { class: 'row legend' });
   const colour = (by) => legend.replaceChildren(...plane.colour(by).map(makeKey));
-  const options = Object.entries(COLOURS).map(([value, text]) => {
-    const input = make('input', { type: 'radio', name: 'colour', value, checked: value === 'modality' });
-    input.onchange = () => colour(value);
-    return make('label', {}, input, text);
-  });
   const shown = many(map.points.length, 'point');
   const sample = map.sampled ? `a sample of ${shown} of ${map.total.toLocaleString('en')}` : shown;
   main.replaceChildren(
@@ -71,7 +69,7 @@ function draw(main, map, library, closed) {
     make(
       'div',
       { class: 'row' },
-      make('fieldset', {}, make('legend', { class: 'unseen' }, 'Colour by'), make('div', { class: 'pick' }, options)),
+      makePick({ ...PICK, onpick: colour }),
       make('label', { class: 'row' }, hears, 'Play sounds on hover'),
       make('button', { type: 'button', onclick: plane.whole }, 'Show all'),
       make('p', { class: 'quiet' }, 'Wheel or pinch zooms, dragging pans, dragging with Shift draws a lasso.'),
@@ -93,10 +91,6 @@ function makeKey({ name, colour, mark }) {
 function inWords({ modality, start_s, label, file_name }) {
   const kind = modality === 'audio' ? 'Sound' : 'Picture';
   return `${kind} at ${clock(start_s)} of ${file_name}${label ? `, ${label}` : ''}`;
-}
-
-function askAddress({ segment_id, modality }) {
-  return address('ask', { segment: segment_id, by: modality, find: modality === 'audio' ? 'visual' : 'audio' });
 }
 
 /** Return { node, show(points) }: what a lasso or a cluster chose, and a field that labels its videos. */
@@ -174,5 +168,5 @@ function namesOf(concepts, labels) {
 }
 
 function makeTypical(point) {
-  return make('li', {}, make('a', { href: askAddress(point) }, inWords(point)));
+  return make('li', {}, make('a', { href: secondAddress(point.segment_id, point.modality) }, inWords(point)));
 }

@@ -34,6 +34,11 @@ export function askAddress(file) {
   return address('ask', { file: keep(file), by, find: other(by) });
 }
 
+/** Return the address at which a second of the library is asked: its sound finds pictures, its picture sounds. */
+export function secondAddress(segment_id, by) {
+  return address('ask', { segment: segment_id, by, find: other(by) });
+}
+
 /** Return the modality that is not this one. */
 export function other(modality) {
   return modality === 'audio' ? 'visual' : 'audio';

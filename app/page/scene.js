@@ -2,6 +2,7 @@
 import { address, make, speak } from './dom.js';
 import { makeLane } from './lane.js';
 import { makeMatrix } from './matrix.js';
+import { makePick } from './pick.js';
 import { post } from './service.js';
 import { showLoading, showProblem } from './states.js';
 import { loudestStart, makeWaveform } from './waveform.js';
@@ -149,13 +150,11 @@ function makeOverview(minute, clip, go) {
 }
 
 function makeDirections(by, go) {
-  const options = Object.entries(DIRECTIONS).map(([value, { title }]) => {
-    const input = make('input', { type: 'radio', name: 'by', value, checked: value === by });
-    input.onchange = () => go({ by: value });
-    return make('label', {}, input, title);
-  });
-  const legend = make('legend', { class: 'unseen' }, 'Direction');
-  return make('fieldset', { class: 'end' }, legend, make('div', { class: 'pick' }, options));
+  const choices = Object.fromEntries(Object.entries(DIRECTIONS).map(([value, { title }]) => [value, title]));
+  const onpick = (value) => go({ by: value });
+  const pick = makePick({ title: 'Direction', name: 'by', choices, chosen: by, onpick, unseen: true });
+  pick.classList.add('end');
+  return pick;
 }
 
 /** Return { node, seek(time_s), play(time_s), onmove }: the clip; what the browser cannot play comes as an excerpt. */

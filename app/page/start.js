@@ -2,7 +2,7 @@
 import { address, icon, make } from './dom.js';
 import { listenToPaste, makeDrop } from './drop.js';
 import { facts } from './facts.js';
-import { askAddress, other } from './question.js';
+import { askAddress, secondAddress } from './question.js';
 import { makeCamera, makeRecorder } from './record.js';
 import { read } from './service.js';
 import { showEmpty, showProblem } from './states.js';
@@ -96,8 +96,7 @@ function makeExample(video) {
   const second = Math.floor(video.duration_s / 2);
   const ask = async () => {
     const { segment_id, links } = await read(`videos/${video.video_id}/seconds/${second}`);
-    const by = links.sound ? 'audio' : 'visual';
-    location.hash = address('ask', { segment: segment_id, by, find: other(by) });
+    location.hash = secondAddress(segment_id, links.sound ? 'audio' : 'visual');
   };
   return make(
     'li',

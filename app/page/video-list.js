@@ -8,6 +8,7 @@ const ROW_PX = 84;
 const MARGIN_ROWS = 6; // kept above and below the view
 const PAGE = 500;
 const TYPING_MS = 250;
+const WHAT_STAYS = 'An uploaded file goes with it; one that was taken in where it lies stays there.';
 
 /** Return { node, reload() }. `may`: whether labels may be changed and recordings deleted; `changed()`: one was. */
 export function makeVideoList({ may, changed, closed }) {
@@ -107,7 +108,7 @@ export function makeVideoList({ may, changed, closed }) {
     changed();
   }
   async function remove(video) {
-    if (!confirm(`Delete ${video.file_name} from the library? ${whatStays(video)}`)) return;
+    if (!confirm(`Delete ${video.file_name} from the library? ${WHAT_STAYS}`)) return;
     try {
       await send('DELETE', `videos/${video.video_id}`);
       changed();
@@ -132,10 +133,6 @@ export function makeVideoList({ may, changed, closed }) {
   };
   reload().catch(() => {}); // shown where the rows would be
   return { node, reload: () => reload().catch(() => {}) };
-}
-
-function whatStays(video) {
-  return video.uploaded ? 'The uploaded file is deleted, too.' : 'A file that was taken in where it lies stays there.';
 }
 
 function makeRow(video, { may, edit, remove }) {

@@ -54,6 +54,13 @@ def live(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 @pytest.fixture
+def empty(tmp_path: Path) -> Iterator[str]:
+    """Serve a library without footage; asked for before `open_page`, whose pages are then closed first."""
+    with Service(tmp_path / "empty") as service:
+        yield f"http://127.0.0.1:{service.port}/"
+
+
+@pytest.fixture
 def watched(live: str) -> Watched:
     """Return what the pages of this test did wrong so far."""
     return Watched(live)

@@ -92,22 +92,21 @@ def test_work_that_goes_on_leaves_the_keyboard_where_it_is(open_page: OpenPage) 
     expect(stop).to_be_focused()
 
 
-def test_uploads_go_on_while_one_asks(open_page: OpenPage, watched: Watched, tmp_path: Path) -> None:
+def test_uploads_go_on_while_one_asks(empty: str, open_page: OpenPage, watched: Watched, tmp_path: Path) -> None:
     """Another view does not end them, and the library shows them again."""
-    with Service(tmp_path / "empty") as service:
-        url = watched.origin = f"http://127.0.0.1:{service.port}/"
-        page = open_page("#/library", url=url)
-        held: list[Route] = []
-        page.route(re.compile("/videos$"), lambda route: held.append(route))
-        page.locator(".drop input").set_input_files(write_video(tmp_path / "first.mp4", 3.0))
-        while not held:
-            page.wait_for_timeout(20)
-        page.get_by_role("link", name="Ask", exact=True).click()
-        expect(page.locator(".uploads")).to_have_count(0)
-        held[0].continue_()
-        page.get_by_role("link", name="Library", exact=True).click()
-        expect(page.locator(".uploads li")).to_contain_text("added")
-        expect(page.locator(".rows li")).to_have_count(1)
+    watched.origin = empty
+    page = open_page("#/library", url=empty)
+    held: list[Route] = []
+    page.route(re.compile("/videos$"), lambda route: held.append(route))
+    page.locator(".drop input").set_input_files(write_video(tmp_path / "first.mp4", 3.0))
+    while not held:
+        page.wait_for_timeout(20)
+    page.get_by_role("link", name="Ask", exact=True).click()
+    expect(page.locator(".uploads")).to_have_count(0)
+    held[0].continue_()
+    page.get_by_role("link", name="Library", exact=True).click()
+    expect(page.locator(".uploads li")).to_contain_text("added")
+    expect(page.locator(".rows li")).to_have_count(1)
 
 
 def test_uploads_can_be_stopped(open_page: OpenPage, tmp_path: Path) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from media_samples import write_sound, write_video
+from media_samples import tone, write_sound, write_video
 from page_samples import OpenPage, Watched, overflowing, serious_findings
 from playwright.sync_api import expect
 
-from benchmarks.service.live_service import Client, Service
+from benchmarks.service.live_service import Client
 
 
 @pytest.fixture
@@ -19,13 +18,6 @@ def video(live: str) -> str:
     """Return the first video's id."""
     with Client(int(live.rstrip("/").rpartition(":")[2])) as client:
         return next(iter(client.videos(limit=1))).video_id
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[str]:
-    """Serve a library without footage."""
-    with Service(tmp_path / "empty") as service:
-        yield f"http://127.0.0.1:{service.port}/"
 
 
 def test_a_clip_of_the_library_is_asked_by_its_id(open_page: OpenPage, video: str) -> None:
@@ -76,7 +68,7 @@ def test_a_clip_of_this_computer_is_sent(open_page: OpenPage, tmp_path: Path) ->
     expect(page.get_by_role("heading", name=re.compile("No window stands out|is seen at"))).to_be_visible()
 
 
-def test_a_clip_that_lacks_sound_is_named(open_page: OpenPage, empty: str, watched: Watched, tmp_path: Path) -> None:
+def test_a_clip_that_lacks_sound_is_named(empty: str, open_page: OpenPage, watched: Watched, tmp_path: Path) -> None:
     """What cannot be asked of it, and a way on."""
     with Client(int(empty.rstrip("/").rpartition(":")[2])) as client:
         client.wait_for(client.upload(write_video(tmp_path / "quiet.mp4", 3.0, sound=False)))
@@ -86,7 +78,7 @@ def test_a_clip_that_lacks_sound_is_named(open_page: OpenPage, empty: str, watch
     expect(page.get_by_role("heading", name="No sound")).to_be_visible()
 
 
-def test_the_empty_library_tells_no_command(open_page: OpenPage, empty: str, watched: Watched) -> None:
+def test_the_empty_library_tells_no_command(empty: str, open_page: OpenPage, watched: Watched) -> None:
     """In every view: what to do is a link, and nobody is sent to a terminal."""
     watched.origin = empty
     watched.allowed.append("409")
@@ -98,7 +90,7 @@ def test_the_empty_library_tells_no_command(open_page: OpenPage, empty: str, wat
 
 
 def test_footage_is_added_with_a_line_for_each_file(
-    open_page: OpenPage, empty: str, watched: Watched, tmp_path: Path
+    empty: str, open_page: OpenPage, watched: Watched, tmp_path: Path
 ) -> None:
     """What came in, what was there already, and what is no medium, in words; then the list has it."""
     watched.origin = empty
@@ -117,13 +109,13 @@ def test_footage_is_added_with_a_line_for_each_file(
 
 
 def test_a_recording_is_found_labelled_and_deleted(
-    open_page: OpenPage, empty: str, watched: Watched, tmp_path: Path
+    empty: str, open_page: OpenPage, watched: Watched, tmp_path: Path
 ) -> None:
     """The list searches by name; a deletion names the file and asks first."""
     watched.origin = empty
     with Client(int(empty.rstrip("/").rpartition(":")[2])) as client:
         for name, hertz in (("bark.wav", 300), ("rain.wav", 500)):
-            client.wait_for(client.upload(write_sound(tmp_path / name, tone_of(hertz), 16000)))
+            client.wait_for(client.upload(write_sound(tmp_path / name, tone(2, 16000, hertz), 16000)))
     page = open_page("#/library", url=empty)
     expect(page.locator(".rows li")).to_have_count(2)
     page.get_by_role("searchbox", name="Search by name").fill("bark")
@@ -137,13 +129,6 @@ def test_a_recording_is_found_labelled_and_deleted(
     page.get_by_role("button", name="Delete bark.wav").click()
     expect(page.locator(".rows li")).to_have_count(0)
     assert "bark.wav" in asked[0]
-
-
-def tone_of(hertz: int):  # type: ignore[no-untyped-def]
-    """Return two seconds of a tone."""
-    from media_samples import tone
-
-    return tone(2, 16000, hertz)
 
 
 def test_ten_thousand_recordings_are_not_all_in_the_document(open_page: OpenPage, live: str) -> None:
