@@ -8,7 +8,9 @@ export function makeDrop({ title, hint, accept, many = false, ontake }) {
     if (input.files.length) ontake([...input.files]);
     input.value = '';
   };
-  const zone = make('label', { class: 'drop' }, input, make('b', {}, title), make('span', { class: 'quiet' }, hint));
+  const problem = make('span', { class: 'problem', role: 'alert', hidden: true });
+  const told = make('span', { class: 'quiet' }, hint);
+  const zone = make('label', { class: 'drop' }, input, make('b', {}, title), told, problem);
   const mark = (over) => (event) => {
     event.preventDefault();
     zone.classList.toggle('over', over);
@@ -17,9 +19,20 @@ export function makeDrop({ title, hint, accept, many = false, ontake }) {
   zone.ondragleave = mark(false);
   zone.ondrop = (event) => {
     mark(false)(event);
-    if (event.dataTransfer.files.length) ontake([...event.dataTransfer.files]);
+    const files = [...event.dataTransfer.files];
+    problem.textContent = many ? '' : tooMuch(files, [...event.dataTransfer.items]);
+    problem.hidden = !problem.textContent;
+    if (files.length && problem.hidden) ontake(files);
   };
   return zone;
+}
+
+/** Return what is wrong with what was dropped where one file is wanted; "" where it is one. */
+function tooMuch(files, items) {
+  if (items.some((item) => item.webkitGetAsEntry?.()?.isDirectory)) {
+    return 'That is a folder. Drop one file of it here; the library takes whole folders.';
+  }
+  return files.length > 1 ? `One file at a time: these are ${files.length}.` : '';
 }
 
 /** Take files that are pasted anywhere but into a field, until `closed`. */

@@ -2,6 +2,8 @@
 import { address, icon, make } from './dom.js';
 import { makeDrop } from './drop.js';
 import { durationOf } from './duration.js';
+import { facts } from './facts.js';
+import { checkSize } from './file-size.js';
 import { keep, kept } from './question.js';
 import { openScene } from './scene.js';
 import { read } from './service.js';
@@ -43,6 +45,7 @@ async function openStored(main, question, closed) {
 
 /** A clip of this computer is sent with each question; it may last a minute. */
 async function openFile(main, file, question, closed) {
+  checkSize(file, (await facts()).most_upload_bytes);
   const sound = await peaksOf(file);
   const url = URL.createObjectURL(file);
   closed.addEventListener('abort', () => URL.revokeObjectURL(url));

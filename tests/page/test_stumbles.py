@@ -1,10 +1,11 @@
-"""What a newcomer stumbled over, one test each; what the demonstration and quality said stands with the views' tests."""
+"""What a newcomer stumbled over, one test each; what the demonstration said stands in its own tests."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ def test_no_number_is_broken_on_a_phone(open_page: OpenPage, client: Client, nam
         )
     )
     assert len(ticks) > 1
-    assert all(right <= following for (_, right), (following, _) in zip(ticks, ticks[1:], strict=False))
+    assert all(right <= following for (_, right), (following, _) in pairwise(ticks))
 
 
 @pytest.mark.parametrize("place", ["#/ask?segment=3&by=audio&find=visual", "#/quality", "#/library"])
