@@ -37,15 +37,16 @@ function makeSound({ video_id, start_s, end_s }, closed) {
 }
 
 function makeFacts(hit, what) {
-  const folder = hit.file_path?.split('/').at(-2);
+  const [folder, name] = hit.file_path?.split('/').slice(-2) ?? [];
+  const isUpload = name !== hit.file_name; // the library keeps it, under a name of its own
   const twins = hit.twins ?? [];
   return [
-    make('p', { class: 'name', title: hit.file_path ?? what }, make('b', {}, hit.file_name)),
+    make('p', { class: 'name', title: isUpload ? what : hit.file_path }, make('b', {}, hit.file_name)),
     make(
       'p',
       { class: 'row quiet' },
       stretch(hit.start_s, hit.end_s),
-      folder && make('span', { class: 'name' }, folder),
+      folder && !isUpload && make('span', { class: 'name' }, folder),
       hit.label && make('span', { class: 'label end' }, hit.label),
     ),
     twins.length > 0 && makeTwins(twins),

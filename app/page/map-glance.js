@@ -1,13 +1,13 @@
 // What is seen and heard of a point of the map, beside it: its picture moves, its sound is a waveform; Space plays it.
 import { make } from './dom.js';
 import { endGlimpse, startGlimpse } from './glimpse.js';
-import { secondAddress } from './question.js';
+import { kindOf, secondAddress } from './question.js';
 import { makeStretchWaveform } from './waveform.js';
 
 const REST_MS = 120; // a pointer that passes by loads nothing
 const AROUND_S = 2; // of a sound, so much is drawn before and after its second
 const AFTER_S = 3; // it is heard so long
-const [WIDE_PX, HIGH_PX, GAP_PX] = [224, 236, 14];
+const [WIDE_PX, HIGH_PX, GAP_PX] = [224, 284, 14];
 const FIELDS = 'input, button, summary, a, select, textarea';
 
 /** Return { node, show(point, at, options), hide() }. `inWords(point)`; `hears()`: do sounds play by themselves? */
@@ -43,11 +43,12 @@ export function makeGlance(inWords, hears, closed) {
     const shot = make('div', { class: 'shot' });
     const ask = make('a', { href: secondAddress(point.segment_id, point.modality) }, 'Ask with it');
     const hear = make('button', { type: 'button', onclick: toggle }, 'Play');
-    const keys = make('p', { class: 'quiet' }, 'Space plays it, a click asks with it.');
+    const plays = !isPicture(point);
+    const keys = plays ? 'Space plays it, a click asks with it.' : 'A click asks with it.';
     node.replaceChildren(
       shot,
       make('p', { class: 'quiet' }, inWords(point)),
-      tapped ? make('div', { class: 'row' }, hear, ask) : keys,
+      tapped ? make('div', { class: 'row' }, plays && hear, ask) : make('p', { class: 'quiet' }, keys),
     );
     node.classList.toggle('tapped', tapped);
     node.hidden = false;
@@ -64,6 +65,7 @@ export function makeGlance(inWords, hears, closed) {
 
   /** Play what is shown, or be silent again: of a picture that moves its own sound. */
   function toggle() {
+    if (isPicture(point)) return;
     if (glimpse?.isConnected) {
       glimpse.muted = !glimpse.muted;
       glimpse.currentTime = glimpse.src.includes('/excerpt?') ? 0 : point.start_s;
@@ -95,4 +97,8 @@ export function makeGlance(inWords, hears, closed) {
   document.addEventListener('keydown', onkey, { signal: closed });
   closed.addEventListener('abort', hide);
   return { node, show, hide };
+}
+
+function isPicture({ file_name }) {
+  return kindOf({ type: '', name: file_name }) === 'picture';
 }

@@ -12,7 +12,9 @@ import { clock, many } from './words.js';
 const POINTS = 20_000; // the most that the service draws
 const LISTED = 12; // clusters, in words
 const NAMED = 2; // labels or concepts in a cluster's name
-const HINT = 'Hover over a point to see and hear it; a click asks with it. Wheel or pinch zooms.';
+const HINT = matchMedia('(hover: none)').matches
+  ? 'Tap a point to see and hear it; two fingers zoom. A name below chooses what has its colour.'
+  : 'Hover over a point to see and hear it; a click asks with it, the wheel zooms. A name below chooses its points.';
 const COLOURS = { modality: 'sound or picture', label: 'label', cluster: 'cluster' };
 const PICK = { title: 'Colour by', name: 'colour', choices: COLOURS, chosen: 'modality', unseen: true };
 const DRAG = { pan: 'drag to move', lasso: 'draw a lasso' };

@@ -28,7 +28,7 @@ export function makeStretchWaveform({ video_id, start_s, end_s, marked }, closed
     length_s = found.length_s;
     const width = share(start_s + Math.min(marked.end_s, start_s + length_s) - marked.start_s);
     const lifted = make('span', { class: 'lifted', style: { left: share(marked.start_s), width } });
-    node.replaceChildren(lifted, makeWaveform(found.peaks), head);
+    node.replaceChildren(lifted, makeWaveform(found.peaks.map(Math.sqrt)), head); // nearer to how loud it sounds
   };
   const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
     if (!isIntersecting) return;

@@ -136,3 +136,18 @@ def test_a_sound_that_is_gone_keeps_its_sign(open_page: OpenPage) -> None:
     page.goto(page.url.partition("#")[0] + ASKED)
     expect(page.locator(f"{HITS} .waved .icon").first).to_be_visible()
     expect(page.locator(f"{HITS} .waved canvas")).to_have_count(0)
+
+
+def test_an_upload_shows_no_folder(open_page: OpenPage) -> None:
+    """The library keeps it under a name of its own, which tells a person nothing."""
+
+    def as_upload(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["hits"][0]["file_path"] = "/library/media/upload-1e93"
+        route.fulfill(json=answer)
+
+    page = open_page("#/quality")
+    page.route("**/retrieve", as_upload)
+    page.goto(page.url.partition("#")[0] + ASKED)
+    expect(page.locator(HITS).nth(1)).to_contain_text("footage0")
+    expect(page.locator(HITS).nth(0)).not_to_contain_text("media")
