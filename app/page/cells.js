@@ -6,10 +6,10 @@ const FAR = 10; // cells, by Page up and down
 /**
  * Make the cells of `frame` reachable. Return { set(column, row) }, which moves the cursor and calls nothing.
  *
- * `wide`: columns that fill the frame; `columns`, `rows`: those that the cursor may take, from the left and the top.
+ * `wide`: columns that fill the frame; `columns`, `rows`: those that the cursor may take from left and top.
  * `label`: what the cells are. `say(column, row)`: what is in one, in words. `onmove(column, row)` is called when a
  * person moves the cursor, `onpick(column, row)` for Enter, a click or a tap. The words stand in `hand`, which shows
- * what is under the mouse meanwhile. To a screen reader this is a slider: it tells each value as the cursor comes to it.
+ * what is under the mouse meanwhile. To a screen reader this is a slider: it tells the value where the cursor comes.
  */
 export function makeCells({ frame, hand, wide, columns, rows = 1, label, say, onmove, onpick }) {
   const box = make('div', { class: 'cursor' });
@@ -58,7 +58,7 @@ export function makeCells({ frame, hand, wide, columns, rows = 1, label, say, on
   return { set };
 }
 
-/** Return where a key moves the cursor; null for a key that does not. In a single row up and down are right and left. */
+/** Return where a key moves the cursor; null for one that does not. In a single row up and down are right and left. */
 function goalOf(key, { column, row }, columns, rows) {
   const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: FAR, PageDown: -FAR }[key];
   if (by) return [column + by, row];

@@ -1,4 +1,4 @@
-// A film: pictures of a stretch side by side, each cut to its column; from the service, or from a file of this computer.
+// A film: pictures of a stretch side by side, each cut to its column; of the library, or of a file of this computer.
 import { make } from './dom.js';
 
 const COLUMN_PX = 56;

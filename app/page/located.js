@@ -50,5 +50,5 @@ function makeLikeliest(found, onplay) {
     const onclick = () => onplay(start_s);
     return make('button', { type: 'button', onclick }, `${clock(start_s)} (${finely(probability)})`);
   });
-  return make('div', { class: 'row' }, make('span', { class: 'quiet' }, 'Play the likeliest:'), ...buttons);
+  return make('div', { class: 'row' }, make('span', { class: 'quiet' }, 'The likeliest places:'), ...buttons);
 }

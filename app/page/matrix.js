@@ -8,8 +8,8 @@ const ROW_PX = 22;
 
 /**
  * Return { node, at(time_s), choose(start_s) }: `at` frames the second that plays, `choose` outlines a window. Its
- * columns are those of the lanes of `minute`. `verbs`: { asked, found }. `onchoose(start_s)`, `onplay(time_s)`: a person
- * moved to a window, or picked a second.
+ * columns are those of the lanes of `minute`. `verbs`: { asked, found }. `onchoose(start_s)`, `onplay(time_s)`: a
+ * person moved to a window, or picked a second.
  */
 export function makeMatrix(found, minute, { asked, found: verb }, { onchoose, onplay }) {
   const rows = found.distances.length;

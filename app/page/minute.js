@@ -30,7 +30,7 @@ export function minuteOf(question, duration_s, peaks) {
   return minuteAround(whole(question.at) ?? whole(question.start) ?? loudest(), duration_s);
 }
 
-/** Return [start_s, end_s]: the stretch of the minute that an address means, else the loudest of the minute's `peaks`. */
+/** Return [start_s, end_s]: the stretch of the minute that an address means, else the loudest by its `peaks`. */
 export function stretchOf(question, minute, peaks) {
   const length_s = Math.min(minute.length_s, Math.max(1, whole(question.length) || ASKED_S));
   const loudest = () => minute.from_s + (peaks.length ? loudestStart(peaks, minute.length_s, length_s) : 0);

@@ -7,7 +7,7 @@ import { MINUTE_S } from './minute.js';
 import { openScene } from './scene.js';
 import { showUploads, uploadAll } from './upload-queue.js';
 import { peaksOf } from './waveform.js';
-import { lasting } from './words.js';
+import { clock } from './words.js';
 
 const GUESSED_S = 3; // of a file that the browser cannot read: so much is asked, and the answer tells how long it is
 
@@ -15,10 +15,10 @@ export async function openOwnClip(main, file, question, closed) {
   const url = URL.createObjectURL(file);
   closed.addEventListener('abort', () => URL.revokeObjectURL(url));
   const lasts_s = await durationOf(make('video', { preload: 'metadata', src: url }));
-  if (isTooLong(lasts_s)) return offerToAdd(main, file, lasting(lasts_s), closed);
+  if (isTooLong(lasts_s)) return offerToAdd(main, file, clock(lasts_s), closed);
   const sound = await peaksOf(file);
   const known_s = lasts_s ?? sound?.duration_s;
-  if (isTooLong(known_s)) return offerToAdd(main, file, lasting(known_s), closed);
+  if (isTooLong(known_s)) return offerToAdd(main, file, clock(known_s), closed);
   await openScene(main, question, closed, {
     name: file.name,
     duration_s: known_s === undefined ? GUESSED_S : Math.max(1, Math.round(known_s)),
@@ -63,8 +63,8 @@ async function offerToAdd(main, file, lasts, closed) {
       make(
         'p',
         {},
-        `It lasts ${lasts}. A file of this computer may last a minute, and cannot be cut here. In the library it may be `,
-        'of any length: then any minute of it can be asked.',
+        `It lasts ${lasts}. A file of this computer may last a minute, and cannot be cut here. In the library it may `,
+        'be of any length: then any minute of it can be asked.',
       ),
       scope === 'admin' ? add : make('p', { class: 'quiet' }, 'Your key may not add to the library: ask who runs it.'),
       make('a', { href: address('localize') }, 'Choose another'),

@@ -112,7 +112,10 @@ export async function openScene(main, question, closed, clip) {
 
   function drawAnswer(found) {
     const length_s = found.end_s - found.start_s;
-    const mark = (start_s) => lanes.mark(start_s, start_s + length_s, start_s === found.start_s && found.stands_out);
+    const mark = (start_s) => {
+      const how = start_s !== found.start_s ? 'chosen' : found.stands_out ? 'found' : 'likeliest';
+      lanes.mark(start_s, start_s + length_s, how);
+    };
     const play = (start_s) => {
       choose(start_s);
       player.play(start_s);
@@ -130,7 +133,7 @@ export async function openScene(main, question, closed, clip) {
     matrix = makeMatrix(found, minute, verbs, { onchoose: chosenIn(() => bars), onplay: player.play });
     mark(found.start_s);
     words.replaceChildren(...tellAnswer(found, verbs, play));
-    plots.replaceChildren(bars.node, matrix.node);
+    plots.replaceChildren(...(found.windows.length > 1 ? [bars.node, matrix.node] : []));
     speak(words.querySelector('h2').textContent);
   }
 
@@ -151,7 +154,7 @@ export async function openScene(main, question, closed, clip) {
   const go = (changed) => (location.hash = address('localize', { ...question, ...changed }));
   main.replaceChildren(
     make('div', { class: 'row' }, make('h1', { class: 'name' }, clip.name), makeDirections(by, go)),
-    make('div', { class: 'scene' }, make('div', { class: 'stack tight' }, player.node, offer.node), place, words, plots),
+    make('div', { class: 'scene' }, make('div', {}, player.node, offer.node), place, words, plots),
   );
   await look(minute, question);
 }
@@ -177,40 +180,43 @@ async function makeOverview(clip, question, onmove) {
   return { node, lane, peaks };
 }
 
-/** Return { nodes, all, asked, mark(start_s, end_s, firmly) } of the two lanes; the lane `by` asks. */
+/** Return { nodes, all, asked, mark(start_s, end_s, how) } of the two lanes; the lane `by` asks. `how`: of `marks`. */
 function makeLanes({ minute, by, peaks, film, start_s, end_s, oninput, onchange }) {
   const { asked, found } = DIRECTIONS[by];
+  const marks = { found: `${found} at`, likeliest: 'likeliest at', chosen: 'chosen:' };
   const [toldAsked, toldFound] = [make('b', { class: 'told-asked' }), make('b', { class: 'told-found' })];
   const tell = (lane) => (toldAsked.textContent = stretch(lane.start_s, lane.end_s));
   const moved = (lane) => {
     tell(lane);
     oninput(lane);
   };
-  const contents = { audio: makeContent(peaks.length ? makeWaveform(peaks) : null, 'sound'), visual: makeContent(film) };
+  const wave = peaks.length ? makeWaveform(peaks) : null;
+  const contents = { audio: makeContent(wave, 'sound'), visual: makeContent(film, 'pictures') };
   const window = { label: `What is ${asked}: the stretch that asks`, start_s, end_s, oninput: moved, onchange };
   const lanes = {};
   const nodes = Object.keys(NAMES).flatMap((modality) => {
     const range = { from_s: minute.from_s, to_s: minute.end_s, content: contents[modality] };
     lanes[modality] = makeLane(modality === by ? { ...range, ...window } : range);
     lanes[modality].node.classList.add(modality);
-    const told = modality === by ? [`${asked} at `, toldAsked, '. Drag to change it.'] : [`${found} at `, toldFound];
+    const told = modality === by ? [`${asked} at `, toldAsked, '. Drag to change it.'] : [toldFound];
     return [make('p', { class: 'quiet lane-name' }, `${NAMES[modality]}: `, ...told), lanes[modality].node];
   });
   tell(lanes[by]);
   const answering = lanes[other(by)];
-  const mark = (from_s, to_s, firmly) => {
+  const mark = (from_s, to_s, how = 'likeliest') => {
     answering.mark(from_s, to_s);
-    answering.node.classList.toggle('firm', Boolean(firmly));
-    toldFound.textContent = from_s === null ? '…' : stretch(from_s, to_s);
+    answering.node.classList.toggle('firm', how === 'found');
+    toldFound.textContent = from_s === null ? '…' : `${marks[how]} ${stretch(from_s, to_s)}`;
   };
   mark(null);
   return { nodes, all: Object.values(lanes), asked: lanes[by], mark };
 }
 
 /** Return what a lane shows: a drawing, or one that is to come, or why there is none. */
-function makeContent(drawing, what = 'pictures') {
+function makeContent(drawing, what) {
   const node = make('div', { class: 'content' });
-  const lacking = () => make('p', { class: 'quiet' }, `This browser cannot show its ${what}. All of it is searched all the same.`);
+  const text = `This browser cannot show its ${what}. All of it is searched all the same.`;
+  const lacking = () => make('p', { class: 'quiet' }, text);
   Promise.resolve(drawing).then((drawn) => node.replaceChildren(drawn ?? lacking()));
   return node;
 }

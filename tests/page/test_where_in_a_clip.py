@@ -51,7 +51,7 @@ def look(served: tuple[str, dict[str, str]], open_page: OpenPage, watched: Watch
         watched.origin = url
         page: Page = open_page(f"#/localize?video={ids[name]}{more}" if name else "#/localize", url=url, **how)
         if name:
-            expect(page.locator(".bars")).to_be_visible()
+            expect(page.get_by_role("region", name="The answer").get_by_role("heading")).to_be_visible()
         return page
 
     return opened
@@ -121,7 +121,7 @@ def test_the_matrix_is_reached_by_keyboard(look: OpenPage) -> None:
     matrix.press("ArrowRight")
     expect(matrix).to_have_attribute("aria-valuetext", re.compile("0:02 heard, 0:02 seen"))
     # The window in which the second asked second meets 0:02 begins at 0:01.
-    expect(page.locator(".told-found")).to_contain_text("0:01–0:03")
+    expect(page.locator(".told-found")).to_have_text("chosen: 0:01–0:03")
     matrix.press("Enter")
     expect(page.locator(".player video")).to_have_js_property("paused", False)
 
@@ -208,6 +208,7 @@ def test_a_clip_of_one_second_has_one_place(look: OpenPage) -> None:
     page = look("second.mp4")
     expect(page.get_by_role("heading", name="There is only one place")).to_be_visible()
     expect(page.get_by_text("No window stands out")).to_have_count(0)
+    expect(page.locator(".bars")).to_have_count(0)
 
 
 def test_a_file_that_is_gone_is_said_and_asked(look: OpenPage, watched: Watched) -> None:
@@ -273,7 +274,7 @@ def test_an_own_file_that_is_too_long_is_not_sent(look: OpenPage, tmp_path: Path
     page.on("request", lambda request: sent.append(urlsplit(request.url).path))
     clip = write_video(tmp_path / "own.mp4", 75.0, frame_rate_hz=2, samples=tone(75, 44100, 440))
     page.locator(".start .drop input").set_input_files(clip)
-    expect(page.get_by_text(re.compile("lasts 75 s"))).to_be_visible()
+    expect(page.get_by_text(re.compile("lasts 1:15"))).to_be_visible()
     assert "/localize" not in sent
     assert serious_findings(page) == []
     page.get_by_role("button", name="Add it to the library").click()
