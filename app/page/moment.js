@@ -34,6 +34,9 @@ export function openMoment(item, shot, hit, closed) {
       player.src = excerpt; // AVI, Matroska, ProRes and the like
     }
   };
+  player.onloadedmetadata = () => {
+    if (seen && !player.videoWidth && !player.src.includes('/excerpt?')) player.src = excerpt; // HEVC: sound over black
+  };
   const close = make('button', { type: 'button', class: 'close', 'aria-label': 'Close the player' }, icon('close'));
   const node = make(
     'div',
