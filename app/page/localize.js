@@ -1,15 +1,13 @@
 // Where in a clip: of a video of the library, the minute that is looked at; or a clip of this computer.
 import { address, icon, make } from './dom.js';
 import { makeDrop } from './drop.js';
-import { durationOf } from './duration.js';
-import { facts } from './facts.js';
-import { checkSize } from './file-size.js';
+import { filmOf } from './film.js';
+import { openOwnClip } from './own-clip.js';
 import { keep, kept } from './question.js';
 import { openScene } from './scene.js';
 import { read } from './service.js';
 import { showEmpty, showProblem } from './states.js';
 import { clock } from './words.js';
-import { peaksOf } from './waveform.js';
 
 const SHOWN = 60;
 
@@ -17,7 +15,7 @@ export async function open(main, params, closed) {
   const question = Object.fromEntries(params);
   if (question.video) return openStored(main, question, closed);
   const file = kept(question.file);
-  if (file) return openFile(main, file, question, closed);
+  if (file) return openOwnClip(main, file, question, closed);
   return openChoice(main, closed);
 }
 
@@ -33,36 +31,24 @@ async function openStored(main, question, closed) {
   await openScene(main, question, closed, {
     name: video.file_name,
     duration_s: Math.max(1, Math.round(video.duration_s)),
+    isGuessed: false,
     original: video.original,
+    isGone: () => isGone(video),
     excerpt: (from_s, to_s) => `${here}/excerpt?start_s=${from_s}&end_s=${to_s}`,
     peaks: async (from_s, length_s, per_s) =>
-      (await read(`videos/${video.video_id}/peaks`, { start_s: from_s, length_s, per_s }, closed)).peaks,
-    filmstrip: (from_s, length_s, frames) =>
-      `${here}/filmstrip.jpg?start_s=${from_s}&length_s=${length_s}&frames=${frames}&height=72`,
-    asked: (from_s, length_s) => ({ video_id: video.video_id, from_s, length_s }),
+      (await read(`${here}/peaks`, { start_s: from_s, length_s, per_s }, closed)).peaks,
+    film: ({ from_s, length_s }, frames) =>
+      filmOf(`${here}/filmstrip.jpg?start_s=${from_s}&length_s=${length_s}&frames=${frames}&height=72`, frames),
+    asked: ({ from_s, length_s }) => ({ video_id: video.video_id, from_s, length_s }),
+    onrefused: () => false,
   });
 }
 
-/** A clip of this computer is sent with each question; it may last a minute. */
-async function openFile(main, file, question, closed) {
-  checkSize(file, (await facts()).most_upload_bytes);
-  const sound = await peaksOf(file);
-  const url = URL.createObjectURL(file);
-  closed.addEventListener('abort', () => URL.revokeObjectURL(url));
-  const video = make('video', { preload: 'metadata', src: url });
-  const duration_s = Math.max(1, Math.round(sound?.duration_s ?? (await durationOf(video)) ?? 10));
-  await openScene(main, question, closed, {
-    name: file.name,
-    duration_s,
-    original: url,
-    excerpt: () => null,
-    peaks: async (from_s, length_s) => {
-      const per_s = (sound?.peaks.length ?? 0) / (sound?.duration_s ?? 1);
-      return sound ? sound.peaks.slice(Math.floor(from_s * per_s), Math.ceil((from_s + length_s) * per_s)) : [];
-    },
-    filmstrip: () => null,
-    asked: () => ({ video: file }),
-  });
+/** Say whether the file of a video is not where it was taken in from; the library may not have noticed yet. */
+async function isGone(video) {
+  if (video.missing) return true;
+  const answer = await fetch(video.original, { method: 'HEAD' }).catch(() => null);
+  return answer?.status === 404;
 }
 
 async function openChoice(main, closed) {

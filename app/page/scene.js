@@ -1,19 +1,23 @@
-// A clip with its sound and its picture as lanes: a window over one asks, the other answers while it plays.
-import { address, make, speak } from './dom.js';
+// A clip with its sound and its picture as lanes: a stretch of one asks, the other answers while it plays.
+import { makeBars } from './bars.js';
+import { address, make, put, speak } from './dom.js';
+import { picturesIn } from './film.js';
 import { makeLane } from './lane.js';
+import { tellAnswer } from './located.js';
 import { makeMatrix } from './matrix.js';
+import { MINUTE_S, minuteAround, minuteFrom, minuteOf, stretchOf } from './minute.js';
 import { makePick } from './pick.js';
+import { makePlayer } from './player.js';
+import { other } from './question.js';
 import { post } from './service.js';
 import { showLoading, showProblem } from './states.js';
-import { loudestStart, makeWaveform } from './waveform.js';
-import { clock, percent, stretch, withoutCommand } from './words.js';
+import { makeWaveform } from './waveform.js';
+import { clock, stretch } from './words.js';
 
-const MINUTE_S = 60; // the most that is searched at once
-const ASKED_S = 3; // how long the window is at first
 const PEAKS_PER_S = 20;
 const OVERVIEW_PEAKS = 600;
-const FRAMES = 12;
-const NAMED = 3; // the best windows, in words
+const NEAR_S = 0.5; // a player stops a little before or behind where it was told to
+const NAMES = { audio: 'Sound', visual: 'Picture' };
 const DIRECTIONS = {
   audio: { direction: 'a2v', asked: 'heard', found: 'seen', title: 'I hear it: where do I see it?' },
   visual: { direction: 'v2a', asked: 'seen', found: 'heard', title: 'I see it: where do I hear it?' },
@@ -21,132 +25,200 @@ const DIRECTIONS = {
 
 /**
  * Show a clip. `question`: what the address says: `from` (the minute), `start`, `length`, `by`. `clip`: { name,
- * duration_s, original, excerpt(from_s, to_s), peaks(from_s, length_s, per_s), filmstrip(from_s, length_s, frames),
- * asked(from_s, length_s) }, the last being the form fields that say where to search.
+ * duration_s, isGuessed (how long it is only the answer tells), original, isGone(), excerpt(from_s, to_s),
+ * peaks(from_s, length_s, per_s), film(minute, count), asked(minute), onrefused(error) }: `asked` gives the form fields
+ * that say where to search, `onrefused` returns whether it showed the problem.
  */
 export async function openScene(main, question, closed, clip) {
   const by = question.by === 'visual' ? 'visual' : 'audio';
-  const minute = await choose(question, clip);
-  const peaks = await clip.peaks(minute.from_s, minute.length_s, PEAKS_PER_S);
-  const end_s = minute.from_s + minute.length_s;
-  const length_s = Math.min(minute.length_s, Number(question.length) || ASKED_S);
-  const start_s = firstStart(question, minute, peaks, length_s);
-  const answer = make('section', { class: 'stack', 'aria-label': 'The answer' });
-  const player = makePlayer(clip, minute, closed);
-  const go = (changed) => {
-    Object.assign(question, changed);
-    location.hash = address('localize', question);
-  };
+  const verbs = DIRECTIONS[by];
+  const player = makePlayer(clip, closed);
+  const isLong = clip.duration_s > MINUTE_S;
+  const overview = isLong ? await makeOverview(clip, question, (minute) => look(minute)) : null;
+  const place = make('div', { class: 'lanes stack tight' });
+  const words = make('section', { class: 'stack tight told', 'aria-label': 'The answer' });
+  const plots = make('div', { class: `plots stack ${other(by)}` });
+  const offer = makeOffer((time_s) => follow(time_s));
   let asking = new AbortController();
+  let minute = minuteOf(question, clip.duration_s, overview?.peaks ?? []);
+  let lanes = null;
+  let matrix = null;
 
-  async function ask(lane) {
+  function afresh() {
     asking.abort();
     asking = new AbortController();
-    const signal = AbortSignal.any([asking.signal, closed]);
-    Object.assign(question, { from: minute.from_s, start: lane.start_s, length: lane.end_s - lane.start_s, by });
-    history.replaceState(null, '', address('localize', question));
-    showLoading(answer, 'Looking…');
+    return AbortSignal.any([asking.signal, closed]);
+  }
+
+  /** Look at a minute and ask. `given`: the stretch, else the loudest; `stays`: the player is where it should be. */
+  async function look(next, given = { length: question.length }, stays = false) {
+    const signal = afresh();
+    const moved = lanes && next.from_s !== minute.from_s;
+    minute = next;
     try {
-      const fields = {
-        ...clip.asked(minute.from_s, minute.length_s),
-        direction: DIRECTIONS[by].direction,
-        query_start_s: lane.start_s,
-        query_length_s: lane.end_s - lane.start_s,
-      };
-      drawAnswer(await post('localize', fields, signal));
+      const peaks = await clip.peaks(minute.from_s, minute.length_s, PEAKS_PER_S);
+      if (signal.aborted) return;
+      const [start_s, end_s] = stretchOf(given, minute, peaks);
+      if (moved) history.pushState(null, '', addressOf(start_s, end_s)); // Back returns to the minute before
+      drawLanes(peaks, start_s, end_s);
+      player.show(minute, stays ? undefined : start_s);
+      offer.hide();
     } catch (error) {
-      other.mark(null);
-      if (!signal.aborted) showProblem(answer, error, () => ask(lane));
+      if (!signal.aborted) showProblem(words, error, () => look(next, given, stays));
+      return;
+    }
+    await ask();
+  }
+
+  function addressOf(start_s, end_s) {
+    Object.assign(question, { from: minute.from_s, start: start_s, length: end_s - start_s, by });
+    return address('localize', question);
+  }
+
+  function drawLanes(peaks, start_s, end_s) {
+    const oninput = (lane) => player.seek(lane.start_s);
+    const film = clip.film(minute, picturesIn(place.clientWidth));
+    lanes = makeLanes({ minute, by, peaks, film, start_s, end_s, oninput, onchange: ask });
+    put(place, [overview?.node, ...lanes.nodes].filter(Boolean)); // the overview keeps the keyboard
+    overview?.lane.set(minute.from_s, minute.end_s);
+  }
+
+  async function ask() {
+    const signal = afresh();
+    const { start_s, end_s } = lanes.asked;
+    history.replaceState(null, '', addressOf(start_s, end_s));
+    showLoading(words, 'Looking…');
+    try {
+      const fields = { ...clip.asked(minute), direction: verbs.direction };
+      Object.assign(fields, { query_start_s: start_s, query_length_s: end_s - start_s });
+      const found = await post('localize', fields, signal);
+      if (clip.isGuessed) await learn(found.length_s, start_s, end_s);
+      drawAnswer(found);
+    } catch (error) {
+      if (signal.aborted) return;
+      lanes.mark(null);
+      plots.replaceChildren();
+      if (!clip.onrefused(error)) showProblem(words, error, ask);
     }
   }
 
-  const sound = makeWaveform(peaks);
-  const strip = clip.filmstrip(minute.from_s, minute.length_s, FRAMES);
-  const film = strip && make('img', { src: strip, alt: '', draggable: false });
-  const lanes = {};
-  for (const [modality, content] of [['audio', sound], ['visual', film]]) {
-    const range = { from_s: minute.from_s, to_s: end_s, content };
-    const label = `What is ${DIRECTIONS[by].asked}: the stretch that asks`;
-    const window = { label, start_s, end_s: start_s + length_s };
-    const moved = (lane) => {
-      said.textContent = stretch(lane.start_s, lane.end_s);
-      player.seek(lane.start_s);
-    };
-    lanes[modality] = makeLane(modality === by ? { ...range, ...window, oninput: moved, onchange: ask } : range);
-    lanes[modality].node.classList.add(modality);
+  /** Draw the lanes as long as the clip turned out to be. */
+  async function learn(length_s, start_s, end_s) {
+    clip.isGuessed = false;
+    clip.duration_s = length_s;
+    minute = minuteFrom(0, length_s);
+    drawLanes(await clip.peaks(0, length_s, PEAKS_PER_S), start_s, end_s);
   }
-  const other = lanes[by === 'audio' ? 'visual' : 'audio'];
-  const said = make('b', {}, stretch(lanes[by].start_s, lanes[by].end_s));
 
   function drawAnswer(found) {
-    other.mark(found.start_s, found.end_s);
-    const matrix = makeMatrix(found, DIRECTIONS[by]);
-    answer.replaceChildren(...tellAnswer(found, by, player), matrix.node);
-    speak(answer.querySelector('h2').textContent);
-    player.onmove = (time_s) => {
-      for (const lane of Object.values(lanes)) lane.at(time_s);
-      matrix.at(time_s);
+    const length_s = found.end_s - found.start_s;
+    const mark = (start_s) => {
+      const how = start_s !== found.start_s ? 'chosen' : found.stands_out ? 'found' : 'likeliest';
+      lanes.mark(start_s, start_s + length_s, how);
     };
+    const play = (start_s) => {
+      choose(start_s);
+      player.play(start_s);
+    };
+    const choose = (start_s) => {
+      mark(start_s);
+      bars.choose(start_s);
+      matrix.choose(start_s);
+    };
+    const chosenIn = (plot) => (start_s) => {
+      mark(start_s);
+      plot().choose(start_s);
+    };
+    const bars = makeBars(found, minute, verbs.found, { onchoose: chosenIn(() => matrix), onplay: player.play });
+    matrix = makeMatrix(found, minute, verbs, { onchoose: chosenIn(() => bars), onplay: player.play });
+    mark(found.start_s);
+    words.replaceChildren(...tellAnswer(found, verbs, play));
+    plots.replaceChildren(...(found.windows.length > 1 ? [bars.node, matrix.node] : []));
+    speak(words.querySelector('h2').textContent);
   }
 
+  const isOutside = (time_s) => time_s < minute.from_s - NEAR_S || time_s > minute.end_s + NEAR_S;
+  const follow = (time_s) => {
+    const given = { start: Math.floor(time_s), length: question.length };
+    look(minuteAround(time_s, clip.duration_s), given, true);
+  };
+  // Who seeks to a place, or pauses at one, means that place: lanes and question go there. Who only listens on keeps
+  // the question and its answer, which would else be taken away in the middle of looking at them; a button goes along.
+  player.onrest = (time_s) => isOutside(time_s) && follow(time_s);
+  player.onmove = (time_s, paused) => {
+    for (const lane of [overview?.lane, ...(lanes?.all ?? [])]) lane?.at(time_s);
+    matrix?.at(time_s);
+    if (!paused && isOutside(time_s)) offer.show(time_s);
+    else offer.hide();
+  };
+  const go = (changed) => (location.hash = address('localize', { ...question, ...changed }));
   main.replaceChildren(
     make('div', { class: 'row' }, make('h1', { class: 'name' }, clip.name), makeDirections(by, go)),
-    make(
-      'div',
-      { class: 'scene' },
-      player.node,
-      make(
-        'div',
-        { class: 'stack tight' },
-        minute.overview && makeOverview(minute, clip, go),
-        make('p', { class: 'quiet' }, `What is ${DIRECTIONS[by].asked} at `, said, '. Drag to change it.'),
-        make('p', { class: 'quiet lane-name' }, 'Sound'),
-        lanes.audio.node,
-        make('p', { class: 'quiet lane-name' }, 'Picture'),
-        lanes.visual.node,
-      ),
-    ),
-    answer,
+    make('div', { class: 'scene' }, make('div', {}, player.node, offer.node), place, words, plots),
   );
-  await ask(lanes[by]);
+  await look(minute, question);
 }
 
-/** Return the minute that is looked at: what the address says, else the one around its `at`, else the loudest. */
-async function choose(question, clip) {
+/** Return { node, lane, peaks }: all of a long recording; its window is the minute that is looked at. */
+async function makeOverview(clip, question, onmove) {
   const { duration_s } = clip;
-  if (duration_s <= MINUTE_S) return { from_s: 0, length_s: duration_s };
-  const overview = await clip.peaks(0, duration_s, OVERVIEW_PEAKS / duration_s);
-  let from_s = Number(question.from);
-  if (question.from === undefined) {
-    const at = question.at ?? loudestStart(overview, duration_s, ASKED_S) + ASKED_S / 2;
-    from_s = Math.round(Number(at) - MINUTE_S / 2);
-  }
-  from_s = Math.min(duration_s - MINUTE_S, Math.max(0, from_s || 0));
-  return { from_s, length_s: MINUTE_S, overview };
-}
-
-/** Return where the window lies at first: what the address says, else the loudest stretch of the minute. */
-function firstStart(question, minute, peaks, length_s) {
-  const given = question.start ?? question.at;
-  const loudest = peaks.length ? minute.from_s + loudestStart(peaks, minute.length_s, length_s) : minute.from_s;
-  const start_s = given === undefined ? loudest : Math.floor(Number(given)) || 0;
-  return Math.min(minute.from_s + minute.length_s - length_s, Math.max(minute.from_s, start_s));
-}
-
-function makeOverview(minute, clip, go) {
+  const peaks = await clip.peaks(0, duration_s, OVERVIEW_PEAKS / duration_s);
+  const { from_s, end_s } = minuteOf(question, duration_s, peaks);
   const lane = makeLane({
     from_s: 0,
-    to_s: clip.duration_s,
-    content: makeWaveform(minute.overview),
+    to_s: duration_s,
+    content: makeWaveform(peaks),
     label: 'The minute that is looked at',
-    start_s: minute.from_s,
-    end_s: minute.from_s + MINUTE_S,
+    start_s: from_s,
+    end_s,
     least_s: MINUTE_S,
     most_s: MINUTE_S,
-    onchange: ({ start_s }) => go({ from: start_s, start: undefined, at: undefined }),
+    onchange: ({ start_s }) => onmove(minuteFrom(start_s, duration_s)),
   });
   lane.node.classList.add('overview');
-  return make('div', {}, make('p', { class: 'quiet lane-name' }, 'The whole recording'), lane.node);
+  const node = make('div', {}, make('p', { class: 'quiet lane-name' }, 'The whole recording'), lane.node);
+  return { node, lane, peaks };
+}
+
+/** Return { nodes, all, asked, mark(start_s, end_s, how) } of the two lanes; the lane `by` asks. `how`: of `marks`. */
+function makeLanes({ minute, by, peaks, film, start_s, end_s, oninput, onchange }) {
+  const { asked, found } = DIRECTIONS[by];
+  const marks = { found: `${found} at`, likeliest: 'likeliest at', chosen: 'chosen:' };
+  const [toldAsked, toldFound] = [make('b', { class: 'told-asked' }), make('b', { class: 'told-found' })];
+  const tell = (lane) => (toldAsked.textContent = stretch(lane.start_s, lane.end_s));
+  const moved = (lane) => {
+    tell(lane);
+    oninput(lane);
+  };
+  const wave = peaks.length ? makeWaveform(peaks) : null;
+  const contents = { audio: makeContent(wave, 'sound'), visual: makeContent(film, 'pictures') };
+  const window = { label: `What is ${asked}: the stretch that asks`, start_s, end_s, oninput: moved, onchange };
+  const lanes = {};
+  const nodes = Object.keys(NAMES).flatMap((modality) => {
+    const range = { from_s: minute.from_s, to_s: minute.end_s, content: contents[modality] };
+    lanes[modality] = makeLane(modality === by ? { ...range, ...window } : range);
+    lanes[modality].node.classList.add(modality);
+    const told = modality === by ? [`${asked} at `, toldAsked, '. Drag to change it.'] : [toldFound];
+    return [make('p', { class: 'quiet lane-name' }, `${NAMES[modality]}: `, ...told), lanes[modality].node];
+  });
+  tell(lanes[by]);
+  const answering = lanes[other(by)];
+  const mark = (from_s, to_s, how = 'likeliest') => {
+    answering.mark(from_s, to_s);
+    answering.node.classList.toggle('firm', how === 'found');
+    toldFound.textContent = from_s === null ? '…' : `${marks[how]} ${stretch(from_s, to_s)}`;
+  };
+  mark(null);
+  return { nodes, all: Object.values(lanes), asked: lanes[by], mark };
+}
+
+/** Return what a lane shows: a drawing, or one that is to come, or why there is none. */
+function makeContent(drawing, what) {
+  const node = make('div', { class: 'content' });
+  const text = `This browser cannot show its ${what}. All of it is searched all the same.`;
+  const lacking = () => make('p', { class: 'quiet' }, text);
+  Promise.resolve(drawing).then((drawn) => node.replaceChildren(drawn ?? lacking()));
+  return node;
 }
 
 function makeDirections(by, go) {
@@ -157,63 +229,16 @@ function makeDirections(by, go) {
   return pick;
 }
 
-/** Return { node, seek(time_s), play(time_s), onmove }: the clip; what the browser cannot play comes as an excerpt. */
-function makePlayer(clip, minute, closed) {
-  let shift_s = 0; // an excerpt begins with the minute
-  const video = make('video', { controls: true, playsInline: true, src: `${clip.original}#t=${minute.from_s}` });
-  video.ariaLabel = clip.name;
-  const player = { node: video, onmove: () => {} };
-  player.seek = (time_s) => (video.currentTime = time_s - shift_s);
-  player.play = (time_s) => {
-    player.seek(time_s);
-    video.play().catch(() => {}); // the browser may want a press first
+/** Return { node, show(time_s), hide() }: what offers to go along with a player that has left the minute. */
+function makeOffer(ongo) {
+  let now_s = 0;
+  const said = make('span', { class: 'quiet' });
+  const button = make('button', { type: 'button', onclick: () => ongo(now_s) }, 'Look there');
+  const node = make('p', { class: 'row', hidden: true }, said, button);
+  const show = (time_s) => {
+    now_s = time_s;
+    said.textContent = `It plays at ${clock(time_s)}, outside of the lanes.`;
+    node.hidden = false;
   };
-  video.onerror = () => {
-    const excerpt = clip.excerpt(minute.from_s, minute.from_s + minute.length_s);
-    if (!excerpt || shift_s || video.src.includes('/excerpt?')) return;
-    shift_s = minute.from_s;
-    video.src = excerpt;
-  };
-  video.ontimeupdate = () => player.onmove(video.currentTime + shift_s);
-  closed.addEventListener('abort', () => video.pause());
-  return player;
-}
-
-/** Return the answer in words, and as bars: the longer, the more probable. */
-function tellAnswer(found, by, player) {
-  const { asked, found: verb } = DIRECTIONS[by];
-  const what = `What is ${asked} at ${stretch(found.compared_start_s, found.compared_end_s)}`;
-  const best = stretch(found.start_s, found.end_s);
-  const title = found.stands_out ? `${what} is ${verb} at ${best}` : 'No window stands out';
-  const cut = found.compared_end_s - found.compared_start_s < found.query_end_s - found.query_start_s;
-  const ranked = found.windows.filter(({ distance }) => distance !== null);
-  ranked.sort((one, two) => two.probability - one.probability);
-  const button = ({ start_s, probability }) => {
-    const onclick = () => player.play(start_s);
-    return make('button', { type: 'button', onclick }, `${clock(start_s)} (${percent(probability)})`);
-  };
-  const likeliest = ranked.slice(0, NAMED).map(button);
-  return [
-    make('h2', {}, title),
-    !found.stands_out && make('p', {}, `${what} is about as likely ${verb} anywhere; at ${best} a little more.`),
-    cut && make('p', { class: 'quiet' }, 'Silent ends of what was chosen were left out.'),
-    ...found.warnings.map((text) => make('p', { class: 'problem' }, withoutCommand(text))),
-    ...found.notes.map((text) => make('p', { class: 'quiet' }, text)),
-    make('div', { class: 'row' }, make('span', { class: 'quiet' }, 'Play the likeliest:'), ...likeliest),
-    makeBars(found, player),
-  ].filter(Boolean);
-}
-
-function makeBars(found, player) {
-  const most = Math.max(...found.windows.map(({ probability }) => probability));
-  const bars = found.windows.map(({ start_s, probability }) => {
-    const bar = make('i', { style: { height: `${(100 * probability) / most}%` } });
-    bar.title = `${clock(start_s)}: ${percent(probability)}`;
-    if (start_s === found.start_s) bar.className = 'best';
-    bar.onclick = () => player.play(start_s);
-    return bar;
-  });
-  const said = `How probable each window is, by where it begins; the best ${percent(most)}`;
-  const width = (100 * found.windows.length) / found.length_s;
-  return make('div', { class: 'bars', role: 'img', 'aria-label': said, style: { width: `${width}%` } }, ...bars);
+  return { node, show, hide: () => (node.hidden = true) };
 }

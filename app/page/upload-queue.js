@@ -27,14 +27,25 @@ export function showUploads(changed, closed) {
   return make('div', { class: 'stack', role: 'group', ariaLabel: 'Files' }, said, stop, lines);
 }
 
-/** Send files with the same fields, after those that wait already. */
-export function uploadAll(files, fields, most_bytes) {
+/** Send files with the same fields, after those that wait already. `onadded(video_id)`: one is in the library. */
+export function uploadAll(files, fields, most_bytes, onadded) {
   for (const file of files) {
     const line = makeLine(file);
     lines.append(line.node);
-    waiting.push({ line, work: (stopped) => upload(file, fields, most_bytes, line, stopped) });
+    const work = async (stopped) => {
+      const video_id = await upload(file, fields, most_bytes, line, stopped);
+      if (video_id) onadded?.(video_id);
+    };
+    waiting.push({ line, work });
   }
   for (let slot = 0; slot < AT_ONCE; slot++) next();
+}
+
+/** Show a line of its own, of what is not sent. */
+export function tell(name, text, className) {
+  const line = makeLine({ name });
+  line.say(text, className);
+  lines.append(line.node);
 }
 
 async function next() {
@@ -78,8 +89,9 @@ function makeLine(file) {
   return { node, bar, say };
 }
 
-/** Send a file and wait until it is in the library; the line tells how far that is, or what went wrong. */
+/** Send a file and wait until it is in the library; return its id. The line tells how far that is, or what is wrong. */
 async function upload(file, fields, most_bytes, line, stopped) {
+  let video_id = null;
   try {
     checkSize(file, most_bytes);
     let job = await sent({ file, ...fields }, line, stopped);
@@ -90,11 +102,13 @@ async function upload(file, fields, most_bytes, line, stopped) {
       if (job.state === 'running') line.say(`being read… ${job.progress ? percent(job.progress) : ''}`);
     }
     if (job.state !== 'done') throw new Problem(job.result.detail ?? `It was ${job.state}.`);
+    video_id = job.result.video_id;
     line.say([TAKEN[job.result.state] ?? job.result.state, job.result.note].filter(Boolean).join('; '));
   } catch (error) {
     line.say(error.message, 'problem');
   }
   line.bar.hidden = true;
+  return video_id;
 }
 
 /** Post a form and return its job. Unlike fetch, this tells how much has been sent. Throws Problem. */

@@ -156,6 +156,26 @@ def test_localize_answers_as_the_service_does(echolens: Command, library: Path, 
     assert (bars.code, "%" in bars.out) == (0, True)
 
 
+def test_a_video_of_the_library_is_localized_by_its_id(echolens: Command, library: Path, footage: list[Path]) -> None:
+    """Its stored seconds answer as its file does; a part of it may be searched; one place, and what belongs to it."""
+    at = ("--direction", "a2v", "--library", library)
+    own = parsed(echolens("videos", "list", "--search", footage[0].name, "--library", library, "--json"))["videos"][0]
+    asked = ("localize", "--video-id", own["video_id"], "--start", 1, "--length", 2, *at, "--json")
+    by_id, by_file = parsed(echolens(*asked)), parsed(echolens("localize", footage[0], *asked[3:]))
+    assert np.array(by_id["distances"]) == pytest.approx(np.array(by_file["distances"]), rel=1e-3)
+    part = parsed(echolens(*asked, "--from", 2, "--for", 3))
+    assert (part["from_s"], part["length_s"]) == (2, 3)
+    assert part["distances"] == [row[2:] for row in by_id["distances"]]
+    for arguments, words in (
+        (("localize", "--start", 1, "--length", 2), "--video-id"),
+        (("localize", footage[0], "--video-id", own["video_id"], "--start", 1, "--length", 2), "--video-id"),
+        (("localize", footage[0], "--from", 1, "--start", 1, "--length", 2), "--from"),
+        (("localize", "--video-id", own["video_id"], "--audio-track", 1, "--start", 1, "--length", 2), "--audio-track"),
+    ):
+        ran = echolens(*arguments, *at)
+        assert (ran.code, words in ran.err) == (OTHER, True), ran
+
+
 @pytest.mark.usefixtures("no_network")
 def test_an_error_has_its_exit_code_and_says_its_code(
     echolens: Command, library: Path, footage: list[Path], tmp_path: Path

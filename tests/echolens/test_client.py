@@ -70,6 +70,13 @@ def test_every_question_has_its_answer(client: TestClient, footage: list[Path], 
     assert [item.problem is None for item in batch.items] == [True, False, True, True]
     found = asking.localize(footage[0], "a2v", query_start_s=1, query_length_s=2)
     assert found.end_s - found.start_s == 2
+    stored = next(v for v in asking.videos() if v.file_name == footage[0].name).video_id
+    part = asking.localize(video_id=stored, from_s=1, length_s=3, query_start_s=0, query_length_s=2)
+    assert (part.from_s, part.length_s, part.query_end_s, len(part.windows)) == (1, 3, 2, 2)
+    second = asking.localize(None, "v2a", video_id=stored, query_segment_id=3)
+    assert second.end_s - second.start_s == 1
+    with pytest.raises(Problem, match="one place"):
+        asking.localize(footage[0], video_id=stored, query_start_s=0, query_length_s=1)
     imagined = asking.generate(segment_id=3)
     assert imagined.frame_png is not None
     assert imagined.frame_png.startswith(b"\x89PNG")

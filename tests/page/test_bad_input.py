@@ -232,7 +232,7 @@ def test_a_folder_that_is_dropped_as_a_question_is_named(open_page: OpenPage) ->
             zone.dispatchEvent(event);
         }"""
     )
-    expect(page.get_by_role("alert")).to_contain_text("That is a folder.")
+    expect(page.locator(".start .drop")).to_contain_text("That is a folder.")
 
 
 def test_the_service_stops_in_the_middle_of_a_question(

@@ -12,7 +12,6 @@ import pytest
 from media_samples import write_sound
 from page_samples import OpenPage, Watched, is_within
 from playwright.sync_api import Page, Route, expect
-from service_samples import film
 
 from benchmarks.service.live_service import Client, Service
 from index.library import Library
@@ -43,7 +42,7 @@ BROKEN_NUMBERS = r"""
 def live(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a copy of the small library with a recording of 2:37 that its list offers."""
     library = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("stumbles"), dirs_exist_ok=True))
-    long = film(tmp_path_factory.mktemp("long") / "long.mp4", 1, 0, LONG_S)
+    long = write_video(tmp_path_factory.mktemp("long") / "long.mp4", LONG_S, frame_rate_hz=5)
     with Service(library) as service:
         with Client(service.port) as client:
             client.wait_for(client.upload(long))
