@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from media_samples import write_sound
+from media_samples import write_sound, write_video
 from page_samples import OpenPage, Watched, is_within
 from playwright.sync_api import Page, Route, expect
 
