@@ -23,7 +23,8 @@ class SearchResult:
     was found. `bound_gap`: a lower bound for every item not examined, minus the last distance given; None if
     all allowed items were examined, or nothing bounds them. `rerank_s`: the part of the search's time that exact
     scores took. `recall`: of an approximate gallery, the share of the ten nearest items that it finds for items of
-    its own, as measured when it was built; None for the others.
+    its own, as measured when it was built; None for the others. `twin_of`: the id of the nearer item that each copies,
+    its own id where it copies none; None where nobody looked for copies.
     """
 
     ids: Int64[np.ndarray, "m"]
@@ -37,6 +38,7 @@ class SearchResult:
     bound_gap: float | None
     rerank_s: float
     recall: float | None = None
+    twin_of: Int64[np.ndarray, "m"] | None = None
 
 
 class Gallery(ABC):

@@ -57,10 +57,12 @@ def ingest_command(
         for f in listing.files
     ]
     with opened(library, device, frontend, create=True, fetch=True) as session:
-        with progress(len(sources), "ingest") as step:
+        first, *following = (source.file_name for source in sources)
+        at_hand = iter(following)
+        with progress(len(sources), "ingest", first) as step:
 
             def done(outcome: Outcome) -> None:
-                step(outcome.path.name)
+                step(next(at_hand, ""))
                 if outcome.state == "passed":
                     listing.passed.count(NO_MEDIA, outcome.path.name)
                 if told := _told(outcome):

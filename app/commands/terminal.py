@@ -114,14 +114,14 @@ def opened(
 
 
 @contextmanager
-def progress(total: int | None, what: str) -> Iterator[Any]:
-    """Show a bar on standard error; yields `step(text)`, to be called once per item."""
+def progress(total: int | None, what: str, first: str = "") -> Iterator[Any]:
+    """Show a bar on standard error with a text; yields `step(text)`, to be called once an item is done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     columns = (*shown, TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total, note="")
+        task = bar.add_task(what, total=total, note=first)
 
         def step(note: str = "") -> None:
             bar.update(task, advance=1, note=note)

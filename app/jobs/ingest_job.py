@@ -164,11 +164,16 @@ class IngestWork:
         """Ingest files in order; return whether all are done, False if the job must stop."""
         finished = 0
 
-        def count(outcome: Outcome) -> None:
+        def begin(number: int) -> None:
             nonlocal finished
-            finished += 1
+            finished = number
+            running.at_hand = _printable(sources[number].file_name) if number < len(sources) else None
+
+        def count(outcome: Outcome) -> None:
+            begin(finished + 1)
             done(outcome)
 
+        begin(0)
         while finished < len(sources):
             if running.interrupted:
                 return False

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.jobs.ingest_job import IngestWork, upload_payload
 from app.jobs.reencode_job import ReencodeWork
-from app.jobs.runner import JobRunner, Work
+from app.jobs.runner import AtWork, JobRunner, Work
 from app.jobs.training_job import TrainingWork
 from app.library.labels import read_labels
 from app.library.session import Session
@@ -131,10 +131,10 @@ class Jobs:
         self._runner(retried.kind).wake()
         return retried
 
-    def time_left_s(self, job_id: str) -> float | None:
-        """Return how long a running job still takes, at its pace so far; None if that is unknown."""
-        times = (runner.time_left_s(job_id) for runner in self._runners.values())
-        return next((left for left in times if left is not None), None)
+    def at_work(self, job_id: str) -> AtWork:
+        """Tell how long a running job still takes, and the file at hand."""
+        told = (runner.at_work(job_id) for runner in self._runners.values())
+        return next((one for one in told if one is not None), AtWork())
 
     def _runner(self, kind: str) -> JobRunner:
         if kind not in self._runners:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from app.telemetry.logs import event
 from index.job_queue import JobQueue
@@ -28,11 +28,19 @@ class Ended:
     messages: tuple[JobMessage, ...] = ()
 
 
+class AtWork(NamedTuple):
+    """Tell of a running job how long it still takes at its pace so far, and the file at hand; None where unknown."""
+
+    time_left_s: float | None = None
+    at_hand: str | None = None
+
+
 class RunningJob:
     """A job at work: it learns here whether to stop, and reports its progress."""
 
     def __init__(self, queue: JobQueue, job: Job) -> None:
         self.job, self.result, self.cancelled = job, job.result, False
+        self.at_hand: str | None = None
         self._queue = queue
         self._interrupted = threading.Event()
         self._began_s = self._reported_s = time.monotonic()
@@ -65,8 +73,11 @@ class RunningJob:
         if progress is not None:
             self._progress, self._reported_s = progress, time.monotonic()
 
-    def time_left_s(self) -> float | None:
-        """Return how long the rest takes at the pace so far; None while that is unknown."""
+    def at_work(self) -> AtWork:
+        """Tell how long the rest takes, and what is at hand."""
+        return AtWork(self._time_left_s(), self.at_hand)
+
+    def _time_left_s(self) -> float | None:
         made = self._progress - self.job.progress
         if made <= 0:
             return None
@@ -132,10 +143,10 @@ class JobRunner:
             self._work.tidy(job)
         return job
 
-    def time_left_s(self, job_id: str) -> float | None:
-        """Return how long a job still takes; None if it does not run, or that is unknown."""
+    def at_work(self, job_id: str) -> AtWork | None:
+        """Tell how far a job is; None if it does not run."""
         running = self._running
-        return running.time_left_s() if running is not None and running.job.job_id == job_id else None
+        return running.at_work() if running is not None and running.job.job_id == job_id else None
 
     def _live(self) -> None:
         while not self._stopping.is_set():

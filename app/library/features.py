@@ -46,6 +46,15 @@ def feature_parts(session: Session, video: Video, front_end: FrontEnd) -> Featur
     return parts
 
 
+def kept_stretch(session: Session, video: Video, identity: str, stretch: range) -> Features | None:
+    """Return what is kept of the features of a stretch by the front-end of this identity, None where nothing is."""
+    parts = FeatureParts(session.library.features_path(video.sha256, identity))
+    try:
+        return parts.between(stretch.start, stretch.stop)
+    except UNREADABLE:  # cut off by a power failure
+        return None
+
+
 def committed(session: Session, video: Video, parts: Iterable[Features]) -> Iterator[Features]:
     """Yield of parts the seconds that the catalogue knows.
 

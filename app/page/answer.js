@@ -53,7 +53,7 @@ function show({ node, question, library, answer, answered, signal }) {
     ? VERDICTS[answer.verdict](many(answer.hits.length, noun))
     : `${many(answer.hits.length, noun)}, nearest first`;
   const list = make('ol', { class: 'cards hits' });
-  const context = { question, answer, library, nearest: answer.hits[0]?.distance };
+  const context = { question, answer, library, nearest: answer.hits[0]?.distance, closed: signal };
   const add = (hits) => list.append(...hits.map((hit) => makeHit(hit, context)));
   const heading = make('h2', {}, answer.hits.length ? title : 'Nothing found');
   node.replaceChildren(

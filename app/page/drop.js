@@ -1,14 +1,20 @@
 // Files that are chosen, dropped or pasted.
 import { make } from './dom.js';
+import { foldersOf } from './folders.js';
 
-/** Return a zone that takes files: `ontake(files)`. `accept`: as of an input; `many`: several files at once. */
-export function makeDrop({ title, hint, accept, many = false, ontake }) {
+/**
+ * Return a zone that takes files: `ontake(files)`. `accept`: as of an input; `many`: several files at once.
+ * `onfolders(entries)`: where folders are dropped; without it the zone says that it takes none.
+ */
+export function makeDrop({ title, hint, accept, many = false, ontake, onfolders }) {
+  const said = make('span', { class: 'quiet', role: 'status' }, hint);
+  const refuse = () => (said.textContent = 'That is a folder. Give one file; folders are added in the library.');
   const input = make('input', { type: 'file', accept, multiple: many });
   input.onchange = () => {
     if (input.files.length) ontake([...input.files]);
     input.value = '';
   };
-  const zone = make('label', { class: 'drop' }, input, make('b', {}, title), make('span', { class: 'quiet' }, hint));
+  const zone = make('label', { class: 'drop' }, input, make('b', {}, title), said);
   const mark = (over) => (event) => {
     event.preventDefault();
     zone.classList.toggle('over', over);
@@ -17,7 +23,9 @@ export function makeDrop({ title, hint, accept, many = false, ontake }) {
   zone.ondragleave = mark(false);
   zone.ondrop = (event) => {
     mark(false)(event);
-    if (event.dataTransfer.files.length) ontake([...event.dataTransfer.files]);
+    const entries = foldersOf(event.dataTransfer);
+    if (entries) (onfolders ?? refuse)(entries);
+    else if (event.dataTransfer.files.length) ontake([...event.dataTransfer.files]);
   };
   return zone;
 }

@@ -16,7 +16,9 @@ const SAID = {
   modified_after: (value) => `from ${value}`,
   modified_before: (value) => `until ${value}`,
   video: () => 'this video alone',
+  every: () => 'all seconds of each video',
 };
+const LATER_DAYS = { modified_after: 0, modified_before: 1 }; // the last day is asked with all its hours
 
 /**
  * Return { node, fields() }. `question` holds what the address says; `change({name: value})` is called when a person
@@ -47,6 +49,7 @@ export function makeFilters(question, change) {
     chips.hidden = !given.length;
   }
   const clear = (name) => {
+    if (name === 'every') every.checked = true;
     const at = Object.keys(FIELDS).indexOf(name);
     if (at >= 0) inputs[at].querySelector('input').value = '';
     set(name, '');
@@ -72,8 +75,17 @@ export function makeFilters(question, change) {
       make('div', { class: 'stack tight' }, ...inputs, labels, folders),
     ),
   );
-  const fields = () => Object.fromEntries(Object.keys(FIELDS).map((name) => [name, question[name]]));
+  const fields = () => Object.fromEntries(Object.keys(FIELDS).map((name) => [name, sent(name, question[name])]));
   return { node, fields };
+}
+
+/** Return a filter as the service takes it: a day of this place begins at a moment, and ends where the next begins. */
+function sent(name, value) {
+  if (!value || !(name in LATER_DAYS)) return value;
+  const day = new Date(`${value}T00:00`);
+  if (Number.isNaN(day.valueOf())) return value; // the service says what is wrong with it
+  day.setDate(day.getDate() + LATER_DAYS[name]);
+  return day.toISOString();
 }
 
 function makeChip(text, remove) {

@@ -1,42 +1,52 @@
 // One hit: its picture, where it is, how well it fits, and what can be done with it.
 import { address, icon, make } from './dom.js';
+import { glimpseOnHover } from './glimpse.js';
 import { openMoment } from './moment.js';
+import { makeStretchWaveform } from './waveform.js';
 import { clock, many, percent, stretch } from './words.js';
 
 const FITS = { strong: 'strong match', fair: 'fair match', weak: 'weak match', nothing: 'no clear match' };
 const SHOWN_CONCEPTS = 3;
+const AROUND_S = 2; // of a sound, so much is drawn before and after its second
 
 /**
- * Return a list item. `context`: { question, answer, library, nearest }: what was asked, its answer and the smallest
- * distance in it, and the library's facts.
+ * Return a list item. `context`: { question, answer, library, nearest, closed }: what was asked, its answer and the
+ * smallest distance in it, the library's facts, and what is aborted when the hits are shown no longer.
  */
 export function makeHit(hit, context) {
   const what = `${hit.file_name}, ${clock(hit.start_s)}`;
   const shot = make(
     'button',
     { type: 'button', class: 'shot', 'aria-label': `Play ${what}`, 'aria-expanded': 'false' },
-    hit.links.frame ? make('img', { src: hit.links.frame, alt: '', loading: 'lazy' }) : icon('sound'),
+    hit.links.frame ? make('img', { src: hit.links.frame, alt: '', loading: 'lazy' }) : makeSound(hit, context.closed),
     make('span', { class: 'over' }, icon('play')),
   );
   const mark = make('input', { type: 'checkbox', class: 'mark', title: 'Mark, to take it away' });
   mark.ariaLabel = `Mark ${what}`;
   const item = make('li', { class: 'card hit' }, make('div', { class: 'place' }, shot, mark));
   item.hit = hit;
-  shot.onclick = () => openMoment(item, shot, hit);
+  shot.onclick = () => openMoment(item, shot, hit, context.closed);
+  if (hit.links.frame) glimpseOnHover(shot, hit, context.closed);
   item.append(...makeFacts(hit, what), makeFit(hit, context), makeActions(hit, context, what));
   return item;
 }
 
+function makeSound({ video_id, start_s, end_s }, closed) {
+  const around = { video_id, start_s: Math.max(0, start_s - AROUND_S), end_s: end_s + AROUND_S };
+  return makeStretchWaveform({ ...around, marked: { start_s, end_s } }, closed).node;
+}
+
 function makeFacts(hit, what) {
-  const folder = hit.file_path?.split('/').at(-2);
+  const [folder, name] = hit.file_path?.split('/').slice(-2) ?? [];
+  const isUpload = name !== hit.file_name; // the library keeps it, under a name of its own
   const twins = hit.twins ?? [];
   return [
-    make('p', { class: 'name', title: hit.file_path ?? what }, make('b', {}, hit.file_name)),
+    make('p', { class: 'name', title: isUpload ? what : hit.file_path }, make('b', {}, hit.file_name)),
     make(
       'p',
       { class: 'row quiet' },
       stretch(hit.start_s, hit.end_s),
-      folder && make('span', { class: 'name' }, folder),
+      folder && !isUpload && make('span', { class: 'name' }, folder),
       hit.label && make('span', { class: 'label end' }, hit.label),
     ),
     twins.length > 0 && makeTwins(twins),

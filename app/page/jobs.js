@@ -40,13 +40,13 @@ export function makeJobs({ may, changed, closed }) {
   async function show(jobs) {
     for (const job of jobs) {
       const before = items.get(job.job_id);
-      if (before?.updated_at === job.updated_at) continue;
+      if (before?.updated_at === job.updated_at && before.at_hand === job.at_hand) continue;
       const detail = await read(`jobs/${job.job_id}`, {}, closed);
       const item = makeJob(detail, { may, act, open: before?.node.querySelector('details')?.open });
       const held = before?.node.contains(document.activeElement) && document.activeElement.localName;
       before?.node.replaceWith(item);
       if (held) item.querySelector(held)?.focus({ preventScroll: true });
-      items.set(job.job_id, { updated_at: job.updated_at, state: job.state, node: item });
+      items.set(job.job_id, { ...job, node: item });
       if (before && before.state !== job.state && !GOING_ON.includes(job.state)) {
         speak(`${titleOf(job)}: ${job.state}`);
         changed();
@@ -93,6 +93,7 @@ function makeJob(job, { may, act, open }) {
     make('p', { class: 'name' }, make('b', {}, titleOf(job))),
     going && make('progress', { max: 1, value: job.progress, ariaLabel: titleOf(job) }),
     make('p', { class: job.state === 'failed' ? 'problem' : 'quiet' }, stateOf(job)),
+    job.at_hand && job.at_hand !== job.subject && make('p', { class: 'name quiet' }, `Reading ${job.at_hand}`),
     job.result.curve?.length > 1 && makeCurve(job.result),
     ...makeMessages(job, open),
     may && going && !job.cancelling && make('button', { type: 'button', onclick: stop }, 'Stop'),

@@ -1,6 +1,7 @@
-// Map: the library's seconds on a plane; alike lies close. Hover plays, a click asks, a lasso makes a label.
+// Map: the library's seconds on a plane; alike lies close. Hover shows, Space plays, a click asks, a lasso labels.
 import { address, make, speak } from './dom.js';
 import { facts } from './facts.js';
+import { makeGlance } from './map-glance.js';
 import { makePick } from './pick.js';
 import { makePlane } from './plane.js';
 import { secondAddress } from './question.js';
@@ -10,8 +11,15 @@ import { clock, many } from './words.js';
 
 const POINTS = 20_000; // the most that the service draws
 const LISTED = 12; // clusters, in words
+const NAMED = 2; // labels or concepts in a cluster's name
+const HINT = matchMedia('(hover: none)').matches
+  ? 'Tap a point to see and hear it; two fingers zoom. A name below chooses what has its colour.'
+  : 'Hover over a point to see and hear it; a click asks with it, the wheel zooms. A name below chooses its points.';
 const COLOURS = { modality: 'sound or picture', label: 'label', cluster: 'cluster' };
 const PICK = { title: 'Colour by', name: 'colour', choices: COLOURS, chosen: 'modality', unseen: true };
+const DRAG = { pan: 'drag to move', lasso: 'draw a lasso' };
+const DRAGS = { title: 'Dragging', name: 'drag', choices: DRAG, chosen: 'pan', unseen: true };
+const MODALITIES = { audio: 'sound', visual: 'picture' };
 
 export async function open(main, params, closed) {
   showLoading(main, 'Drawing the map… this may take half a minute the first time');
@@ -43,25 +51,28 @@ function pointsOf({ points, sounds, videos }) {
 }
 
 function draw(main, map, library, closed) {
-  const says = make('p', { class: 'quiet map-says' }, 'Hover over a point, or go through the clusters below.');
+  const says = make('p', { class: 'quiet map-says' }, HINT);
   const hears = make('input', { type: 'checkbox' });
-  const player = new Audio();
-  closed.addEventListener('abort', () => player.pause());
+  const glance = makeGlance(inWords, () => hears.checked, closed);
+  const ask = ({ segment_id, modality }) => (location.hash = secondAddress(segment_id, modality));
   const plane = makePlane(map.points, {
     closed,
-    onhover: (point) => {
-      says.textContent = point ? inWords(point) : '';
-      if (point && hears.checked && point.modality === 'audio') {
-        player.src = `segments/${point.segment_id}/sound.wav`;
-        player.play().catch(() => {}); // a picture's second may be silent
-      }
+    onhover: (point, at) => {
+      says.textContent = point ? inWords(point) : HINT;
+      if (point) glance.show(point, at);
+      else glance.hide();
     },
-    onpick: ({ segment_id, modality }) => (location.hash = secondAddress(segment_id, modality)),
-    onlasso: (points) => selection.show(points),
+    onpick: (point, at, touched) => (touched ? glance.show(point, at, { tapped: true }) : ask(point)),
+    onlasso: (points) => choose(points),
   });
   const selection = makeSelection(library.scope === 'admin', () => plane.clear());
+  const choose = (points) => {
+    plane.choose(points);
+    selection.show(points);
+  };
+  const names = namesOf(map.clusters);
   const legend = make('ul', { class: 'row legend' });
-  const colour = (by) => legend.replaceChildren(...plane.colour(by).map(makeKey));
+  const colour = (by) => legend.replaceChildren(...plane.colour(by).map((key) => makeKey(key, by, names, choose)));
   const shown = many(map.points.length, 'point');
   const sample = map.sampled ? `a sample of ${shown} of ${map.total.toLocaleString('en')}` : shown;
   main.replaceChildren(
@@ -70,22 +81,41 @@ function draw(main, map, library, closed) {
       'div',
       { class: 'row' },
       makePick({ ...PICK, onpick: colour }),
-      make('label', { class: 'row' }, hears, 'Play sounds on hover'),
+      makePick({ ...DRAGS, onpick: (what) => plane.draws(what === 'lasso') }),
       make('button', { type: 'button', onclick: plane.whole }, 'Show all'),
-      make('p', { class: 'quiet' }, 'Wheel or pinch zooms, dragging pans, dragging with Shift draws a lasso.'),
+      make('label', { class: 'row quiet' }, hears, 'Play sounds on hover'),
     ),
-    plane.node,
+    make('div', { class: 'plane-frame' }, plane.node, glance.node),
     says,
     legend,
     selection.node,
-    makeClusters(map, (points) => selection.show(points)),
+    makeClusters(map, names, choose),
   );
   colour('modality');
 }
 
-function makeKey({ name, colour, mark }) {
+/** Return a button that names a colour, and chooses all that has it. */
+function makeKey({ name, colour, points }, by, names, choose) {
+  const numbered = `cluster ${name + 1}`;
+  const of = { modality: () => MODALITIES[name], label: () => name, cluster: () => names[name] ?? numbered };
+  const title = name === null ? 'others' : of[by]();
+  const mark = name === 'visual' ? '▬' : '■';
   const swatch = make('span', { class: 'swatch', style: { color: colour }, 'aria-hidden': 'true' }, mark);
-  return make('li', { class: 'row quiet' }, swatch, name);
+  const label = `Choose ${title}, ${many(points.length, 'point')}`;
+  const key = { type: 'button', class: 'plain key', ariaLabel: label, onclick: () => choose(points) };
+  return make('li', {}, make('button', key, swatch, title));
+}
+
+/** Return what each cluster is called: by its labels, else by what is heard and seen in it, else by its number. */
+function namesOf(clusters) {
+  const used = new Map();
+  return clusters.map(({ labels, concepts }, number) => {
+    const known = labels.length ? labels : concepts.map(({ concept }) => concept);
+    if (!known.length) return `cluster ${number + 1}`;
+    const name = known.slice(0, NAMED).join(', ');
+    used.set(name, (used.get(name) ?? 0) + 1);
+    return used.get(name) > 1 ? `${name} (${used.get(name)})` : name;
+  });
 }
 
 function inWords({ modality, start_s, label, file_name }) {
@@ -131,7 +161,7 @@ function makeSelection(may, cleared) {
 }
 
 /** Return the clusters as a list, for those who cannot use the plane: what each holds, and its most typical seconds. */
-function makeClusters({ points, clusters }, choose) {
+function makeClusters({ points, clusters }, names, choose) {
   const shown = clusters.slice(0, LISTED);
   const makeItem = ({ size, concepts, labels, typical }, number) =>
     make(
@@ -140,14 +170,14 @@ function makeClusters({ points, clusters }, choose) {
       make(
         'p',
         { class: 'row' },
-        make('b', {}, `Cluster ${number + 1}`),
-        make('span', { class: 'quiet' }, [many(size, 'point'), ...namesOf(concepts, labels)].join(', ')),
+        make('b', {}, names[number]),
+        make('span', { class: 'quiet' }, [many(size, 'point'), ...contentOf(concepts, labels)].join(', ')),
         make(
           'button',
           {
             type: 'button',
             class: 'plain',
-            ariaLabel: `Choose cluster ${number + 1}`,
+            ariaLabel: `Choose the cluster ${names[number]}`,
             onclick: () => choose(points.filter(({ cluster }) => cluster === number)),
           },
           'Choose',
@@ -163,7 +193,7 @@ function makeClusters({ points, clusters }, choose) {
   );
 }
 
-function namesOf(concepts, labels) {
+function contentOf(concepts, labels) {
   return [...concepts.slice(0, 3).map(({ concept }) => concept), ...labels.map((label) => `label ${label}`)];
 }
 

@@ -1,5 +1,6 @@
 // The moment of a hit in its video: it opens in place and plays at its second, with what comes before and after.
 import { icon, make } from './dom.js';
+import { makeStretchWaveform } from './waveform.js';
 import { clock } from './words.js';
 
 const BEFORE_S = 2; // it begins so long before the hit, and goes on after it
@@ -10,7 +11,7 @@ let opened = null; // one plays at a time
  * Open the moment of `hit` ({ video_id, file_name, start_s, end_s, links }) in `item`, in place of its picture `shot`.
  * A second call closes it. What the browser cannot play of the original plays as an excerpt that the service makes.
  */
-export function openMoment(item, shot, hit) {
+export function openMoment(item, shot, hit, closed) {
   const again = opened?.item === item;
   opened?.close();
   if (again) return;
@@ -20,6 +21,9 @@ export function openMoment(item, shot, hit) {
   const seen = Boolean(hit.links.frame);
   const said = make('p', { class: 'quiet', role: 'status' });
   const player = make(seen ? 'video' : 'audio', { controls: true, playsInline: true, autoplay: true });
+  const heard = { video_id: hit.video_id, start_s: from_s, end_s: hit.end_s + AFTER_S, marked: hit };
+  const wave = seen ? null : makeStretchWaveform(heard, closed);
+  player.ontimeupdate = () => wave?.at(player.currentTime + (player.src.includes('/excerpt?') ? from_s : 0));
   player.poster = hit.links.frame ?? '';
   player.src = `${original}#t=${from_s}`;
   player.ariaLabel = `${hit.file_name}, from ${clock(from_s)}`;
@@ -37,6 +41,7 @@ export function openMoment(item, shot, hit) {
   const node = make(
     'div',
     { class: 'moment' },
+    wave && make('div', { class: 'shot' }, wave.node),
     player,
     close,
     make(

@@ -3,13 +3,18 @@ import { make } from './dom.js';
 
 const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#f0e442', '#7f7f7f'];
 const NONE = '#9a9a9a';
+const NOT_CHOSEN = '#9a9a9a40';
 const POINT_PX = 5;
-const ALPHA = 215; // of 255
+const ALPHA = 'd7';
 const NEAR_PX = 12;
 const CLICK_PX = 4; // a press that moves less is a click
+const STEPS = 8; // a lasso ends where it began, but after more of them
 const [LEAST_ZOOM, MOST_ZOOM] = [0.8, 60];
 
-/** Return { node, colour(by), whole(), clear() }. `points`: { x, y, modality, label, cluster }. */
+/**
+ * Return { node, colour(by), whole(), clear(), choose(points), draws(lasso) }. `points`: { x, y, modality, label,
+ * cluster }. `onhover(point, at)`: null where none is near; `onpick(point, at, touched)`; `onlasso(points)`.
+ */
 export function makePlane(points, { onhover, onpick, onlasso, closed }) {
   const canvas = make('canvas', { class: 'plane', tabIndex: 0, role: 'img' });
   canvas.ariaLabel = `${points.length} points; the clusters are listed below. Arrow keys pan, plus and minus zoom.`;
@@ -17,6 +22,8 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
   const view = { x: 0.5, y: 0.5, zoom: 1 };
   let colours = points.map(() => NONE);
   let lasso = null;
+  let chosen = null;
+  let draws = false; // a drag draws a lasso, and does not pan
   let frame = 0;
   let image = null;
   const later = () => (frame ||= requestAnimationFrame(draw));
@@ -38,7 +45,8 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
     if (canvas.height !== height) canvas.height = height;
     const pen = canvas.getContext('2d');
     if (image?.width !== width || image.height !== height) image = pen.createImageData(width, height);
-    drawPoints(image, points, colours, placer(), ratio);
+    const shown = chosen ? colours.map((one, index) => (chosen.has(points[index]) ? one : NOT_CHOSEN)) : colours;
+    drawPoints(image, points, shown, placer(), ratio);
     pen.putImageData(image, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (lasso) drawLasso(pen, lasso, getComputedStyle(canvas).color);
@@ -49,11 +57,11 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
     const of = new Map(names.map((name, index) => [name, PALETTE[index % PALETTE.length]]));
     colours = points.map((point) => of.get(point[by]) ?? NONE);
     later();
-    const said = { audio: 'sound', visual: 'picture' };
-    const titled = (name) => (by === 'cluster' ? `cluster ${name + 1}` : (said[name] ?? name));
-    const keys = names.map((name) => ({ name: titled(name), colour: of.get(name) }));
-    keys.push({ name: by === 'modality' ? '' : 'others', colour: NONE });
-    return keys.filter(({ name }) => name).map((key) => ({ ...key, mark: key.name === 'picture' ? '▬' : '■' }));
+    const others = points.filter((point) => !of.has(point[by]));
+    return [
+      ...names.map((name) => ({ name, colour: of.get(name), points: points.filter((point) => point[by] === name) })),
+      ...(others.length ? [{ name: null, colour: NONE, points: others }] : []),
+    ];
   }
 
   function zoomBy(factor, [x, y]) {
@@ -83,17 +91,23 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
     Object.assign(view, { x: 0.5, y: 0.5, zoom: 1 });
     later();
   };
+  const choose = (some) => {
+    chosen = new Set(some);
+    later();
+  };
   const clear = () => {
-    lasso = null;
+    lasso = chosen = null;
     later();
   };
   listen(canvas, {
     zoomBy,
     panBy,
-    hover: (at) => onhover(nearest(at)),
-    pick: (at) => {
+    draws: () => draws,
+    hover: (at) => onhover(at && nearest(at), at),
+    pick: (at, touched) => {
       const point = nearest(at);
-      if (point) onpick(point);
+      if (point) onpick(point, at, touched);
+      else onhover(null);
     },
     draw: (outline) => {
       lasso = outline;
@@ -101,15 +115,15 @@ export function makePlane(points, { onhover, onpick, onlasso, closed }) {
     },
     choose: (outline) => {
       const place = placer();
-      const chosen = points.filter((point) => isInside(place(point), outline));
-      if (chosen.length) onlasso(chosen);
-      else clear();
+      const inside = points.filter((point) => isInside(place(point), outline));
+      clear();
+      if (inside.length) onlasso(inside);
     },
   });
   const watcher = new ResizeObserver(later);
   watcher.observe(canvas);
   closed.addEventListener('abort', () => watcher.disconnect());
-  return { node: canvas, colour, whole, clear };
+  return { node: canvas, colour, whole, clear, choose, draws: (lassoes) => (draws = lassoes) };
 }
 
 /** Turn what pointers, the wheel and keys do into pans, zooms, picks and lassos. */
@@ -124,14 +138,17 @@ function listen(canvas, act) {
   };
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
+    act.hover(null);
     down.set(event.pointerId, at(event));
     began = at(event);
-    outline = event.shiftKey ? [at(event)] : null;
+    outline = down.size === 1 && (event.shiftKey || act.draws()) ? [at(event)] : null;
+    if (down.size > 1) act.draw(null); // a second finger zooms
   };
+  canvas.onpointerleave = ({ pointerType }) => pointerType === 'touch' || down.size || act.hover(null);
   canvas.onpointermove = (event) => {
     const before = down.get(event.pointerId);
-    if (!before) return act.hover(at(event));
     const now = at(event);
+    if (!before) return act.hover(now);
     if (outline) {
       outline.push(now);
       act.draw(outline);
@@ -148,8 +165,13 @@ function listen(canvas, act) {
   canvas.onpointerup = canvas.onpointercancel = (event) => {
     const now = at(event);
     down.delete(event.pointerId);
-    if (outline) act.choose(outline);
-    else if (began && Math.hypot(now[0] - began[0], now[1] - began[1]) < CLICK_PX) act.pick(now);
+    const still = began && Math.hypot(now[0] - began[0], now[1] - began[1]) < CLICK_PX;
+    if (still && !(outline?.length > STEPS)) {
+      if (outline) act.draw(null);
+      act.pick(now, event.pointerType === 'touch');
+    } else if (outline) {
+      act.choose(outline);
+    }
     outline = began = null;
   };
   canvas.onkeydown = (event) => {
@@ -181,10 +203,10 @@ function drawPoints({ data, width, height }, points, colours, place, ratio) {
   }
 }
 
-/** Return the pixel of a colour "#rrggbb": its bytes are red, green, blue, alpha in this order. */
+/** Return the pixel of a colour "#rrggbb" or "#rrggbbaa": its bytes are red, green, blue, alpha in this order. */
 function pixelOf(colour) {
-  const bytes = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-  return new Uint32Array(new Uint8Array([...bytes, ALPHA]).buffer)[0];
+  const bytes = [1, 3, 5, 7].map((at) => Number.parseInt(colour.slice(at, at + 2) || ALPHA, 16));
+  return new Uint32Array(new Uint8Array(bytes).buffer)[0];
 }
 
 function boundsOf(points) {

@@ -40,6 +40,13 @@ export function uploadAll(files, fields, most_bytes, onadded) {
   for (let slot = 0; slot < AT_ONCE; slot++) next();
 }
 
+/** Show a line of its own, of what is not sent. */
+export function tell(name, text, className) {
+  const line = makeLine({ name });
+  line.say(text, className);
+  lines.append(line.node);
+}
+
 async function next() {
   say();
   if (busy >= AT_ONCE || !waiting.length) return;

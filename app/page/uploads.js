@@ -1,16 +1,19 @@
 // Adding footage: files and folders of this computer, or a directory of the server; a line for each file.
 import { make } from './dom.js';
 import { makeDrop } from './drop.js';
-import { showUploads, uploadAll } from './upload-queue.js';
+import { filesOfEntries, filesOfFolder } from './folders.js';
+import { showUploads, tell, uploadAll } from './upload-queue.js';
+import { many } from './words.js';
 
-const PASSED_OVER = /^(\.|thumbs\.db$|desktop\.ini$)/i; // what systems leave in folders
+const NAMED = 5; // of the files that are left out
 
 /** Return the section. `start(order)` begins a job, `changed()` is called when files came in. */
 export function makeUploads({ library, start, changed, closed }) {
   const label = make('input', { type: 'text', maxLength: 200 });
-  const take = (files) => {
-    const given = files.filter((file) => !PASSED_OVER.test(file.name));
-    uploadAll(given, { label: label.value.trim() }, library.most_upload_bytes);
+  const take = (files) => uploadAll(files, { label: label.value.trim() }, library.most_upload_bytes);
+  const takeFound = (found) => {
+    tellOthers(found);
+    take(found.files);
   };
   const drop = makeDrop({
     title: 'Add footage',
@@ -18,17 +21,30 @@ export function makeUploads({ library, start, changed, closed }) {
     accept: 'audio/*,video/*,image/*,.mkv,.mxf,.ts,.mts',
     many: true,
     ontake: take,
+    onfolders: async (entries) => takeFound(await filesOfEntries(entries)),
   });
-  drop.addEventListener('drop', (event) => takeFolders(event, take), { capture: true });
   return make(
     'section',
     { class: 'stack', 'aria-label': 'Add footage' },
     drop,
-    makeFolderButton(take),
+    makeFolderButton((files) => takeFound(filesOfFolder(files))),
     make('label', { class: 'stack tight quiet' }, 'Label for these files, if you know one', label),
     library.ingest_roots.length > 0 && makeDirectory(library.ingest_roots, start),
     showUploads(changed, closed),
   );
+}
+
+/** Say in a line each what could not be read, and in one line what is left out. */
+function tellOthers({ files, skipped, unread }) {
+  for (const path of unread) {
+    tell(path, 'The browser cannot read it: look at its rights, or whether it is still there.', 'problem');
+  }
+  if (skipped.length) {
+    const more = skipped.length > NAMED ? ` and ${skipped.length - NAMED} more` : '';
+    const names = skipped.slice(0, NAMED).join(', ');
+    tell(`${many(skipped.length, 'file')} left out`, `No recordings, by their names: ${names}${more}`);
+  }
+  if (!files.length && !skipped.length && !unread.length) tell('The folder', 'Nothing lies in it.');
 }
 
 function makeFolderButton(take) {
@@ -55,26 +71,4 @@ function makeDirectory(roots, start) {
     start({ kind: 'ingest', path: path.value });
   };
   return node;
-}
-
-/** Take the files of dropped folders, in place of the folders themselves. */
-async function takeFolders(event, take) {
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  if (!entries.some((entry) => entry.isDirectory)) return;
-  event.preventDefault();
-  event.stopPropagation();
-  event.currentTarget.classList.remove('over');
-  take((await Promise.all(entries.map(filesOf))).flat());
-}
-
-async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((done, failed) => reader.readEntries(done, failed));
-    if (!some.length) break; // a reader gives a hundred at a time
-    found.push(...some);
-  }
-  return (await Promise.all(found.map(filesOf))).flat();
 }

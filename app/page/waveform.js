@@ -1,14 +1,47 @@
 // Waveforms: of a file of this machine, or of peaks that the service sends.
-import { make } from './dom.js';
+import { icon, make } from './dom.js';
+import { read } from './service.js';
 
 const MOST_BYTES = 60e6; // a larger file would take long to decode here
 const BAR_PX = 3;
+const BARS = 100; // of a stretch of the library
 
 /** Return a canvas that draws peaks (0..1, evenly spaced in time), as wide and as high as its style says. */
 export function makeWaveform(peaks) {
   const canvas = make('canvas', { class: 'waveform' });
   new ResizeObserver(() => draw(canvas, peaks)).observe(canvas);
   return canvas;
+}
+
+/**
+ * Return { node, at(time_s) }: the waveform of a stretch of a video of the library, fetched when it comes into view;
+ * `marked`: { start_s, end_s }, which is lifted out. `at` moves a playhead.
+ */
+export function makeStretchWaveform({ video_id, start_s, end_s, marked }, closed) {
+  const head = make('span', { class: 'playhead', hidden: true });
+  const node = make('span', { class: 'waved' }, icon('sound'));
+  let length_s = end_s - start_s;
+  const share = (time_s) => `${(100 * (time_s - start_s)) / length_s}%`;
+  const load = async () => {
+    const per_s = Math.min(100, BARS / length_s);
+    const found = await read(`videos/${video_id}/peaks`, { start_s, length_s, per_s }, closed);
+    length_s = found.length_s;
+    const width = share(start_s + Math.min(marked.end_s, start_s + length_s) - marked.start_s);
+    const lifted = make('span', { class: 'lifted', style: { left: share(marked.start_s), width } });
+    node.replaceChildren(lifted, makeWaveform(found.peaks.map(Math.sqrt)), head); // nearer to how loud it sounds
+  };
+  const watcher = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (!isIntersecting) return;
+    watcher.disconnect();
+    load().catch(() => {}); // its sound is gone: the sign of a sound stays
+  });
+  watcher.observe(node);
+  closed.addEventListener('abort', () => watcher.disconnect());
+  const at = (time_s) => {
+    head.hidden = !(time_s >= start_s && time_s <= start_s + length_s);
+    head.style.left = share(time_s);
+  };
+  return { node, at };
 }
 
 /** Return { duration_s, peaks } of a sound or video file, 50 peaks a second; null where it cannot be decoded here. */

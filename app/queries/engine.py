@@ -131,7 +131,7 @@ def _finish(work: AnyWork, serving: Any, encoded: Any, found: SearchResult | Non
     if isinstance(encoded, EcholensError):
         raise encoded
     finished: Answer = work.finish(serving, encoded, found, Timings(dict(timings.stages_ms)))
-    return replace(finished, warnings=serving.warnings, notes=work.notes)
+    return replace(finished, warnings=serving.warnings, notes=(*work.notes, *finished.notes))
 
 
 def _outcome(function: Callable[..., T], *args: Any) -> T | EcholensError:

@@ -18,7 +18,6 @@ from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
 from app.queries.reasons import PRESENT, Reason, named, needed, number_of, strengths_of
 from app.queries.search import Search, only
-from app.queries.twins import better_of
 from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
 from index.records import LatentTable, Video
@@ -142,9 +141,8 @@ class Retrieval(QueryWork[Hits]):
             found, matches = only(found, kept), matches[kept]
         chances = self._chances(serving.gallery, encoded, matches)
         hits = _hits(serving.gallery, found, matches, chances, encoded.concepts)
-        if self.question.fold_twins:
-            table = serving.gallery.table
-            hits = _folded(hits, better_of(table, rows_of(table, found.ids)))[: self.question.k]
+        if found.twin_of is not None:
+            hits = _folded(hits, found.twin_of)[: self.question.k]
         rerank_ms = 1000 * found.rerank_s
         timings.add("rerank", rerank_ms)
         timings.add("search", -rerank_ms)
@@ -281,10 +279,10 @@ def _hits(
     )
 
 
-def _folded(hits: tuple[Hit, ...], better: Int[np.ndarray, "k"]) -> tuple[Hit, ...]:
-    """Return the hits that are no twin, each with its own, ranked anew."""
+def _folded(hits: tuple[Hit, ...], twin_of: Int[np.ndarray, "k"]) -> tuple[Hit, ...]:
+    """Return the best hit of each set of twins, with the others, ranked anew."""
     twins: dict[int, list[Hit]] = {}
-    for hit, of in zip(hits, better.tolist(), strict=True):
+    for hit, of in zip(hits, twin_of.tolist(), strict=True):
         twins.setdefault(of, []).append(hit)
     folded = ((first, rest) for first, *rest in twins.values())
     return tuple(replace(hit, rank=rank, twins=tuple(rest)) for rank, (hit, rest) in enumerate(folded, 1))

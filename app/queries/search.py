@@ -53,7 +53,7 @@ def search_many(searches: Sequence[Search]) -> list[SearchResult]:
 
 
 def _with_twins(search: Search) -> SearchResult:
-    """Return the nearest, so many that k are left once twins are folded, if that is not too many or all."""
+    """Return the nearest and whose twins they are: so many that k are left folded, if that is not too many or all."""
     served, k = search.served, search.question.k
     wanted, most = 2 * k, max(2 * k, min(8 * k, MOST_FOLDED))
     while True:
@@ -63,7 +63,7 @@ def _with_twins(search: Search) -> SearchResult:
             found = served.gallery.search(search.query, wanted, search.allowed)
         better = better_of(served.table, rows_of(served.table, found.ids))
         if len(np.unique(better)) >= k or len(found.ids) < wanted or wanted == most:
-            return found
+            return replace(found, twin_of=found.ids[better])
         wanted = min(2 * wanted, most)
 
 
@@ -92,4 +92,5 @@ def only(found: SearchResult, rows: np.ndarray) -> SearchResult:
         distance=found.distance[rows],
         latent=found.latent[rows],
         generated=found.generated[rows],
+        twin_of=None if found.twin_of is None else found.twin_of[rows],
     )

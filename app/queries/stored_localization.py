@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.library.features import kept_stretch
 from app.library.session import Session
 from app.media.decoding import DIRECTIONS, MOST_TARGET_S, Decoded, Direction, decode_second_file
 from app.media.timings import Timings
@@ -116,23 +117,39 @@ class StoredLocalization(Work[Found, Located]):
         return self._stored(session, serving, of, asked_by, asked), target, video.file_name
 
     def _stored(self, session: Session, serving: Serving, video: Video, modality: Modality, stretch: range) -> Seconds:
-        """Return the latents that the library has of a stretch of a video."""
+        """Return the latents of a stretch of a video, each second taken alone."""
         table = session.library.catalogue.latents_of(video.video_id, modality, (stretch.start, stretch.stop))
         if table.fingerprint != serving.encoder.fingerprint:
             raise LibraryChanged("the library was encoded anew just now: ask again")
         if not len(table.ids):
             raise _absent(modality, f"{video.file_name}, seconds {stretch.start} to {stretch.stop},")
         order = np.argsort(table.start_s)
-        return Seconds(modality, stretch, table.start_s[order], table.latents[order])
+        start_s, latents = table.start_s[order], table.latents[order]
+        checkpoint = serving.encoder.checkpoint
+        if checkpoint.context.width_s:  # the library's latents are of seconds in their context, which blurs the answer
+            kept = kept_stretch(session, video, checkpoint.front_end_identity, stretch)
+            if kept is None or not np.isin(start_s, kept.start_s).all():
+                return Seconds(modality, stretch, start_s, latents, (_blurred(video, checkpoint.context.width_s),))
+            rows = kept.rows(np.isin(kept.start_s, start_s))
+            latents = serving.encoder.latents(modality, rows.audio if modality == "audio" else rows.visual)
+        return Seconds(modality, stretch, start_s, latents)
 
     def finish(self, serving: Serving, encoded: Found, found: SearchResult | None, timings: Timings) -> Located:
         """Score every window. Raises QueryError."""
         query, target, name = encoded
-        return locate(query, target, serving.encoder, name, timings)
+        located = locate(query, target, serving.encoder, name, timings)
+        return replace(located, notes=tuple(dict.fromkeys(query.notes + target.notes)))
 
 
 def _fits(length_s: int | None) -> bool:
     return length_s is None or 1 <= length_s <= MOST_TARGET_S
+
+
+def _blurred(video: Video, width_s: int) -> str:
+    return (
+        f"the features of {video.file_name} are gone, so that each second was compared together with the {width_s} s "
+        "around it: the answer is less sharp; encoding the library anew restores them"
+    )
 
 
 def _absent(modality: Modality, where: str) -> Silent | NoPicture:

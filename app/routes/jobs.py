@@ -42,7 +42,7 @@ def post_job(
 def get_jobs(service: Current, asked: Annotated[JobsQuery, Query()]) -> Response:
     """List jobs, latest first; up to `limit`, those that came before the job `before`."""
     jobs = service.session.library.catalogue.queue.jobs(asked.state, asked.limit, asked.before)
-    return written([JobAnswer.of(job, service.jobs.time_left_s(job.job_id)) for job in jobs])
+    return written([JobAnswer.of(job, *service.jobs.at_work(job.job_id)) for job in jobs])
 
 
 @router.get("/{job_id}", response_model=JobDetailAnswer)
@@ -70,4 +70,4 @@ def post_retry(service: Current, job_id: str, response: Response) -> JobDetailAn
 
 def _detail(service: Service, job: Job) -> JobDetailAnswer:
     messages = service.session.library.catalogue.queue.messages(job.job_id)
-    return JobDetailAnswer.of_messages(job, messages, service.jobs.time_left_s(job.job_id))
+    return JobDetailAnswer.of_messages(job, messages, *service.jobs.at_work(job.job_id))

@@ -73,7 +73,7 @@ def post_video(
     if replayed:
         path.unlink(missing_ok=True)
     tell_job(response, job, replayed)
-    return JobAnswer.of(job, service.jobs.time_left_s(job.job_id))
+    return JobAnswer.of(job, *service.jobs.at_work(job.job_id))
 
 
 def _inspected(service: Service, path: Path, audio_track: int | None) -> Facts:

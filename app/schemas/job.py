@@ -82,6 +82,7 @@ class JobAnswer(Answering):
     cancelling: bool = Field(description="it was cancelled and ends at its next file or epoch")
     progress: float = Field(description="0..1, of files, videos or training's epochs")
     time_left_s: float | None = Field(description="at the pace so far; null where that is not known")
+    at_hand: str | None = Field(None, description="name of the file that a running ingest reads; null for other jobs")
     error_count: int
     result: dict[str, Any] = Field(
         description="of an ingest: what became of its files so far; of a training: its `curve` so far, and at its end "
@@ -91,9 +92,9 @@ class JobAnswer(Answering):
     updated_at: str
 
     @staticmethod
-    def of(job: Job, time_left_s: float | None = None) -> JobAnswer:
+    def of(job: Job, time_left_s: float | None, at_hand: str | None) -> JobAnswer:
         """Write a job out."""
-        return JobAnswer(**_fields(job, time_left_s))
+        return JobAnswer(**_fields(job, time_left_s, at_hand))
 
 
 class JobDetailAnswer(JobAnswer):
@@ -103,17 +104,23 @@ class JobDetailAnswer(JobAnswer):
     notes: list[str]
 
     @staticmethod
-    def of_messages(job: Job, messages: list[JobMessage], time_left_s: float | None) -> JobDetailAnswer:
+    def of_messages(
+        job: Job, messages: list[JobMessage], time_left_s: float | None, at_hand: str | None
+    ) -> JobDetailAnswer:
         """Write a job out with its messages."""
         errors = [
             JobErrorAnswer(file_name=m.file_name, code=m.code, detail=m.detail) for m in messages if m.code is not None
         ]
         notes = [f"{m.file_name}: {m.detail}" if m.file_name else m.detail for m in messages if m.code is None]
-        return JobDetailAnswer(**_fields(job, time_left_s), errors=errors, notes=notes)
+        return JobDetailAnswer(**_fields(job, time_left_s, at_hand), errors=errors, notes=notes)
 
 
-def _fields(job: Job, time_left_s: float | None) -> dict[str, Any]:
-    told = {"subject": _subject(job), "time_left_s": None if time_left_s is None else round(time_left_s, 1)}
+def _fields(job: Job, time_left_s: float | None, at_hand: str | None) -> dict[str, Any]:
+    told = {
+        "subject": _subject(job),
+        "time_left_s": None if time_left_s is None else round(time_left_s, 1),
+        "at_hand": at_hand,
+    }
     return {name: getattr(job, name) for name in JobAnswer.model_fields if name not in told} | told
 
 

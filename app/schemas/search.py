@@ -162,8 +162,13 @@ class LocalizeAnswer(Answering):
     start_s: int = Field(description="the best window begins here")
     end_s: int
     stands_out: bool = Field(
-        description="the best window is more than 1.5 times as likely as if all were alike; false: nothing stands out"
+        description="a quarter of the windows, or fewer, hold half of the probability; false: no window stands out"
     )
+    chance: float | None = Field(
+        description="the chance that the best window of an unrelated recording fits as well; null where the model is "
+        "not calibrated"
+    )
+    fit: Verdict | None = Field(description="that chance in words, as of a hit of /retrieve")
     windows: list[WindowAnswer]
     from_s: int = Field(description="the stretch that was searched begins here")
     length_s: int
@@ -189,6 +194,8 @@ class LocalizeAnswer(Answering):
             start_s=found.start_s,
             end_s=found.end_s,
             stands_out=found.stands_out,
+            chance=found.chance,
+            fit=found.fit,
             windows=[WindowAnswer(**vars(window)) for window in found.windows],
             from_s=found.searched.start,
             length_s=len(found.searched),

@@ -3,15 +3,15 @@
     python -m benchmarks.learning.generic_footage --library DIR
 
 The library holds the footage, ingested with `pretrained`. Written are model/frontends/usual_evidence.json (what
-`Prior.load` reads: means over all footage, each video counting the same) and model/training/starting_match.json (the
-calibration of the starting model's matches, four numbers a direction). No label is used.
+`Prior.load` reads: means over all footage, each video counting the same) and model/training/starting_calibration.json
+(of the starting model's matches, four numbers a direction, and the temperature of its localization). No label is used.
 """
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ from app.library.features import corpus_of
 from app.library.session import Session
 from model.concepts.concepts import Concepts
 from model.data.corpus import Corpus
+from model.data.temporal_context import TemporalContext
 from model.frontends.prior import USUAL_EVIDENCE, Prior
 from model.modality import MODALITIES, Modality
+from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
 from model.network.match import Match
 from model.training.match_fit import fit_match
-from model.training.starting_model import STARTING_MATCH, starting_model
-from model.training.validation import encode_videos
+from model.training.starting_model import STARTING_CALIBRATION, starting_model
+from model.training.validation import choose_temperature, encode_videos
 from model.training.word_match import with_words
 
 CPU = torch.device("cpu")
@@ -55,9 +57,13 @@ def main() -> None:
         for m in MODALITIES
     }
     USUAL_EVIDENCE.write_text(json.dumps(usual, indent=1) + "\n")
-    match = measure_match(corpus, Prior.load(prior.concepts))
-    STARTING_MATCH.write_text(json.dumps(_rounded(asdict(match)), indent=1) + "\n")
-    print(f"{USUAL_EVIDENCE} and {STARTING_MATCH}: {len(corpus)} videos")
+    shipped = Prior.load(prior.concepts)
+    calibration = {
+        "temperature": round(measure_temperature(corpus, shipped), 4),
+        "match": _rounded(asdict(measure_match(corpus, shipped))),
+    }
+    STARTING_CALIBRATION.write_text(json.dumps(calibration, indent=1) + "\n")
+    print(f"{USUAL_EVIDENCE} and {STARTING_CALIBRATION}: {len(corpus)} videos")
 
 
 def measure_prior(corpus: Corpus, concepts: Concepts) -> Prior:
@@ -69,14 +75,23 @@ def measure_prior(corpus: Corpus, concepts: Concepts) -> Prior:
 
 
 def measure_match(corpus: Corpus, prior: Prior) -> Match:
-    """Return the calibration of the starting model on a corpus. Raises ValueError where it has too few pairs."""
-    shapes: dict[Modality, int] = {"audio": corpus.audio.shape[1], "visual": corpus.visual.shape[1]}
-    checkpoint = starting_model(("", ""), prior, shapes, Match({}, {}))
-    pairs = encode_videos(Encoder(checkpoint, CPU), corpus)
-    match = fit_match([(pairs, checkpoint.weights)], checkpoint.context.width_s)
+    """Return the calibration of the starting model's matches on a corpus. Raises ValueError: it has too few pairs."""
+    encoder = Encoder(_starting_model(corpus, prior), CPU)
+    weights, width_s = encoder.checkpoint.weights, encoder.checkpoint.context.width_s
+    match = fit_match([(encode_videos(encoder, corpus), weights)], width_s)
     if match is None:
         raise ValueError(f"{len(corpus)} videos given, at least two with sound and picture expected")
-    return with_words(match, Encoder(checkpoint, CPU), corpus, prior)
+    return with_words(match, encoder, corpus, prior)
+
+
+def measure_temperature(corpus: Corpus, prior: Prior) -> float:
+    """Return the temperature of localization by the starting model, which takes each second alone for that."""
+    checkpoint = replace(_starting_model(corpus, prior), context=TemporalContext())
+    return choose_temperature(encode_videos(Encoder(checkpoint, CPU), corpus), checkpoint.weights)
+
+
+def _starting_model(corpus: Corpus, prior: Prior) -> Checkpoint:
+    return starting_model(("", ""), prior, {"audio": corpus.audio.shape[1], "visual": corpus.visual.shape[1]})
 
 
 def _usual(corpus: Corpus, modality: Modality, concepts: int) -> tuple[np.ndarray, float]:

@@ -122,7 +122,7 @@ def models_of(rest: Corpus, concepts: Concepts, front_end: tuple[str, str], seed
 def start_of(footage: Corpus, prior: Prior, front_end: tuple[str, str]) -> Checkpoint:
     """Return the starting model with a prior, its match measured on footage."""
     shapes: dict[Modality, int] = {"audio": footage.audio.shape[1], "visual": footage.visual.shape[1]}
-    return starting_model(front_end, prior, shapes, measure_match(footage, prior))
+    return replace(starting_model(front_end, prior, shapes), match=measure_match(footage, prior))
 
 
 def same_video_groups(corpus: Corpus) -> Int64[np.ndarray, "n"]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
+FITTED_S = 3  # the temperature is fitted on windows of three seconds
+
 
 def window_distances(
     distances: Float[np.ndarray, "rows seconds"],
@@ -29,12 +31,15 @@ def window_distances(
     return np.asarray(distances[np.arange(rows), columns].mean(axis=1, dtype=np.float64))
 
 
-def window_probabilities(windows: Float[np.ndarray, "windows"], temperature: float) -> Float64[np.ndarray, "windows"]:
-    """Return softmax(-distance / temperature); 0 for a window without a distance.
+def window_probabilities(
+    windows: Float[np.ndarray, "windows"], temperature: float, compared_s: int = FITTED_S
+) -> Float64[np.ndarray, "windows"]:
+    """Return softmax(-distance / temperature) of windows of FITTED_S; 0 for a window without a distance.
 
-    The temperature (in units of distance, > 0) is fitted on validation videos and kept in the checkpoint.
+    The temperature (in units of distance, > 0) is fitted on validation videos and kept in the checkpoint. The distance
+    is a mean over the `compared_s` seconds of a window, and each of them is evidence: the more seconds, the surer.
     """
-    scores = np.where(np.isnan(windows), -np.inf, -windows / temperature)
+    scores = np.where(np.isnan(windows), -np.inf, -windows * (compared_s / FITTED_S) / temperature)
     if not np.isfinite(scores).any():
         return np.zeros(len(windows))
     weights = np.exp(scores - scores.max())
@@ -44,7 +49,7 @@ def window_probabilities(windows: Float[np.ndarray, "windows"], temperature: flo
 def fit_temperature(windows: list[Float[np.ndarray, "_"]], truth: list[int]) -> float:
     """Return the temperature under which the true windows are most likely, from a grid of 60.
 
-    `windows`: one array of distances per query; `truth`: the row of its true window.
+    `windows`: one array of distances per query, of windows of FITTED_S; `truth`: the row of its true window.
     """
     spread = float(np.mean([w.std() for w in windows])) or 1.0
     grid = spread * np.geomspace(0.02, 50, 60)

@@ -46,7 +46,7 @@ class Match:
     def probability(
         self, query: Asked, target: Modality, asked: Latents, found: Latents, distance: Float64[np.ndarray, "k"]
     ) -> Float64[np.ndarray, "k"]:
-        """Return the match, 0..1, of k hits `found` to the one query `asked`."""
+        """Return the match, 0..1, of k hits `found` to the one query `asked`, or to k, each to its own."""
         intercept, *weights = self.coefficients[f"{query}-{target}"]
         facts = [distance, np.log(asked.sigma.mean(1, dtype=np.float64)), np.log(found.sigma.mean(1, dtype=np.float64))]
         return np.asarray(expit(intercept + sum(w * f for w, f in zip(weights, facts, strict=True))), np.float64)

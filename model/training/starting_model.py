@@ -24,16 +24,16 @@ from model.training.start import HIDDEN, LATENT, PRIOR_AXES, Start
 CONTEXT = TemporalContext((1.0, 1.0, 1.0, 1.0), cut=0.5)
 GENERATED_SHARE = 0.25
 DRAWS = 2000
-STARTING_MATCH = Path(__file__).with_name("starting_match.json")  # python -m benchmarks.learning.generic_footage
+# Written by: python -m benchmarks.learning.generic_footage
+STARTING_CALIBRATION = Path(__file__).with_name("starting_calibration.json")
 
 
-def starting_model(
-    front_end: tuple[str, str], prior: Prior, shapes: dict[Modality, int], match: Match | None = None
-) -> Checkpoint:
+def starting_model(front_end: tuple[str, str], prior: Prior, shapes: dict[Modality, int]) -> Checkpoint:
     """Return the starting model of a front-end, given by its name and identity; the same bytes each time.
 
-    `shapes`: how many numbers the features of each modality have. `match`: its calibration, else the one that ships.
+    `shapes`: how many numbers the features of each modality have.
     """
+    calibration = json.loads(STARTING_CALIBRATION.read_text(encoding="utf-8"))
     torch.manual_seed(0)
     model = MSVAE(Architecture((shapes["audio"],), (shapes["visual"],), LATENT, HIDDEN)).eval()
     normalization = Normalization((shapes["audio"],), (shapes["visual"],))
@@ -54,9 +54,10 @@ def starting_model(
         normalization,
         *front_end,
         _weights(model),
+        temperature=calibration["temperature"],
         training=report,
         context=CONTEXT,
-        match=match or Match.parse(json.loads(STARTING_MATCH.read_text(encoding="utf-8"))),
+        match=Match.parse(calibration["match"]),
     )
 
 

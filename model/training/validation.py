@@ -21,7 +21,7 @@ from model.errors import TrainingError
 from model.judging.own_video import among_two
 from model.judging.ranking import rank
 from model.judging.scorers import LatentScorer
-from model.judging.windows import fit_temperature, window_distances
+from model.judging.windows import FITTED_S, fit_temperature, window_distances
 from model.modality import MODALITIES
 from model.network.encoder import Encoder
 
@@ -30,7 +30,7 @@ MOST_SECONDS = 400
 MOST_VIDEOS = 60
 MOST_BY_VIDEO = 200
 PAIR = 2
-WINDOW_S = 3
+MINUTE_S = 60  # how much is localized in at most
 LEAST_SHARE = 0.1  # of the generated part, unless that costs more than DEAR
 DEAR = 0.01  # of held-out MRR: less is noise
 SHARES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)  # of the generated part in the distance
@@ -150,20 +150,33 @@ def mean_weights(weights: Sequence[ScoreWeights]) -> ScoreWeights:
 
 
 def choose_temperature(pairs: PairedLatents, weights: ScoreWeights) -> float:
-    """Fit the temperature of localization: the sound of three seconds should find its own three seconds.
+    """Fit the temperature of localization: three seconds should find their own three seconds, both ways, in a minute.
 
-    Only videos of at least six seconds without a gap are used; the temperature is 1 where there is none.
+    The minutes are made of videos of six seconds or more without a gap, since one scene alone would hardly tell how far
+    other scenes lie; the temperature is 1 where there is no such video.
     """
     windows, truth = [], []
-    for video in np.unique(pairs.video):
-        rows = np.flatnonzero(pairs.video == video)
-        if len(rows) < 2 * WINDOW_S or np.any(np.diff(pairs.start_s[rows]) != 1):
-            continue
-        total = distances(pairs.audio[rows], pairs.visual[rows], weights).total
-        for start in range(len(rows) - WINDOW_S + 1):
-            windows.append(window_distances(total[start : start + WINDOW_S]))
-            truth.append(start)
+    for minute in _minutes(pairs):
+        total = distances(pairs.audio[minute], pairs.visual[minute], weights).total
+        begins = np.flatnonzero(pairs.video[minute][: 1 - FITTED_S] == pairs.video[minute][FITTED_S - 1 :])
+        for matrix in (total, total.T):
+            windows += [window_distances(matrix[start : start + FITTED_S]) for start in begins]
+            truth += begins.tolist()
     return fit_temperature(windows, truth) if windows else 1.0
+
+
+def _minutes(pairs: PairedLatents) -> list[Int64[np.ndarray, "m"]]:
+    """Return rows of at most a minute each: videos in random order, one after the other, long ones in pieces."""
+    rows = (np.flatnonzero(pairs.video == video) for video in np.unique(pairs.video))
+    whole = [r for r in rows if len(r) >= 2 * FITTED_S and np.all(np.diff(pairs.start_s[r]) == 1)]
+    pieces = [r[at : at + MINUTE_S] for r in whole for at in range(0, len(r), MINUTE_S)]
+    minutes = list[Int64[np.ndarray, "m"]]()
+    for index in np.random.default_rng(0).permutation(len(pieces)):
+        if minutes and len(minutes[-1]) + len(pieces[index]) <= MINUTE_S:
+            minutes[-1] = np.concatenate([minutes[-1], pieces[index]])
+        else:
+            minutes.append(pieces[index])
+    return minutes
 
 
 def _weights(parts: Distances, share: float) -> ScoreWeights:

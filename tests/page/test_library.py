@@ -92,6 +92,17 @@ def test_work_that_goes_on_leaves_the_keyboard_where_it_is(open_page: OpenPage) 
     expect(stop).to_be_focused()
 
 
+def test_work_names_the_file_at_hand(open_page: OpenPage) -> None:
+    """Of a directory, though nothing else of the job has changed yet."""
+    page = open_page("#/ask")
+    job = JOB | {"kind": "ingest", "subject": "holiday", "result": {"files": 2}, "at_hand": None}
+    page.route(re.compile(r"/jobs[/?]"), lambda route: route.fulfill(json=[job] if "?" in route.request.url else job))
+    page.get_by_role("link", name="Library", exact=True).click()
+    expect(page.get_by_text("Taking in holiday")).to_be_visible()
+    job["at_hand"] = "beach.mov"
+    expect(page.get_by_text("Reading beach.mov")).to_be_visible()
+
+
 def test_uploads_go_on_while_one_asks(empty: str, open_page: OpenPage, watched: Watched, tmp_path: Path) -> None:
     """Another view does not end them, and the library shows them again."""
     watched.origin = empty

@@ -14,6 +14,7 @@ from app.library.ingest import Source, ingest
 from app.library.session import Session
 from index.library import Library
 from model.concepts.concepts import Concepts
+from model.data.temporal_context import TemporalContext
 from model.frontends.frontend import FrontEnd
 from model.frontends.prior import EVIDENCE_FLOOR, Prior
 from model.media.medium import Limits
@@ -23,6 +24,7 @@ from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
 
 CPU = torch.device("cpu")
+ALONE = TemporalContext()
 # The footage of service_samples: a spot of one colour, and a tone that is lower for red than for green and blue.
 TABLE = {
     "colour": {"words": "hue"},
@@ -64,7 +66,10 @@ class NamingFrontEnd(FrontEnd):
 
 @contextmanager
 def naming_session(
-    directory: Path, match: Match | None = CALIBRATION, footage: list[Path] | None = None
+    directory: Path,
+    match: Match | None = CALIBRATION,
+    footage: list[Path] | None = None,
+    context: TemporalContext = ALONE,
 ) -> Iterator[Session]:
     """Open a library of this front-end, made with the footage where there is none, in this process."""
     front_end = NamingFrontEnd()
@@ -73,7 +78,7 @@ def naming_session(
     normalization = Normalization(front_end.audio_shape, front_end.visual_shape)
     normalization.audio_mean += torch.from_numpy(np.r_[0.0, 0.0, front_end.prior.usual["audio"]]).float()
     normalization.visual_mean += torch.from_numpy(np.r_[0.0, 0.0, front_end.prior.usual["visual"]]).float()
-    checkpoint = Checkpoint(model, normalization, front_end.name, front_end.identity, match=match)
+    checkpoint = Checkpoint(model, normalization, front_end.name, front_end.identity, match=match, context=context)
     with Library.open(directory) as library:
         checkpoint.save(library.checkpoints / checkpoint.fingerprint)
         library.catalogue.set_identity(front_end.name, checkpoint.fingerprint)

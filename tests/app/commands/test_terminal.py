@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -82,6 +84,22 @@ def test_a_mistyped_path_leaves_nothing_behind(echolens: Command, footage: list[
     assert echolens("ingest", tmp_path / "typo.mp4", "--library", tmp_path / "lib").code == MEDIUM
     stats = json.loads(echolens("library", "stats", "--library", tmp_path / "lib", "--json").out)
     assert (stats["videos"], stats["failed"], stats["failures"]) == (1, 0, [])
+
+
+def test_ingest_names_the_file_that_it_reads(
+    echolens: Command, footage: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the bar stands the file at hand, not the one that is done."""
+    told: list[str] = []
+
+    @contextmanager
+    def noted(total: int, what: str, first: str = "") -> Iterator[Callable[[str], None]]:
+        told.append(first)
+        yield told.append
+
+    monkeypatch.setattr("app.commands.ingest.progress", noted)
+    assert echolens("ingest", *footage[:2], "--frontend", "raw", "--library", tmp_path / "lib").code == 0
+    assert told == [*(path.name for path in footage[:2]), ""]
 
 
 def test_the_version_is_that_of_the_service(echolens: Command) -> None:

@@ -223,10 +223,11 @@ def test_a_running_directory_is_cancelled_at_the_next_file(
                 assert (answer["state"], answer["cancelling"]) == ("running", True)
                 assert 0 < answer["progress"] < 1
                 assert answer["time_left_s"] is not None
+                assert answer["at_hand"] == "clip-1.mp4"
 
         stepping(monkeypatch, cancel)
         job = ended_job(client, asked(client, root).json()["job_id"])
-        assert (job["state"], job["cancelling"]) == ("cancelled", False)
+        assert (job["state"], job["cancelling"], job["at_hand"]) == ("cancelled", False, None)
         assert job["result"] == {"files": 4, "added": 2, "known": 0, "failed": 0}
         assert client.get("/videos").json()["total"] == 8
         assert_problem(client.post(f"/jobs/{job['job_id']}/retry"), 409, "job_ended")

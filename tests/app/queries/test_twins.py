@@ -7,12 +7,20 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from catalogue_samples import video
 from service_samples import film_footage, make_library, serving
 
+from app.library.session import Session
+from app.queries import twins
+from app.queries.engine import answer
+from app.queries.query import Query
+from app.queries.question import Question
+from app.queries.retrieval import Retrieval
 from app.queries.twins import better_of
 from index.records import LatentTable
 from model.data.latents import Latents
+from model.media.medium import FOOTAGE
 
 CLIPS, CLIP_S = 12, 6
 
@@ -86,6 +94,21 @@ def test_an_answer_folds_copies_and_still_has_as_many_hits_as_were_asked_for(tmp
         by_video = client.post("/retrieve", data=question | {"fold_twins": "true", "group_by": "video"}).json()["hits"]
         assert [twin["file_name"] for twin in by_video[0]["twins"]] == ["copy.avi"]
         assert len({hit["video_id"] for hit in by_video}) == len(by_video) == len(paths)
+
+
+def test_twins_are_looked_for_once_a_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search that folds them says which they are."""
+    paths = film_footage(tmp_path)
+    reencode(paths[0], tmp_path / "copy.avi")
+    make_library(tmp_path / "lib", [*paths, tmp_path / "copy.avi"])
+    looked = []
+    nearness = twins._nearness
+    monkeypatch.setattr(twins, "_nearness", lambda *asked: looked.append(asked) or nearness(*asked))
+    question = Question(target="visual", k=3, fold_twins=True)
+    with Session.open(tmp_path / "lib", torch.device("cpu"), create=False) as session:
+        answered = answer(session, Retrieval(question, Query(segment_id=2, modality="visual")), FOOTAGE)
+    assert [twin.video.file_name for twin in answered.hits[0].twins] == ["copy.avi"]
+    assert len(looked) == 1
 
 
 def reencode(source: Path, target: Path) -> None:

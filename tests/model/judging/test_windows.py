@@ -62,6 +62,14 @@ def test_probabilities_are_a_softmax_of_minus_distance(windows: list[float], tem
     assert found.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("compared_s", [1, 3, 5])
+def test_each_second_that_was_compared_is_evidence(compared_s: int) -> None:
+    """Probabilities are those of the sum of distances, not of their mean: the temperature is of three seconds."""
+    windows = np.array([0.4, 0.1, 0.7])
+    found = window_probabilities(windows, 0.2, compared_s)
+    np.testing.assert_allclose(found, softmax(-windows * compared_s / (3 * 0.2)))
+
+
 def test_a_window_without_a_distance_has_no_probability() -> None:
     """NaN gets 0 and the rest still sum to one; without any distance all are 0."""
     found = window_probabilities(np.array([1.0, np.nan, 1.0]), 0.5)

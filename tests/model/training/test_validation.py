@@ -162,6 +162,25 @@ def test_a_sure_model_has_a_lower_temperature() -> None:
     assert temperatures[0] < 0.5 < 2 < temperatures[1]
 
 
+def test_the_temperature_is_of_both_directions_and_of_several_scenes() -> None:
+    """A video whose seconds are alike tells nothing of how far others lie: alone it is too sure. Both ways count."""
+    audio, visual = (_with_noise(identical(seconds=10).audio, seed) for seed in (1, 2))
+    pairs = pairs_of(audio, visual, 10)
+    alone, beside = (choose_temperature(part, ScoreWeights()) for part in (_first(pairs), pairs))
+    assert beside > 2 * alone
+    assert choose_temperature(pairs_of(visual, audio, 10), ScoreWeights()) == beside
+
+
+def _first(pairs: PairedLatents) -> PairedLatents:
+    rows = np.flatnonzero(pairs.video == 0)
+    return PairedLatents(pairs.audio[rows], pairs.visual[rows], pairs.video[rows], pairs.start_s[rows])
+
+
+def _with_noise(latents: Latents, seed: int) -> Latents:
+    noise = np.random.default_rng(seed).normal(size=latents.mu.shape, scale=0.1).astype(np.float32)
+    return Latents(latents.mu + noise, latents.sigma, latents.generated)
+
+
 def test_videos_too_short_to_localize_in_give_the_plain_temperature() -> None:
     """Under six seconds there is nothing to fit on."""
     assert choose_temperature(identical(seconds=5), ScoreWeights()) == 1.0
