@@ -1,4 +1,5 @@
 // The answer to a question: first whether anything matches, then the hits, more of them on scroll.
+import { makeDemonstrationNote } from './demonstration.js';
 import { address, make, speak } from './dom.js';
 import { facts } from './facts.js';
 import { makeHit } from './hit.js';
@@ -56,8 +57,10 @@ function show({ node, question, library, answer, answered, signal }) {
   const context = { question, answer, library, nearest: answer.hits[0]?.distance, closed: signal };
   const add = (hits) => list.append(...hits.map((hit) => makeHit(hit, context)));
   const heading = make('h2', {}, answer.hits.length ? title : 'Nothing found');
+  const isForeign = library?.is_demonstration && !question.segment; // it was asked by what is not the demonstration's
   node.replaceChildren(
     make('div', { class: 'row' }, heading, answer.hits.length ? makeTakeaway(question, list) : null),
+    ...(isForeign ? [makeDemonstrationNote(library)] : []),
     ...told(answer),
     list,
   );

@@ -1,6 +1,8 @@
 // The question as it is shown: a waveform with a window, a picture with a part, a second of the library, or words.
 import { icon, make } from './dom.js';
 import { durationOf } from './duration.js';
+import { facts } from './facts.js';
+import { checkSize } from './file-size.js';
 import { makeLane } from './lane.js';
 import { makePick } from './pick.js';
 import { kept, kindOf, other } from './question.js';
@@ -38,7 +40,7 @@ export async function makeAsked(question, change, closed) {
   return { node, fields: asked.fields };
 }
 
-function opened(question, change, closed) {
+async function opened(question, change, closed) {
   if (question.text) return openText(question, change);
   if (question.segment) return openSecond(question, closed);
   const file = kept(question.file);
@@ -47,6 +49,7 @@ function opened(question, change, closed) {
       code: 'file_forgotten',
     });
   }
+  checkSize(file, (await facts()).most_upload_bytes);
   return kindOf(file) === 'picture' ? openPicture(file, change) : openRecording(file, question, change, closed);
 }
 

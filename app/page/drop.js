@@ -23,9 +23,11 @@ export function makeDrop({ title, hint, accept, many = false, ontake, onfolders 
   zone.ondragleave = mark(false);
   zone.ondrop = (event) => {
     mark(false)(event);
+    const files = [...event.dataTransfer.files];
     const entries = foldersOf(event.dataTransfer);
     if (entries) (onfolders ?? refuse)(entries);
-    else if (event.dataTransfer.files.length) ontake([...event.dataTransfer.files]);
+    else if (files.length > 1 && !many) said.textContent = `One file at a time: these are ${files.length}.`;
+    else if (files.length) ontake(files);
   };
   return zone;
 }

@@ -2,6 +2,7 @@
 import { address, make } from './dom.js';
 import { makeDrop } from './drop.js';
 import { facts } from './facts.js';
+import { checkSize } from './file-size.js';
 import { keep, kept, kindOf } from './question.js';
 import { post, read } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
@@ -39,6 +40,7 @@ async function imagine(node, file, segment, closed) {
   showLoading(node, 'Imagining…');
   try {
     const second = segment && (await read(`segments/${encodeURIComponent(segment)}`, {}, closed));
+    if (file) checkSize(file, (await facts()).most_upload_bytes);
     const by = second ? (second.links.sound ? 'audio' : 'visual') : kindOf(file) === 'picture' ? 'visual' : 'audio';
     const made = await post('generate', { file, segment_id: segment, query_modality: by }, closed);
     const of = second ? `${second.file_name}, ${clock(second.start_s)}` : file.name;

@@ -1,5 +1,6 @@
 // The views and their addresses: #/VIEW?NAME=VALUE. Back works, and a link can be sent.
 import { make } from './dom.js';
+import { Problem, UNANSWERED, read } from './service.js';
 import { showProblem } from './states.js';
 
 const TITLES = {
@@ -20,6 +21,12 @@ function place() {
   return { name: name in TITLES ? name : 'ask', params: new URLSearchParams(query) };
 }
 
+/** Throw the Problem for which a view's file did not come; the browser's own words tell nothing but its name. */
+async function tellWhy() {
+  await read('library'); // a key may have been taken away
+  throw new Problem(UNANSWERED);
+}
+
 /** Show the view of the address. Its `open(main, params, closed)` draws it; `closed` is aborted when another comes. */
 async function show() {
   const { name, params } = place();
@@ -36,7 +43,7 @@ async function show() {
   if (shown !== name) scrollTo(0, 0);
   shown = name;
   try {
-    const view = await import(`./${name}.js`);
+    const view = await import(`./${name}.js`).catch(tellWhy);
     if (!signal.aborted) await view.open(content, params, signal);
   } catch (error) {
     if (!signal.aborted) showProblem(content, error, show);

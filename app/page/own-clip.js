@@ -2,6 +2,7 @@
 import { address, make } from './dom.js';
 import { durationOf } from './duration.js';
 import { facts } from './facts.js';
+import { checkSize } from './file-size.js';
 import { filmOfFile } from './film.js';
 import { MINUTE_S } from './minute.js';
 import { openScene } from './scene.js';
@@ -12,6 +13,7 @@ import { clock } from './words.js';
 const GUESSED_S = 3; // of a file that the browser cannot read: so much is asked, and the answer tells how long it is
 
 export async function openOwnClip(main, file, question, closed) {
+  checkSize(file, (await facts()).most_upload_bytes);
   const url = URL.createObjectURL(file);
   closed.addEventListener('abort', () => URL.revokeObjectURL(url));
   const lasts_s = await durationOf(make('video', { preload: 'metadata', src: url }));

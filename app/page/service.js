@@ -1,5 +1,7 @@
 // Requests to the service. All paths are relative to the page, so that they work below any path of a proxy.
 
+export const UNANSWERED =
+  'Echolens does not answer. Is the service still running, and is this machine still connected?';
 const LINKS = new Set(['frame', 'sound', 'original', 'poster', 'excerpt']); // relative to the request that answered
 
 /** What went wrong, in the service's words. `code` as in /errors; "offline" where nothing answers. */
@@ -58,7 +60,7 @@ async function answered(path, options) {
     answer = await fetch(path, options);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Problem('Echolens does not answer. Is the service still running, and is this machine still connected?');
+    throw new Problem(UNANSWERED);
   }
   if (answer.ok) return answer;
   throw problemOf(answer.status, await answer.text().catch(() => ''), answer.headers.get('retry-after'));

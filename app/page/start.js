@@ -1,4 +1,5 @@
 // Where asking begins: drop, choose, record, take or type something, or take a second of the library.
+import { makeDemonstrationNote } from './demonstration.js';
 import { address, icon, make } from './dom.js';
 import { listenToPaste, makeDrop } from './drop.js';
 import { facts } from './facts.js';
@@ -6,7 +7,7 @@ import { askAddress, secondAddress } from './question.js';
 import { makeCamera, makeRecorder } from './record.js';
 import { read } from './service.js';
 import { showEmpty, showProblem } from './states.js';
-import { clock, many } from './words.js';
+import { clock } from './words.js';
 
 const EXAMPLES = 12;
 
@@ -77,18 +78,7 @@ async function showExamples(node, library, closed) {
   const { videos } = await read('videos', { limit: EXAMPLES }, closed);
   const heading = make('h2', {}, 'Or ask with a second of your library');
   const cards = make('ul', { class: 'cards' }, ...videos.filter((video) => !video.missing).map(makeExample));
-  const demonstration = make(
-    'div',
-    { class: 'panel row' },
-    make(
-      'p',
-      {},
-      make('b', {}, 'This is a demonstration. '),
-      `Its ${many(library.videos, 'clip')} are drawn and its model knows nothing else: a real dog finds no dog here.`,
-    ),
-    make('a', { class: 'button main end', href: address('library', { own: 1 }) }, 'Use my own footage'),
-  );
-  node.replaceChildren(...(library.is_demonstration ? [demonstration] : []), heading, cards);
+  node.replaceChildren(...(library.is_demonstration ? [makeDemonstrationNote(library)] : []), heading, cards);
 }
 
 /** Return a card that asks with the middle second of a video. */

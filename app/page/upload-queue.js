@@ -1,8 +1,9 @@
 // Files that are being sent, a few at once. They go on while another view is open; the library shows their lines.
 import { make } from './dom.js';
 import { forgetFacts } from './facts.js';
+import { checkSize } from './file-size.js';
 import { Problem, form, parse, problemOf, read } from './service.js';
-import { many, percent, size } from './words.js';
+import { many, percent } from './words.js';
 
 const AT_ONCE = 3;
 const POLL_MS = 500;
@@ -92,9 +93,7 @@ function makeLine(file) {
 async function upload(file, fields, most_bytes, line, stopped) {
   let video_id = null;
   try {
-    if (file.size > most_bytes) {
-      throw new Problem(`It has ${size(file.size)}; the service takes at most ${size(most_bytes)} in one upload.`);
-    }
+    checkSize(file, most_bytes);
     let job = await sent({ file, ...fields }, line, stopped);
     line.say('being read…');
     while (!ENDED.includes(job.state)) {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 
 SERIOUS = ("serious", "critical")
 MOST_WAIT_MS = 20_000
@@ -76,3 +76,25 @@ def last_form(page: Page) -> dict[str, str]:
     """Return the fields of the form that was sent last; a file as its name."""
     found: dict[str, str] = page.evaluate("window.lastForm")
     return found
+
+
+def faults_on_both_sizes(page: Page) -> list[str]:
+    """Return what is serious, or wider than the window, on a dark phone and on a light desktop; the page stays so."""
+    found = []
+    for width, height, scheme in ((390, 844, "dark"), (1280, 900, "light")):
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.wait_for_timeout(150)  # what is drawn anew at another size
+        found += [f"{scheme}, {width} px: {one}" for one in serious_findings(page)]
+        if (wider := overflowing(page)) > 0:
+            found.append(f"{width} px: {wider} px wider than the window")
+    return found
+
+
+def is_within(inner: Locator, outer: Locator) -> bool:
+    """Say whether one box lies in another from left to right, to a pixel; neither may be empty."""
+    box, frame = inner.bounding_box(), outer.bounding_box()
+    assert box is not None
+    assert frame is not None
+    assert box["width"] > 1
+    return frame["x"] - 1 <= box["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
