@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.queries.stored_localization import StoredLocalization
 
 BAR = 40
+DOUBTS = {"weak": "a weak match", "nothing": "nothing here fits well"}
 
 
 def localize_command(
@@ -58,9 +59,10 @@ def localize_command(
     if as_json:
         print_json(found.model_dump())
         return
-    best, chance = max(w.probability for w in found.windows), 1 / len(found.windows)
-    doubt = "" if found.stands_out else f"  (no window stands out: {best:.0%}, chance {chance:.0%})"
-    out.print(f"[bold]{found.start_s}-{found.end_s} s[/]{doubt}")
+    doubts = [DOUBTS[found.fit]] if found.fit in DOUBTS else []
+    doubts += [] if found.stands_out else ["no window stands out"]
+    said = f"  ({', '.join(doubts)})" if doubts else ""
+    out.print(f"[bold]{found.start_s}-{found.end_s} s[/]{said}")
     for window in found.windows:
         bar = "█" * round(BAR * window.probability)
         distance = "   -  " if window.distance is None else f"{window.distance:6.3f}"

@@ -4,6 +4,7 @@ import { clock, stretch } from './words.js';
 
 const EDGE_PX = 12; // this near to an end of the window a drag moves that end alone
 const TICK_PX = 64; // a time under a lane has so much room
+const LAST_PX = 44; // and so much before the right edge, so that it is not cut off
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
 
 /**
@@ -121,7 +122,8 @@ function makeTicks(from_s, to_s) {
     const most = Math.max(1, Math.floor(node.clientWidth / TICK_PX));
     const step_s = STEPS_S.find((step) => (to_s - from_s) / step <= most) ?? STEPS_S.at(-1);
     const times = [];
-    for (let time_s = Math.ceil(from_s / step_s) * step_s; time_s < to_s; time_s += step_s) times.push(time_s);
+    const last_s = to_s - ((to_s - from_s) * LAST_PX) / node.clientWidth;
+    for (let time_s = Math.ceil(from_s / step_s) * step_s; time_s <= last_s; time_s += step_s) times.push(time_s);
     node.replaceChildren(
       ...times.map((time_s) =>
         make('span', { style: { left: `${(100 * (time_s - from_s)) / (to_s - from_s)}%` } }, clock(time_s)),

@@ -33,8 +33,22 @@ function verdictOf(found, what, verb) {
     const elsewhere = verb === 'heard' ? 'everywhere else a second is silent' : 'everywhere else a picture is missing';
     return ['There is only one place', `It is ${best}: ${elsewhere}.`];
   }
-  if (found.stands_out) return [`${what} is ${verb} at ${best}`, null];
-  return ['No window stands out', `${what} is about as likely ${verb} anywhere; at ${best} a little more.`];
+  if (found.fit === 'nothing') {
+    const like = verb === 'heard' ? 'sounds like' : 'looks like';
+    return [`Nothing here ${like} what is ${what.slice('What is '.length)}`, `The least far is at ${best}.`];
+  }
+  if (!found.stands_out) {
+    return ['No window stands out', `${what} is about as likely ${verb} at several places; at ${best} a little more.`];
+  }
+  if (found.fit === 'weak') {
+    return [`${what} may be ${verb} at ${best}`, 'A weak match: many an unrelated recording has one that is as good.'];
+  }
+  return [`${what} is ${verb} at ${best}`, null];
+}
+
+/** Say whether there is a place that can be named. */
+export function isFound(found) {
+  return found.stands_out && found.fit !== 'nothing';
 }
 
 /** Return a button for each of the best windows; those that overlap with a better one are the same place. */

@@ -28,7 +28,7 @@ export function makeMatrix(found, minute, { asked, found: verb }, { onchoose, on
     wide: minute.length_s,
     columns: found.length_s,
     rows,
-    label: `${rows} seconds ${asked} against ${found.length_s} seconds ${verb}. Arrow keys move, Enter plays.`,
+    label: `${rows} s ${asked} against ${found.length_s} s ${verb}. Arrow keys move, Enter plays.`,
     say: (column, row) => {
       const distance = found.distances[row][column];
       const [one, two] = [clock(found.query_start_s + row), clock(found.from_s + column)];

@@ -3,7 +3,7 @@ import { makeBars } from './bars.js';
 import { address, make, put, speak } from './dom.js';
 import { picturesIn } from './film.js';
 import { makeLane } from './lane.js';
-import { tellAnswer } from './located.js';
+import { isFound, tellAnswer } from './located.js';
 import { makeMatrix } from './matrix.js';
 import { MINUTE_S, minuteAround, minuteFrom, minuteOf, stretchOf } from './minute.js';
 import { makePick } from './pick.js';
@@ -113,7 +113,7 @@ export async function openScene(main, question, closed, clip) {
   function drawAnswer(found) {
     const length_s = found.end_s - found.start_s;
     const mark = (start_s) => {
-      const how = start_s !== found.start_s ? 'chosen' : found.stands_out ? 'found' : 'likeliest';
+      const how = start_s !== found.start_s ? 'chosen' : isFound(found) ? 'found' : 'likeliest';
       lanes.mark(start_s, start_s + length_s, how);
     };
     const play = (start_s) => {
