@@ -59,7 +59,7 @@ async function openChoice(main, closed) {
       const { videos } = await read('videos', { limit: SHOWN, q: search.value }, closed);
       const usable = videos.filter((video) => video.has_sound && video.has_picture);
       list.replaceChildren(...usable.map(makeChoice));
-      if (!usable.length) list.append(make('li', { class: 'quiet' }, 'No recording with sound and picture found.'));
+      if (!usable.length) list.append(makeNothing(search.value));
     } catch (error) {
       if (!closed.aborted) showProblem(list, error, look);
     }
@@ -82,6 +82,13 @@ async function openChoice(main, closed) {
     list,
   );
   await look();
+}
+
+/** Return what stands where no recording does; without a search there is none that could be asked. */
+function makeNothing(searched) {
+  const add = make('a', { class: 'button main', href: address('library') }, 'Add footage');
+  const text = make('p', { class: 'quiet' }, 'No recording with sound and picture found.');
+  return make('li', { class: 'stack tight' }, text, !searched && make('div', {}, add));
 }
 
 function makeChoice(video) {
