@@ -3,7 +3,7 @@ import { icon, make } from './dom.js';
 import { durationOf } from './duration.js';
 import { facts } from './facts.js';
 import { checkSize } from './file-size.js';
-import { makeLane } from './lane.js';
+import { MOVES, makeLane } from './lane.js';
 import { makePick } from './pick.js';
 import { kept, kindOf, other } from './question.js';
 import { cropped, makeRegion } from './region.js';
@@ -136,7 +136,7 @@ function makeStretch({ sound, length_s, question, change, player }) {
     },
     oninput: (moved) => (said.textContent = saying(moved)),
   });
-  const saying = (moved) => `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that.`;
+  const saying = (moved) => `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that; ${MOVES}.`;
   const said = make('p', { class: 'quiet' }, saying(lane));
   player.ontimeupdate = () => lane.at(player.paused ? null : player.currentTime);
   return [lane.node, said];
