@@ -132,7 +132,7 @@ function inWords({ modality, start_s, label, file_name }) {
 
 /**
  * Return { node, show(points), enter() }: what a lasso or a cluster chose, and a field that labels its videos.
- * `enter` takes the keyboard there; it goes back to where it was when nothing is chosen any longer.
+ * `enter` brings it into view and takes the keyboard there; it goes back when nothing is chosen any longer.
  */
 function makeSelection(may, cleared) {
   const node = make('section', { class: 'panel stack tight', hidden: true, 'aria-label': 'What is chosen' });
@@ -173,6 +173,7 @@ function makeSelection(may, cleared) {
   function enter() {
     from = document.activeElement;
     node.scrollIntoView({ block: 'nearest' });
+    if (!from.matches(':focus-visible')) return; // a finger would open the keyboard on the screen
     node.querySelector('input, button').focus({ preventScroll: true });
   }
   return { node, show, enter };
