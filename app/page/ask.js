@@ -16,9 +16,12 @@ export async function open(main, params, closed) {
   main.replaceChildren(make('div', { class: 'sides' }, side, answer.node));
 
   const search = () => answer.ask(question, asked.fields, filters.fields());
+  let moving = false;
   const change = (changed) => {
     Object.assign(question, changed);
-    history.pushState(null, '', address('ask', question));
+    const again = moving; // a window that moves key by key is one step of Back
+    moving = 'at' in changed;
+    history[again && moving ? 'replaceState' : 'pushState'](null, '', address('ask', question));
     search();
   };
   const filters = makeFilters(question, change);

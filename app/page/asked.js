@@ -3,7 +3,7 @@ import { icon, make } from './dom.js';
 import { durationOf } from './duration.js';
 import { facts } from './facts.js';
 import { checkSize } from './file-size.js';
-import { makeLane } from './lane.js';
+import { MOVES, makeLane } from './lane.js';
 import { makePick } from './pick.js';
 import { kept, kindOf, other } from './question.js';
 import { cropped, makeRegion } from './region.js';
@@ -73,7 +73,7 @@ async function openSecond(question, closed) {
     'div',
     { class: 'stack tight' },
     second.links.frame && make('img', { class: 'query', src: second.links.frame, alt: '' }),
-    second.links.sound && make('audio', { src: second.links.sound, controls: true }),
+    second.links.sound && make('audio', { class: 'query', src: second.links.sound, controls: true }),
     make('p', { class: 'quiet' }, `${second.file_name}, second ${clock(second.start_s)}`),
   );
   return { node, modalities, fields: async () => ({ segment_id: second.segment_id, query_modality: question.by }) };
@@ -136,7 +136,8 @@ function makeStretch({ sound, length_s, question, change, player }) {
     },
     oninput: (moved) => (said.textContent = saying(moved)),
   });
-  const saying = (moved) => `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that.`;
+  const saying = (moved) =>
+    `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that; ${MOVES}.`;
   const said = make('p', { class: 'quiet' }, saying(lane));
   player.ontimeupdate = () => lane.at(player.paused ? null : player.currentTime);
   return [lane.node, said];

@@ -53,6 +53,7 @@ export function makeFilters(question, change) {
     const at = Object.keys(FIELDS).indexOf(name);
     if (at >= 0) inputs[at].querySelector('input').value = '';
     set(name, '');
+    (chips.firstChild ?? every).focus(); // its own chip is gone
   };
 
   drawChips();

@@ -45,7 +45,7 @@ export function makeJobs({ may, changed, closed }) {
       const item = makeJob(detail, { may, act, open: before?.node.querySelector('details')?.open });
       const held = before?.node.contains(document.activeElement) && document.activeElement.localName;
       before?.node.replaceWith(item);
-      if (held) item.querySelector(held)?.focus({ preventScroll: true });
+      if (held) (item.querySelector(held) ?? item).focus({ preventScroll: true });
       items.set(job.job_id, { ...job, node: item });
       if (before && before.state !== job.state && !GOING_ON.includes(job.state)) {
         speak(`${titleOf(job)}: ${job.state}`);
@@ -89,7 +89,7 @@ function makeJob(job, { may, act, open }) {
   const retry = () => act(() => send('POST', `jobs/${job.job_id}/retry`));
   return make(
     'li',
-    { class: 'panel stack tight' },
+    { class: 'panel stack tight', tabIndex: -1 },
     make('p', { class: 'name' }, make('b', {}, titleOf(job))),
     going && make('progress', { max: 1, value: job.progress, ariaLabel: titleOf(job) }),
     make('p', { class: job.state === 'failed' ? 'problem' : 'quiet' }, stateOf(job)),

@@ -2,6 +2,7 @@
 import { make } from './dom.js';
 import { clock, stretch } from './words.js';
 
+export const MOVES = 'arrow keys move it, with Shift its end'; // said where the window is
 const EDGE_PX = 12; // this near to an end of the window a drag moves that end alone
 const TICK_PX = 64; // a time under a lane has so much room
 const LAST_PX = 44; // and so much before the right edge, so that it is not cut off

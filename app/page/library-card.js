@@ -14,7 +14,7 @@ export function makeLibraryCard(library, start, may) {
     const text = may
       ? 'Add recordings below. They stay on this machine. You can ask as soon as the first one is in.'
       : 'Nothing has been added yet, and your key does not allow it.';
-    return [make('h1', {}, 'The library is empty'), make('p', {}, text), lacking(library)].filter(Boolean);
+    return [make('h1', {}, 'The library is empty'), make('p', {}, text)];
   }
   return [
     make('h1', {}, library.is_demonstration ? 'A demonstration' : 'Your library'),

@@ -30,6 +30,7 @@ async function tellWhy() {
 /** Show the view of the address. Its `open(main, params, closed)` draws it; `closed` is aborted when another comes. */
 async function show() {
   const { name, params } = place();
+  const radio = shown === name && document.activeElement.type === 'radio' ? document.activeElement.name : null;
   closing.abort();
   closing = new AbortController();
   const { signal } = closing;
@@ -39,12 +40,13 @@ async function show() {
   }
   const content = make('div', { class: `view ${name}` });
   main.replaceChildren(content);
-  if (shown !== null && shown !== name) main.focus({ preventScroll: true }); // for screen readers and the keyboard
+  if (shown !== null) main.focus({ preventScroll: true }); // for screen readers and the keyboard
   if (shown !== name) scrollTo(0, 0);
   shown = name;
   try {
     const view = await import(`./${name}.js`).catch(tellWhy);
     if (!signal.aborted) await view.open(content, params, signal);
+    if (radio && document.activeElement === main) content.querySelector(`[name=${radio}]:checked`)?.focus();
   } catch (error) {
     if (!signal.aborted) showProblem(content, error, show);
   }

@@ -15,6 +15,7 @@ const NAMED = 2; // labels or concepts in a cluster's name
 const HINT = matchMedia('(hover: none)').matches
   ? 'Tap a point to see and hear it; two fingers zoom. A name below chooses what has its colour.'
   : 'Hover over a point to see and hear it; a click asks with it, the wheel zooms. A name below chooses its points.';
+const KEYS = 'Arrow keys move the map, + and − zoom. A name below chooses its points.';
 const COLOURS = { modality: 'sound or picture', label: 'label', cluster: 'cluster' };
 const PICK = { title: 'Colour by', name: 'colour', choices: COLOURS, chosen: 'modality', unseen: true };
 const DRAG = { pan: 'drag to move', lasso: 'draw a lasso' };
@@ -29,7 +30,7 @@ export async function open(main, params, closed) {
   } catch (error) {
     if (closed.aborted) return;
     if (error.code === 'unmappable' || error.code === 'empty_library') {
-      const add = make('a', { class: 'button main', href: address('library') }, 'Add footage');
+      const add = make('a', { class: 'button main', href: address('library', { own: 1 }) }, 'Add footage');
       showEmpty(main, 'Too little for a map', 'It needs some seconds of footage to compare.', add);
     } else {
       showProblem(main, error, () => open(main, params, closed));
@@ -65,14 +66,20 @@ function draw(main, map, library, closed) {
     onpick: (point, at, touched) => (touched ? glance.show(point, at, { tapped: true }) : ask(point)),
     onlasso: (points) => choose(points),
   });
+  plane.node.addEventListener('focus', () => plane.node.matches(':focus-visible') && (says.textContent = KEYS));
+  plane.node.addEventListener('blur', () => (says.textContent = HINT));
   const selection = makeSelection(library.scope === 'admin', () => plane.clear());
   const choose = (points) => {
     plane.choose(points);
     selection.show(points);
   };
+  const pick = (points) => {
+    choose(points);
+    selection.enter();
+  };
   const names = namesOf(map.clusters);
   const legend = make('ul', { class: 'row legend' });
-  const colour = (by) => legend.replaceChildren(...plane.colour(by).map((key) => makeKey(key, by, names, choose)));
+  const colour = (by) => legend.replaceChildren(...plane.colour(by).map((key) => makeKey(key, by, names, pick)));
   const shown = many(map.points.length, 'point');
   const sample = map.sampled ? `a sample of ${shown} of ${map.total.toLocaleString('en')}` : shown;
   main.replaceChildren(
@@ -89,7 +96,7 @@ function draw(main, map, library, closed) {
     says,
     legend,
     selection.node,
-    makeClusters(map, names, choose),
+    makeClusters(map, names, pick),
   );
   colour('modality');
 }
@@ -123,10 +130,15 @@ function inWords({ modality, start_s, label, file_name }) {
   return `${kind} at ${clock(start_s)} of ${file_name}${label ? `, ${label}` : ''}`;
 }
 
-/** Return { node, show(points) }: what a lasso or a cluster chose, and a field that labels its videos. */
+/**
+ * Return { node, show(points), enter() }: what a lasso or a cluster chose, and a field that labels its videos.
+ * `enter` brings it into view and takes the keyboard there; it goes back when nothing is chosen any longer.
+ */
 function makeSelection(may, cleared) {
   const node = make('section', { class: 'panel stack tight', hidden: true, 'aria-label': 'What is chosen' });
+  let from = null;
   function show(points) {
+    from = null;
     const videos = [...new Set(points.map(({ video_id }) => video_id))];
     const label = make('input', { type: 'text', maxLength: 200, required: true, ariaLabel: 'Label' });
     const said = make('p', { class: 'quiet', role: 'status' });
@@ -148,6 +160,7 @@ function makeSelection(may, cleared) {
     const close = () => {
       node.hidden = true;
       cleared();
+      from?.focus();
     };
     node.replaceChildren(
       make('p', {}, `${many(points.length, 'point')} of ${many(videos.length, 'video')} chosen.`),
@@ -157,7 +170,13 @@ function makeSelection(may, cleared) {
     );
     node.hidden = false;
   }
-  return { node, show };
+  function enter() {
+    from = document.activeElement;
+    node.scrollIntoView({ block: 'nearest' });
+    if (!from.matches(':focus-visible')) return; // a finger would open the keyboard on the screen
+    node.querySelector('input, button').focus({ preventScroll: true });
+  }
+  return { node, show, enter };
 }
 
 /** Return the clusters as a list, for those who cannot use the plane: what each holds, and its most typical seconds. */

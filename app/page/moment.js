@@ -64,7 +64,9 @@ export function openMoment(item, shot, hit, closed) {
     shut();
     shot.focus();
   };
-  node.onkeydown = (event) => event.key === 'Escape' && close.onclick();
+  node.onkeydown = (event) => {
+    if (event.key === 'Escape') close.onclick(); // a handler must not return false: that swallows the key
+  };
   opened = { item, close: shut };
   shot.setAttribute('aria-expanded', 'true');
   shot.replaceWith(node);

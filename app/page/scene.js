@@ -2,7 +2,7 @@
 import { makeBars } from './bars.js';
 import { address, make, put, speak } from './dom.js';
 import { picturesIn } from './film.js';
-import { makeLane } from './lane.js';
+import { MOVES, makeLane } from './lane.js';
 import { isFound, tellAnswer } from './located.js';
 import { makeMatrix } from './matrix.js';
 import { MINUTE_S, minuteAround, minuteFrom, minuteOf, stretchOf } from './minute.js';
@@ -198,7 +198,7 @@ function makeLanes({ minute, by, peaks, film, start_s, end_s, oninput, onchange 
     const range = { from_s: minute.from_s, to_s: minute.end_s, content: contents[modality] };
     lanes[modality] = makeLane(modality === by ? { ...range, ...window } : range);
     lanes[modality].node.classList.add(modality);
-    const told = modality === by ? [`${asked} at `, toldAsked, '. Drag to change it.'] : [toldFound];
+    const told = modality === by ? [`${asked} at `, toldAsked, `. Drag to change it; ${MOVES}.`] : [toldFound];
     return [make('p', { class: 'quiet lane-name' }, `${NAMES[modality]}: `, ...told), lanes[modality].node];
   });
   tell(lanes[by]);

@@ -70,7 +70,7 @@ function makeWords() {
 }
 
 async function showExamples(node, library, closed) {
-  const add = make('a', { class: 'button main', href: address('library') }, 'Add your own footage');
+  const add = make('a', { class: 'button main', href: address('library', { own: 1 }) }, 'Add your own footage');
   if (!library.videos) {
     showEmpty(node, 'The library is empty', 'Add some recordings: they are all that is searched.', add);
     return;

@@ -20,7 +20,7 @@ export function makeTakeaway(question, list) {
     try {
       save(await fetchFile('edit-list', { method: 'POST', ...asked(format, question, hits) }));
       said.textContent = `${many(hits.length, 'hit')} written`;
-      menu.open = false;
+      close();
     } catch (error) {
       said.textContent = error.message;
     }
@@ -29,13 +29,21 @@ export function makeTakeaway(question, list) {
   const buttons = Object.entries(FORMATS).map(([format, title]) =>
     make('button', { type: 'button', onclick: () => take(format) }, title),
   );
+  const head = make('summary', { class: 'button' }, 'Take away');
   const menu = make(
     'details',
-    { class: 'menu end' },
-    make('summary', { class: 'button' }, 'Take away'),
-    make('div', { class: 'panel stack tight' }, 'The marked hits, or all that are shown, as', ...buttons, said),
+    { class: 'menu' },
+    head,
+    make('div', { class: 'panel stack tight' }, 'The marked hits, or all that are shown, as', ...buttons),
   );
-  return menu;
+  const close = () => {
+    menu.open = false;
+    head.focus();
+  };
+  menu.onkeydown = (event) => {
+    if (event.key === 'Escape') close();
+  };
+  return make('div', { class: 'row end' }, said, menu);
 }
 
 /** Let the browser save a file. */

@@ -1,5 +1,5 @@
 // The list of recordings. Only the rows in view are in the document, so that ten thousand scroll as ten do.
-import { address, icon, make, put } from './dom.js';
+import { address, icon, make, put, speak } from './dom.js';
 import { read, send } from './service.js';
 import { showProblem } from './states.js';
 import { clock, many, percent } from './words.js';
@@ -99,8 +99,14 @@ export function makeVideoList({ may, changed, closed }) {
   function endEditing({ video_id }) {
     drawn.delete(video_id);
     draw();
-    drawn.get(video_id)?.node.querySelector('button')?.focus();
+    buttonsOf({ video_id })[0]?.focus();
   }
+
+  /** Return the buttons of a video's row; none where it is not in view. */
+  function buttonsOf(video) {
+    return [...(drawn.get(video?.video_id)?.node.querySelectorAll('button') ?? [])];
+  }
+
   async function save(video, change) {
     const saved = await send('PATCH', `videos/${video.video_id}`, change);
     videos = videos.map((one) => (one.video_id === saved.video_id ? saved : one));
@@ -109,8 +115,12 @@ export function makeVideoList({ may, changed, closed }) {
   }
   async function remove(video) {
     if (!confirm(`Delete ${video.file_name} from the library? ${WHAT_STAYS}`)) return;
+    const at = videos.findIndex(({ video_id }) => video_id === video.video_id);
+    const next = videos[at + 1] ?? videos[at - 1];
     try {
       await send('DELETE', `videos/${video.video_id}`);
+      (buttonsOf(next).at(-1) ?? search).focus();
+      speak(`${video.file_name} is deleted`);
       changed();
     } catch (error) {
       showProblem(problem, error, reload);
@@ -151,12 +161,16 @@ function makeRow(video, { may, edit, remove }) {
     make(
       'div',
       { class: 'row end quiet' },
-      localize && make('a', { href: address('localize', { video: video.video_id }) }, 'Open'),
+      localize && makeOpener(video),
       may && makeAction('Label', video, () => edit(video)),
       may && makeAction('Delete', video, () => remove(video)),
     ),
   );
   return row;
+}
+
+function makeOpener({ video_id, file_name }) {
+  return make('a', { href: address('localize', { video: video_id }), ariaLabel: `Open ${file_name}` }, 'Open');
 }
 
 function makeAction(text, video, onclick) {
@@ -204,7 +218,9 @@ function makeEditor(video, save, cancel) {
       problem.hidden = false;
     }
   };
-  form.onkeydown = (event) => event.key === 'Escape' && cancel();
+  form.onkeydown = (event) => {
+    if (event.key === 'Escape') cancel(); // a handler must not return false: that swallows the key
+  };
   setTimeout(() => label.focus());
   return make('li', { class: 'video', title: video.file_name }, form);
 }
