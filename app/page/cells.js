@@ -50,6 +50,9 @@ export function makeCells({ frame, hand, wide, columns, rows = 1, label, say, on
     move(...under(event));
     onpick(at.column, at.row);
   };
+  let before = null;
+  frame.onpointerdown = () => (before = [at.column, at.row]);
+  frame.onpointercancel = () => move(...before); // it was a scroll
   frame.onpointermove = (event) => {
     if (event.pointerType === 'mouse') hand.textContent = say(...under(event));
     else move(...under(event)); // a finger has nothing to hover with

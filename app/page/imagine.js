@@ -6,7 +6,7 @@ import { checkSize } from './file-size.js';
 import { keep, kept, kindOf } from './question.js';
 import { post, read } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
-import { clock } from './words.js';
+import { byFinger, clock } from './words.js';
 
 export async function open(main, params, closed) {
   const library = await facts();
@@ -25,8 +25,8 @@ export async function open(main, params, closed) {
       make('h1', {}, 'What the model imagines'),
       make('p', { class: 'quiet' }, 'It makes up a sound and a picture for what you give it. None of it was recorded.'),
       makeDrop({
-        title: 'Drop a sound, a picture or a video here',
-        hint: 'or click to choose one',
+        title: `${byFinger ? 'Choose' : 'Drop'} a sound, a picture or a video${byFinger ? '' : ' here'}`,
+        hint: byFinger ? 'it asks what belongs to it' : 'or click to choose one',
         accept: 'audio/*,video/*,image/*',
         ontake: ([given]) => (location.hash = address('imagine', { file: keep(given) })),
       }),

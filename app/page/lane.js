@@ -4,6 +4,7 @@ import { clock, stretch } from './words.js';
 
 export const MOVES = 'arrow keys move it, with Shift its end'; // said where the window is
 const EDGE_PX = 12; // this near to an end of the window a drag moves that end alone
+const FINGER_PX = 22; // half of what a finger needs: the middle of a window is as wide, where the window is
 const TICK_PX = 64; // a time under a lane has so much room
 const LAST_PX = 44; // and so much before the right edge, so that it is not cut off
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600];
@@ -80,24 +81,34 @@ function movedBy(event, { start_s, end_s }, from_s, to_s) {
 /** Let a pointer draw a new window, move the one that is there, or move one of its ends. */
 function listenToDrags(track, lane, { from_s, to_s, oninput, onchange }) {
   let drag = null;
+  let before = null;
   const time = (event) => {
     const { left, width } = track.getBoundingClientRect();
     return from_s + ((to_s - from_s) * Math.min(width, Math.max(0, event.clientX - left))) / width;
+  };
+  const put = (start_s, end_s) => {
+    lane.set(start_s, end_s);
+    oninput?.(lane);
+  };
+  const move = (event) => {
+    if (drag) put(...drag(time(event)));
   };
   track.onpointerdown = (event) => {
     if (event.button !== 0) return;
     track.setPointerCapture(event.pointerId);
     drag = begun(track, lane, event, time(event));
-    move(event);
-  };
-  const move = (event) => {
-    if (!drag) return;
-    lane.set(...drag(time(event)));
-    oninput?.(lane);
+    before = [lane.start_s, lane.end_s];
+    if (event.pointerType !== 'touch') move(event); // a finger may be about to scroll
   };
   track.onpointermove = move;
-  track.onpointerup = track.onpointercancel = () => {
-    if (drag) onchange?.(lane);
+  track.onpointerup = (event) => {
+    if (!drag) return;
+    move(event);
+    drag = null;
+    onchange?.(lane);
+  };
+  track.onpointercancel = () => {
+    if (drag) put(...before); // the page scrolls
     drag = null;
   };
 }
@@ -106,7 +117,11 @@ function listenToDrags(track, lane, { from_s, to_s, oninput, onchange }) {
 function begun(track, lane, event, time_s) {
   const { left, right } = track.querySelector('.window').getBoundingClientRect();
   const { start_s, end_s } = lane;
-  const [nearLeft, nearRight] = [Math.abs(event.clientX - left) < EDGE_PX, Math.abs(event.clientX - right) < EDGE_PX];
+  const isFinger = event.pointerType === 'touch';
+  const outside_px = isFinger ? FINGER_PX : EDGE_PX;
+  const inside_px = Math.min(EDGE_PX, Math.max(0, isFinger ? (right - left) / 2 - FINGER_PX : (right - left) / 4));
+  const nearLeft = event.clientX > left - outside_px && event.clientX < left + inside_px;
+  const nearRight = event.clientX > right - inside_px && event.clientX < right + outside_px;
   if (nearRight) return (now) => [start_s, Math.round(now)];
   if (nearLeft) return (now) => [Math.min(end_s - 1, Math.round(now)), end_s];
   if (event.clientX > left && event.clientX < right) {

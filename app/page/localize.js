@@ -7,7 +7,7 @@ import { keep, kept } from './question.js';
 import { openScene } from './scene.js';
 import { read } from './service.js';
 import { showEmpty, showProblem } from './states.js';
-import { clock } from './words.js';
+import { byFinger, clock } from './words.js';
 
 const SHOWN = 60;
 
@@ -72,8 +72,8 @@ async function openChoice(main, closed) {
       make('h1', {}, 'Where in a clip?'),
       make('p', {}, 'You hear it: where do you see it? You see it: where do you hear it?'),
       makeDrop({
-        title: 'Drop a video of at most a minute',
-        hint: 'or click to choose one; or take one of your library below, of any length',
+        title: `${byFinger ? 'Choose' : 'Drop'} a video of at most a minute`,
+        hint: `${byFinger ? '' : 'or click to choose one; '}or take one of your library below, of any length`,
         accept: 'video/*',
         ontake: ([file]) => (location.hash = address('localize', { file: keep(file) })),
       }),

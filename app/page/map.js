@@ -7,12 +7,12 @@ import { makePlane } from './plane.js';
 import { secondAddress } from './question.js';
 import { read, send } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
-import { clock, many } from './words.js';
+import { byFinger, clock, many } from './words.js';
 
 const POINTS = 20_000; // the most that the service draws
 const LISTED = 12; // clusters, in words
 const NAMED = 2; // labels or concepts in a cluster's name
-const HINT = matchMedia('(hover: none)').matches
+const HINT = byFinger
   ? 'Tap a point to see and hear it; two fingers zoom. A name below chooses what has its colour.'
   : 'Hover over a point to see and hear it; a click asks with it, the wheel zooms. A name below chooses its points.';
 const KEYS = 'Arrow keys move the map, + and − zoom. A name below chooses its points.';
@@ -90,7 +90,7 @@ function draw(main, map, library, closed) {
       makePick({ ...PICK, onpick: colour }),
       makePick({ ...DRAGS, onpick: (what) => plane.draws(what === 'lasso') }),
       make('button', { type: 'button', onclick: plane.whole }, 'Show all'),
-      make('label', { class: 'row quiet' }, hears, 'Play sounds on hover'),
+      !byFinger && make('label', { class: 'row quiet' }, hears, 'Play sounds on hover'),
     ),
     make('div', { class: 'plane-frame' }, plane.node, glance.node),
     says,
@@ -169,6 +169,7 @@ function makeSelection(may, cleared) {
       make('button', { type: 'button', onclick: close }, 'Choose nothing'),
     );
     node.hidden = false;
+    node.scrollIntoView({ block: 'nearest' }); // it lies below the map
   }
   function enter() {
     from = document.activeElement;

@@ -7,9 +7,10 @@ import { askAddress, secondAddress } from './question.js';
 import { makeCamera, makeRecorder } from './record.js';
 import { read } from './service.js';
 import { showEmpty, showProblem } from './states.js';
-import { clock } from './words.js';
+import { byFinger, clock } from './words.js';
 
 const EXAMPLES = 12;
+const CHOOSING = byFinger ? '' : 'or click to choose one, or paste one. ';
 
 export async function openStart(main, closed) {
   const take = ([file]) => (location.hash = askAddress(file));
@@ -28,8 +29,8 @@ export async function openStart(main, closed) {
       { class: 'stack start', 'aria-label': 'Ask' },
       make('h1', {}, 'See what you hear, hear what you see'),
       makeDrop({
-        title: 'Drop a sound, a picture or a video here',
-        hint: 'or click to choose one, or paste one. A sound finds pictures, a picture finds sounds.',
+        title: `${byFinger ? 'Choose' : 'Drop'} a sound, a picture or a video${byFinger ? '' : ' here'}`,
+        hint: `${CHOOSING}A sound finds pictures, a picture finds sounds.`,
         accept: 'audio/*,video/*,image/*',
         ontake: take,
       }),

@@ -3,7 +3,7 @@ import { make } from './dom.js';
 import { makeDrop } from './drop.js';
 import { filesOfEntries, filesOfFolder } from './folders.js';
 import { showUploads, tell, uploadAll } from './upload-queue.js';
-import { many } from './words.js';
+import { byFinger, many } from './words.js';
 
 const NAMED = 5; // of the files that are left out
 
@@ -17,7 +17,7 @@ export function makeUploads({ library, start, changed, closed }) {
   };
   const drop = makeDrop({
     title: 'Add footage',
-    hint: 'drop files or folders here, or click to choose files',
+    hint: byFinger ? 'tap to choose files' : 'drop files or folders here, or click to choose files',
     accept: 'audio/*,video/*,image/*,.mkv,.mxf,.ts,.mts',
     many: true,
     ontake: take,

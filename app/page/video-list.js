@@ -4,7 +4,6 @@ import { read, send } from './service.js';
 import { showProblem } from './states.js';
 import { clock, many, percent } from './words.js';
 
-const ROW_PX = 84;
 const MARGIN_ROWS = 6; // kept above and below the view
 const PAGE = 500;
 const TYPING_MS = 250;
@@ -49,7 +48,7 @@ export function makeVideoList({ may, changed, closed }) {
         page.videos.forEach(renew);
         [total, next, fetching] = [page.total, page.next, null];
         count.textContent = many(total, 'recording');
-        space.style.height = `${total * ROW_PX}px`;
+        space.style.height = `calc(${total} * var(--row))`;
       },
       (error) => {
         if (signal.aborted || closed.aborted) return;
@@ -71,11 +70,12 @@ export function makeVideoList({ may, changed, closed }) {
   const drawn = new Map(); // rows and editors in the document, by video
   function draw() {
     const top = -space.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor(top / ROW_PX) - MARGIN_ROWS);
-    const last = Math.min(total, Math.ceil((top + innerHeight) / ROW_PX) + MARGIN_ROWS);
+    const row_px = space.clientHeight / total || 1; // a phone has higher rows, and large text too
+    const first = Math.max(0, Math.floor(top / row_px) - MARGIN_ROWS);
+    const last = Math.min(total, Math.ceil((top + innerHeight) / row_px) + MARGIN_ROWS);
     if (last > videos.length && next) more().then(draw, () => {});
     const shown = videos.slice(first, last);
-    rows.style.transform = `translateY(${first * ROW_PX}px)`;
+    rows.style.transform = `translateY(calc(${first} * var(--row)))`;
     put(
       rows,
       shown.map((video) => (drawn.get(video.video_id) ?? keep(video)).node),
@@ -160,7 +160,7 @@ function makeRow(video, { may, edit, remove }) {
     ),
     make(
       'div',
-      { class: 'row end quiet' },
+      { class: 'row end quiet deeds' },
       localize && makeOpener(video),
       may && makeAction('Label', video, () => edit(video)),
       may && makeAction('Delete', video, () => remove(video)),

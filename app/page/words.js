@@ -1,4 +1,7 @@
-// Numbers as people write them.
+// Numbers as people write them, and what a hand can do.
+
+/** Whether a finger is what points: it taps, and can neither hover nor drop files. */
+export const byFinger = matchMedia('(hover: none)').matches;
 
 /** Return "1 video", "2 videos", "1,204 videos". */
 export function many(count, noun, plural = `${noun}s`) {
