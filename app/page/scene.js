@@ -2,22 +2,20 @@
 import { makeBars } from './bars.js';
 import { address, make, put, speak } from './dom.js';
 import { picturesIn } from './film.js';
-import { MOVES, makeLane } from './lane.js';
+import { makeLanes } from './lanes.js';
 import { isFound, tellAnswer } from './located.js';
 import { makeMatrix } from './matrix.js';
 import { MINUTE_S, minuteAround, minuteFrom, minuteOf, stretchOf } from './minute.js';
+import { makeOverview } from './overview.js';
 import { makePick } from './pick.js';
 import { makePlayer } from './player.js';
 import { other } from './question.js';
 import { post } from './service.js';
 import { showLoading, showProblem } from './states.js';
-import { makeWaveform } from './waveform.js';
-import { clock, stretch } from './words.js';
+import { clock } from './words.js';
 
 const PEAKS_PER_S = 20;
-const OVERVIEW_PEAKS = 600;
 const NEAR_S = 0.5; // a player stops a little before or behind where it was told to
-const NAMES = { audio: 'Sound', visual: 'Picture' };
 const DIRECTIONS = {
   audio: { direction: 'a2v', asked: 'heard', found: 'seen', title: 'I hear it: where do I see it?' },
   visual: { direction: 'v2a', asked: 'seen', found: 'heard', title: 'I see it: where do I hear it?' },
@@ -78,7 +76,7 @@ export async function openScene(main, question, closed, clip) {
   function drawLanes(peaks, start_s, end_s) {
     const oninput = (lane) => player.seek(lane.start_s);
     const film = clip.film(minute, picturesIn(place.clientWidth));
-    lanes = makeLanes({ minute, by, peaks, film, start_s, end_s, oninput, onchange: ask });
+    lanes = makeLanes({ minute, by, verbs, peaks, film, start_s, end_s, oninput, onchange: ask });
     put(place, [overview?.node, ...lanes.nodes].filter(Boolean)); // the overview keeps the keyboard
     overview?.lane.set(minute.from_s, minute.end_s);
   }
@@ -157,68 +155,6 @@ export async function openScene(main, question, closed, clip) {
     make('div', { class: 'scene' }, make('div', {}, player.node, offer.node), place, words, plots),
   );
   await look(minute, question);
-}
-
-/** Return { node, lane, peaks }: all of a long recording; its window is the minute that is looked at. */
-async function makeOverview(clip, question, onmove) {
-  const { duration_s } = clip;
-  const peaks = await clip.peaks(0, duration_s, OVERVIEW_PEAKS / duration_s);
-  const { from_s, end_s } = minuteOf(question, duration_s, peaks);
-  const lane = makeLane({
-    from_s: 0,
-    to_s: duration_s,
-    content: makeWaveform(peaks),
-    label: 'The minute that is looked at',
-    start_s: from_s,
-    end_s,
-    least_s: MINUTE_S,
-    most_s: MINUTE_S,
-    onchange: ({ start_s }) => onmove(minuteFrom(start_s, duration_s)),
-  });
-  lane.node.classList.add('overview');
-  const node = make('div', {}, make('p', { class: 'quiet lane-name' }, 'The whole recording'), lane.node);
-  return { node, lane, peaks };
-}
-
-/** Return { nodes, all, asked, mark(start_s, end_s, how) } of the two lanes; the lane `by` asks. `how`: of `marks`. */
-function makeLanes({ minute, by, peaks, film, start_s, end_s, oninput, onchange }) {
-  const { asked, found } = DIRECTIONS[by];
-  const marks = { found: `${found} at`, likeliest: 'likeliest at', chosen: 'chosen:' };
-  const [toldAsked, toldFound] = [make('b', { class: 'told-asked' }), make('b', { class: 'told-found' })];
-  const tell = (lane) => (toldAsked.textContent = stretch(lane.start_s, lane.end_s));
-  const moved = (lane) => {
-    tell(lane);
-    oninput(lane);
-  };
-  const wave = peaks.length ? makeWaveform(peaks) : null;
-  const contents = { audio: makeContent(wave, 'sound'), visual: makeContent(film, 'pictures') };
-  const window = { label: `What is ${asked}: the stretch that asks`, start_s, end_s, oninput: moved, onchange };
-  const lanes = {};
-  const nodes = Object.keys(NAMES).flatMap((modality) => {
-    const range = { from_s: minute.from_s, to_s: minute.end_s, content: contents[modality] };
-    lanes[modality] = makeLane(modality === by ? { ...range, ...window } : range);
-    lanes[modality].node.classList.add(modality);
-    const told = modality === by ? [`${asked} at `, toldAsked, `. Drag to change it; ${MOVES}.`] : [toldFound];
-    return [make('p', { class: 'quiet lane-name' }, `${NAMES[modality]}: `, ...told), lanes[modality].node];
-  });
-  tell(lanes[by]);
-  const answering = lanes[other(by)];
-  const mark = (from_s, to_s, how = 'likeliest') => {
-    answering.mark(from_s, to_s);
-    answering.node.classList.toggle('firm', how === 'found');
-    toldFound.textContent = from_s === null ? '…' : `${marks[how]} ${stretch(from_s, to_s)}`;
-  };
-  mark(null);
-  return { nodes, all: Object.values(lanes), asked: lanes[by], mark };
-}
-
-/** Return what a lane shows: a drawing, or one that is to come, or why there is none. */
-function makeContent(drawing, what) {
-  const node = make('div', { class: 'content' });
-  const text = `This browser cannot show its ${what}. All of it is searched all the same.`;
-  const lacking = () => make('p', { class: 'quiet' }, text);
-  Promise.resolve(drawing).then((drawn) => node.replaceChildren(drawn ?? lacking()));
-  return node;
 }
 
 function makeDirections(by, go) {

@@ -3,7 +3,7 @@ import { make } from './dom.js';
 import { forgetFacts } from './facts.js';
 import { checkSize } from './file-size.js';
 import { Problem, form, parse, problemOf, read } from './service.js';
-import { many, percent } from './words.js';
+import { many, percent, withoutCommand } from './words.js';
 
 const AT_ONCE = 3;
 const POLL_MS = 500;
@@ -16,7 +16,8 @@ const stop = make('button', { type: 'button', hidden: true, onclick: stopSending
 const lines = make('ul', { class: 'stack tight uploads' });
 let waiting = [];
 let busy = 0;
-let done = 0;
+let added = 0;
+let refused = 0;
 let stopping = new AbortController();
 let came = forgetFacts;
 
@@ -34,6 +35,8 @@ export function uploadAll(files, fields, most_bytes, onadded) {
     lines.append(line.node);
     const work = async (stopped) => {
       const video_id = await upload(file, fields, most_bytes, line, stopped);
+      if (video_id) added += 1;
+      else refused += 1;
       if (video_id) onadded?.(video_id);
     };
     waiting.push({ line, work });
@@ -56,7 +59,6 @@ async function next() {
   next();
   await work(stopping.signal);
   busy -= 1;
-  done += 1;
   next();
   if (!busy) came();
 }
@@ -72,7 +74,8 @@ function stopSending() {
 
 function say() {
   const left = waiting.length + busy;
-  said.textContent = left ? `${many(done, 'file')} done, ${left} to go` : done ? `${many(done, 'file')} done` : '';
+  const told = [added && `${many(added, 'file')} done`, refused && `${refused} not added`, left && `${left} to go`];
+  said.textContent = told.filter(Boolean).join(', ');
   stop.hidden = !left;
 }
 
@@ -105,7 +108,7 @@ async function upload(file, fields, most_bytes, line, stopped) {
     video_id = job.result.video_id;
     line.say([TAKEN[job.result.state] ?? job.result.state, job.result.note].filter(Boolean).join('; '));
   } catch (error) {
-    line.say(error.message, 'problem');
+    line.say(withoutCommand(error.message), 'problem');
   }
   line.bar.hidden = true;
   return video_id;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Hand:
     def drag(self, *way: Point) -> None:
         """Put the finger down on the first place, go to each other in steps, and lift it."""
         self._send("touchStart", way[0])
-        for (from_x, from_y), (to_x, to_y) in zip(way, way[1:], strict=False):
+        for (from_x, from_y), (to_x, to_y) in itertools.pairwise(way):
             for step in range(1, 11):
                 self._send("touchMove", (from_x + (to_x - from_x) * step / 10, from_y + (to_y - from_y) * step / 10))
                 self.page.wait_for_timeout(16)

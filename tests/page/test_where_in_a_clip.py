@@ -113,7 +113,7 @@ def test_bars_are_reached_by_keyboard(look: OpenPage) -> None:
 def test_the_matrix_is_reached_by_keyboard(look: OpenPage) -> None:
     """Left and right move over the seconds searched, up and down over those asked; both times and the distance."""
     page = look("red-0.mp4", "&start=1&length=2")
-    matrix = page.get_by_role("slider", name=re.compile("seconds heard"))
+    matrix = page.get_by_role("slider", name=re.compile("s heard against"))
     matrix.press("Home")
     expect(matrix).to_have_attribute("aria-valuetext", re.compile(r"0:01 heard, 0:00 seen: distance \d"))
     matrix.press("ArrowDown")
