@@ -265,3 +265,16 @@ def test_an_excerpt_of_a_long_still_stretch_holds_what_is_on_show(suffix: str, t
         container.mux(video.encode())
     ((start_s, grey), *_) = shown(excerpt(path, 5, 7))
     assert (start_s, grey) == pytest.approx((0, 3), abs=0.2)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_an_excerpt_of_large_frames_holds_the_same_moments(suffix: str, tmp_path: Path) -> None:
+    """Frames above 720p are decoded by two threads, which changes no frame and no time."""
+    path = write_video(tmp_path / f"v.{suffix}", 3.0, size=(1312, 736), codec="mpeg4" if suffix == "avi" else None)
+    made = excerpt(path, 1, 2)
+    found, whole = shown(made), sorted(shown(path))
+    begins_s = whole[0][0]  # of MPEG-TS, late
+    expected = [(at_s - begins_s - 1, grey) for at_s, grey in whole if 1 <= round(at_s - begins_s, 3) < 2]
+    assert np.array(found[:25]) == pytest.approx(np.array(expected), abs=0.15)  # both are encoded coarsely
+    assert np.array(found)[:25, 0] == pytest.approx(np.arange(25) / 25, abs=0.002)
+    assert facts(made)["size"] == (1280, 718)
