@@ -27,7 +27,7 @@ HLG_SYSTEM_GAMMA = 1.2
 SCREEN_GAMMA = 2.4  # BT.1886
 # Light above this share of white is compressed: white itself loses 8 of 255, and what is brighter keeps its order.
 KNEE = 0.85
-ROWS_AT_A_TIME = 32  # the intermediate planes of so many rows stay in the processor's cache
+ROWS_AT_A_TIME = 16  # the intermediate planes of so many rows stay in the processor's cache
 SCREEN_CODES = 4096
 
 
@@ -43,13 +43,15 @@ def to_screen(
     shown = np.empty(pixels.shape, np.uint8)
     for top in range(0, len(pixels), ROWS_AT_A_TIME):
         rows = slice(top, top + ROWS_AT_A_TIME)
-        light = [light_of[pixels[rows, :, channel]] for channel in range(3)]
-        light = [row[0] * light[0] + row[1] * light[1] + row[2] * light[2] for row in matrix]
+        seen = [light_of.take(pixels[rows, :, channel]) for channel in range(3)]
+        light = [row[0] * seen[0] + row[1] * seen[1] + row[2] * seen[2] for row in matrix]
         if transfer in HIGH_RANGE:
             light = _below_white(light)
-        for channel in range(3):
-            codes = np.sqrt(np.clip(light[channel], 0, 1)) * (SCREEN_CODES - 1) + 0.5
-            shown[rows, :, channel] = _screen_table()[codes.astype(np.uint16)]
+        for channel, plane in enumerate(light):
+            np.sqrt(np.clip(plane, 0, 1, out=plane), out=plane)
+            plane *= SCREEN_CODES - 1
+            plane += 0.5
+            shown[rows, :, channel] = _screen_table().take(plane.astype(np.uint16))
     return shown
 
 
@@ -58,7 +60,7 @@ def _below_white(light: list[Float32[np.ndarray, "rows width"]]) -> list[Float32
     strongest = np.maximum(np.maximum(light[0], light[1]), np.maximum(light[2], np.float32(KNEE)))
     above = (strongest - KNEE) / (1 - KNEE)
     factor = (KNEE + (1 - KNEE) * above / (1 + above)) / strongest
-    return [plane * factor for plane in light]
+    return [np.multiply(plane, factor, out=plane) for plane in light]
 
 
 @lru_cache(maxsize=8)

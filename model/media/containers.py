@@ -19,8 +19,8 @@ from model.media import flv
 from model.media.channels import Mixer, Mixing
 from model.media.clock import LONGEST_HOLD_S
 from model.media.damage import SHORTEST_GAP_S, Damage
-from model.media.decoding import decoded, decoded_frames
-from model.media.frames import Presentation
+from model.media.decoding import WITHOUT_STAMPS, decoded, decoded_frames
+from model.media.frames import HD_HEIGHT, HD_WIDTH, Presentation
 from model.media.packets import demuxed, first_cut_s, from_key_before, track_packets
 from model.media.part import opened
 from model.media.segments import Lost, SoundBlock, TimedFrame
@@ -172,8 +172,11 @@ def read_frames(
         if stream is None:
             return
         # One thread: a second one takes 5 to 30 % more processor time, which slows concurrent requests down, and
-        # makes a single request faster only at 720p and above.
-        stream.thread_type, stream.thread_count = "NONE", 1
+        # makes a single request faster only at 720p and above. There, where every frame is wanted, one may decode while
+        # the other converts and encodes.
+        in_two = every_from_s is not None and stream.width * stream.height > HD_WIDTH * HD_HEIGHT
+        in_two = in_two and source.format_name not in WITHOUT_STAMPS  # frames are timed by when they come
+        stream.thread_type, stream.thread_count = ("FRAME", 2) if in_two else ("NONE", 1)
         stream.codec_context.options = {"max_pixels": str(most_pixels)}
         presentation = Presentation(stream, most_pixels, most_side)
         origin_s, usual_s = source.origin_s, usual_frame_s(stream)

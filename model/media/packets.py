@@ -25,6 +25,8 @@ ASF_INDEX_BYTES_HZ = 6  # its index begins at time zero, wherever the clock does
 # The most bytes that a packet has in formats without stamps. FFmpeg counts their packets, and what it passed over it
 # leaves in front of the next one.
 LARGEST_PACKET = {"mp3": 2881, "ac3": 3840, "eac3": 4096, "dts": 16384}
+# In these, packets say when they are shown; when they are decoded FFmpeg guesses, which is wrong at a cut.
+WITHOUT_DECODING_STAMPS = ("matroska,webm", "nut")
 BROKEN_CLOCKS = 0x200  # FFmpeg's AVFMT_TS_DISCONT: formats made of pieces, each with a clock of its own
 
 
@@ -39,7 +41,7 @@ def track_packets(
         packets = _entered(source, track, findings, again, from_s)
         first = next(packets, None)
         # A seek may fail, or come out too late: then the file is read from its beginning.
-        if first is not None and _stamp_s(first) - source.origin_s <= from_s:
+        if first is not None and _shown_s(first) - source.origin_s <= from_s:
             yield first
             yield from packets
             return
@@ -106,7 +108,7 @@ def from_key_before(packets: Iterator[Packet | None], begin_s: float) -> Iterato
     bytes_held = 0
     for packet in packets:
         at_s = _stamp_s(packet)
-        if packet is not None and packet.is_keyframe and at_s <= begin_s - PREROLL_S:
+        if packet is not None and packet.is_keyframe and _shown_s(packet) <= begin_s - PREROLL_S:
             held, bytes_held = [], 0
         held.append(packet)
         bytes_held += 0 if packet is None else packet.size
@@ -147,21 +149,27 @@ def _stamp_s(packet: Packet | None) -> float:
     return float("inf") if packet is None or stamp is None else float(stamp * packet.time_base)
 
 
+def _shown_s(packet: Packet) -> float:
+    return _stamp_s(packet) if packet.pts is None else float(packet.pts * packet.time_base)
+
+
 def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | None = None) -> Iterator[Packet | None]:
     """Yield a track's packets with their stamps moved to the recording's clock, which needs those of both tracks."""
     breaks = bool(source.container.format.flags & BROKEN_CLOCKS)
     picture = source.picture.index if source.picture else None
-    clock = Clock(source.origin_s if begin_s is None else begin_s, picture, breaks)
+    guessed = source.format_name in WITHOUT_DECODING_STAMPS
+    reorder = source.picture.codec_context.reorder_depth if source.picture and guessed else 0
+    clock = Clock(source.origin_s if begin_s is None else begin_s, picture, breaks, reorder)
     packets = demuxed(source.container, source.tracks, findings)
     if source.format_name in LARGEST_PACKET:
         packets = _time_kept(packets, LARGEST_PACKET[source.format_name])
     waiting: deque[Packet | None] = deque()
     usual_s = usual_frame_s(source.picture) if source.picture else 0.0
 
-    def ahead() -> list[Stamp]:
+    def ahead() -> Iterator[Stamp]:
         waiting.extend(islice(packets, max(0, MOST_AHEAD - len(waiting))))
-        stamps = [_stamp(packet, usual_s) for packet in waiting if packet is not None]
-        return [stamp for stamp in stamps if stamp is not None]
+        stamps = (_stamp(packet, usual_s, guessed) for packet in waiting if packet is not None)
+        return (stamp for stamp in stamps if stamp is not None)
 
     shifts_s: dict[int, float] = {}
     passed_over = False
@@ -170,7 +178,7 @@ def _clocked(source: Source, track: Track, findings: Findings, begin_s: float | 
         if packet is None:
             passed_over = True
             continue
-        cuts, stamp = clock.cuts, _stamp(packet, usual_s)
+        cuts, stamp = clock.cuts, _stamp(packet, usual_s, guessed)
         if stamp is not None:
             shifts_s[packet.stream_index] = clock.shift_s(stamp, ahead)
         if clock.cuts != cuts:
@@ -261,16 +269,14 @@ def _share_behind(container: InputContainer, next_byte: int) -> float:
     return max(0, container.size - next_byte) / container.size if container.size > 0 and next_byte else 0.0
 
 
-def _stamp(packet: Packet, usual_s: float) -> Stamp | None:
+def _stamp(packet: Packet, usual_s: float, guessed: bool) -> Stamp | None:
     shown, decoded = packet.pts, packet.dts
     shown = decoded if shown is None else shown
-    decoded = shown if decoded is None else decoded
-    if shown is None or decoded is None:
+    if shown is None:
         return None
     unit_s = float(packet.time_base)
     lasts_s = packet.duration * unit_s if packet.duration else usual_s
-    # Matroska has no stamps for decoding; FFmpeg takes them from packets before, which is wrong at a cut.
-    if not -STEP_BACK_S <= (shown - decoded) * unit_s <= LEAP_S / 2:
+    if guessed or decoded is None or (shown - decoded) * unit_s < -STEP_BACK_S:
         decoded = shown
     return Stamp(packet.stream_index, decoded * unit_s, shown * unit_s, lasts_s)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from media_samples import grey_at, loudest_hz, restamped, second_hz, write_video
+from media_samples import MUXERS, grey_at, loudest_hz, restamped, second_hz, write_video
 
 from model.media.clock import Clock, Stamp, least_start_s
+from model.media.containers import read_frames
 from model.media.medium import FOOTAGE, open_medium
-from model.media.segments import Segment
+from model.media.segments import Segment, TimedFrame
+from model.media.source import Findings
 
 PICTURE, SOUND = 0, 1
 
@@ -155,6 +158,109 @@ def test_a_slide_show_is_held_and_not_cut(suffix: str, tmp_path: Path) -> None:
         segments = read(path)
         assert len(segments) >= 30
         assert [seen(s) for s in segments[:30]] == pytest.approx([0] * 15 + [1] * 15, abs=0.3)
+
+
+UNEVEN_S = {  # when the pictures of a screen recording are shown, which comes only where something moves
+    "short": (0, 0.1, 0.5, 1.3, 1.35, 2.9, 3),
+    "still": (0, 0.04, 0.08, 0.12, 8, 8.04, 8.08, 8.12, 16, 16.04, 25, 25.04, 25.08, 40, 40.04, 40.08),
+    "screen": (0, 10, 10.04, 10.08, 20, 20.04, 30, 40, 40.1, 50, 60),
+    "long": (0, 0.5, 30, 31, 60, 60.5, 61, 90, 91),
+}
+
+
+def out_of_order(path: Path, times_s: tuple[float, ...], between: int, sound: bool) -> Path:
+    """Write pictures shown at these times, the brighter the later, with `between` others encoded behind a later one."""
+    muxer = {"mkv": "matroska"}.get(path.suffix[1:])
+    with av.open(str(path), "w", format=muxer) as container:
+        options = {"bf": str(between), "b_strategy": "0", "x264-params": "b-adapt=0:scenecut=0"}
+        video = container.add_stream("libx264", rate=25, options=options)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, 1000)
+        audio = container.add_stream("libmp3lame", rate=44100, layout="mono") if sound else None
+        packets = []
+        for number, time_s in enumerate(times_s):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 + 10 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+            packets += video.encode(frame)
+        packets += video.encode()
+        for number in range(round((times_s[-1] + 1) * 44100 / 1152) if audio is not None else 0):
+            assert audio is not None
+            block = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.float32), format="fltp", layout="mono")
+            block.sample_rate, block.pts, block.time_base = 44100, 1152 * number, Fraction(1, 44100)
+            packets += audio.encode(block)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            container.mux_one(packet)
+    return path
+
+
+def shown_at(path: Path) -> tuple[list[float], Findings]:
+    """Return when each picture is shown, from the first one on; they have to come in order."""
+    findings = Findings()
+    frames = list(read_frames(path, 10**6, findings, every_from_s=0.0))
+    shown = [frame for frame in frames if isinstance(frame, TimedFrame)]
+    assert len(shown) == len(frames)
+    assert [round((frame.rgb().mean() - 20) / 10) for frame in shown] == list(range(len(frames)))
+    return [frame.start_s - shown[0].start_s for frame in shown], findings
+
+
+@pytest.mark.parametrize("sound", [False, True], ids=["alone", "with sound"])
+@pytest.mark.parametrize("between", [2, 5])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "flv"])
+@pytest.mark.parametrize("pattern", UNEVEN_S)
+def test_pictures_far_apart_are_shown_when_they_say(
+    pattern: str, suffix: str, between: int, sound: bool, tmp_path: Path
+) -> None:
+    """Pictures that are encoded out of order fall back and leap by as much as they lie apart: that is no cut."""
+    times_s = UNEVEN_S[pattern]
+    found_s, findings = shown_at(out_of_order(tmp_path / f"v.{suffix}", times_s, between, sound))
+    assert found_s == pytest.approx(times_s, abs=0.0011)
+    assert findings.cuts == 0
+
+
+@pytest.mark.parametrize("between", [0, 2, 3])
+def test_uneven_pictures_in_files_joined_end_to_end(between: int, tmp_path: Path) -> None:
+    """Only the joint is a cut."""
+    one = out_of_order(tmp_path / "one.mkv", UNEVEN_S["still"], between, sound=True)
+    findings = Findings()
+    frames = list(read_frames(joined(tmp_path / "v.mkv", one, one), 10**6, findings, every_from_s=0.0))
+    times_s = [frame.start_s for frame in frames]
+    count = len(UNEVEN_S["still"])
+    assert findings.cuts == 1
+    for part in (times_s[:count], times_s[count:]):
+        assert np.subtract(part, part[0]) == pytest.approx(UNEVEN_S["still"], abs=0.0011)
+    assert times_s[count] == pytest.approx(41, abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+@pytest.mark.parametrize("at_s", [2.999, 3.04, 3.08, 3.12])
+def test_a_leap_amid_pictures_out_of_order_is_a_cut(suffix: str, at_s: float, tmp_path: Path) -> None:
+    """The clock is set between a picture and those that are encoded behind it, but shown before it."""
+    one, path = write_video(tmp_path / "one.mp4", 6.0), tmp_path / f"v.{suffix}"
+    with av.open(str(one)) as source, av.open(str(path), "w", format=MUXERS.get(suffix, suffix)) as copy:
+        tracks = {track.index: copy.add_stream_from_template(track) for track in source.streams}
+        for packet in [packet for packet in source.demux() if packet.dts is not None]:
+            leap = round(60 / packet.time_base)
+            packet.pts += leap * (packet.pts * packet.time_base >= at_s)
+            packet.dts += leap * (packet.dts * packet.time_base >= at_s)
+            packet.stream = tracks[packet.stream.index]
+            copy.mux(packet)
+    reading = open_medium(path).segments()
+    assert_pairs(list(reading), [0, 1, 2, 3, 4, 5])
+    assert reading.loss_s == 0
+
+
+@pytest.mark.parametrize("wild_s", [20.0, 300.0, 5000.0])
+def test_a_wild_stamp_among_pictures_out_of_order_moves_nothing(wild_s: float) -> None:
+    """A picture that no later one overtakes is no honest long still stretch: it is shown at once."""
+    order = [0, *(number for anchor in range(3, 60, 3) for number in (anchor, anchor - 2, anchor - 1))]
+    wild = order.index(30)
+    shown_s = [number / 25 + wild_s * (number == 30) for number in order]
+    stamps = [Stamp(PICTURE, at_s, at_s, 0.04) for at_s in shown_s]
+    clock = Clock(0.0, PICTURE, breaks=False, reorder=1)
+    shifts = [clock.shift_s(stamp, lambda number=number: stamps[number + 1 :]) for number, stamp in enumerate(stamps)]
+    assert np.delete(shifts, wild) == pytest.approx(0)
+    assert shown_s[wild] + shifts[wild] == pytest.approx(28 / 25)
+    assert clock.cuts == 0
 
 
 def test_the_track_that_steps_first_opens_the_cut_and_the_other_adopts_it() -> None:

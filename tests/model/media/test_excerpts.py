@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from media_samples import (
+    MUXERS,
     gradient,
     grey_at,
     grey_frame,
@@ -246,3 +247,34 @@ def test_channels_are_kept_up_to_the_most(tmp_path: Path) -> None:
     two, three = (np.ones((count, 8), np.float32) for count in (2, 3))
     assert Apart(2).mix(two, (), 16000).shape == (2, 8)
     assert Apart(2).mix(three, (), 16000).shape == (1, 8)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_an_excerpt_of_a_long_still_stretch_holds_what_is_on_show(suffix: str, tmp_path: Path) -> None:
+    """The key frame behind a still stretch is decoded, but not shown, before it ends: it is not where to begin."""
+    path = tmp_path / f"v.{suffix}"
+    with av.open(str(path), "w", format=MUXERS.get(suffix, suffix)) as container:
+        options = {"bf": "2", "b_strategy": "0", "x264-params": "b-adapt=0:scenecut=0:keyint=4:min-keyint=4"}
+        video = container.add_stream("libx264", rate=25, options=options)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, 1000)
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(grey_frame(number), format="rgb24")
+            frame.pts, frame.time_base = 40 * number + 8000 * (number >= 4), Fraction(1, 1000)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    ((start_s, grey), *_) = shown(excerpt(path, 5, 7))
+    assert (start_s, grey) == pytest.approx((0, 3), abs=0.2)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+def test_an_excerpt_of_large_frames_holds_the_same_moments(suffix: str, tmp_path: Path) -> None:
+    """Frames above 720p are decoded by two threads, which changes no frame and no time."""
+    path = write_video(tmp_path / f"v.{suffix}", 3.0, size=(1312, 736), codec="mpeg4" if suffix == "avi" else None)
+    made = excerpt(path, 1, 2)
+    found, whole = shown(made), sorted(shown(path))
+    begins_s = whole[0][0]  # of MPEG-TS, late
+    expected = [(at_s - begins_s - 1, grey) for at_s, grey in whole if 1 <= round(at_s - begins_s, 3) < 2]
+    assert np.array(found[:25]) == pytest.approx(np.array(expected), abs=0.15)  # both are encoded coarsely
+    assert np.array(found)[:25, 0] == pytest.approx(np.arange(25) / 25, abs=0.002)
+    assert facts(made)["size"] == (1280, 718)
