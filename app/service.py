@@ -36,6 +36,7 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from index.library import Library
 from model.errors import EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
+from model.frontends.registry import has_weights, pull_absent_weights
 from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
@@ -154,7 +155,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine, "map": drawing})
         jobs.start()
         opened.callback(jobs.stop)
-        warming = asyncio.create_task(_warm_up(canary))
+        warming = asyncio.create_task(_warm_up(canary, session, settings.fetch_weights))
         try:
             await asyncio.wait((warming,), timeout=MOST_WARMING_S)  # longer for large libraries: alive, not yet ready
             yield service
@@ -170,12 +171,21 @@ def _begin(session: Session) -> None:
         log.warning("not ready: %s", error)
 
 
-async def _warm_up(canary: Canary) -> None:
-    """Pay the cost of first calls now, not in a request; a library that cannot serve yet says so when asked."""
+async def _warm_up(canary: Canary, session: Session, fetch: bool) -> None:
+    """Fetch absent weights and pay the cost of first calls now, not in a request. Failures are logged."""
     try:
+        if fetch:
+            await asyncio.to_thread(_fetch_weights, session)
         await canary.send()
     except EcholensError as error:
         log.warning("not ready: %s", error)
+
+
+def _fetch_weights(session: Session) -> None:
+    """Download the weights that the library's front-end lacks, and begin with it. Raises EcholensError."""
+    if not has_weights(session.front_end_name, session.library.frontends):
+        pull_absent_weights(session.front_end_name, session.library.frontends, log.info)
+        session.begin()
 
 
 def _watch(metrics: Metrics, pipeline: Pipeline, pools: Mapping[str, Workers]) -> None:

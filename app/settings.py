@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     frontend: FrontEndName = Field(
         OF_REAL_FOOTAGE, description="of a new library; one that holds footage keeps its own"
     )
+    fetch_weights: bool = Field(True, description="at the start, where the front-end's are absent")
     most_upload_bytes: int = Field(1024**3, ge=1, description="of one request's body")
     most_query_s: float = Field(600.0, gt=0, description="length of a query file")
     most_decode_s: float = Field(60.0, gt=0, description="time spent decoding one query")

@@ -139,9 +139,9 @@ def _pull_one(weights: WeightsFile, into: Path, source: Path | None, report: Cal
         os.replace(partial, target)
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise FrontEndError(
-            f"{weights} cannot be fetched from {origin} ({error}). Where there is a network, run the command again: it "
-            "goes on where it was cut. Or run on another machine: echolens frontends pull --library DIR; bring "
-            "DIR/frontends here, and run: echolens frontends pull --from DIR/frontends"
+            f"{weights} cannot be fetched from {origin} ({error}): try again where there is a network, it goes on "
+            "where it was cut; or run on another machine: echolens frontends pull --library DIR; bring DIR/frontends "
+            "here, and run: echolens frontends pull --from DIR/frontends"
         ) from error
     return target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,46 @@ def test_an_empty_library_is_ready(tmp_path: Path) -> None:
     assert body["status"] == "ready"
     (lack,) = body["lacks"]
     assert "no footage" in lack
+
+
+@pytest.mark.shared
+def test_absent_weights_are_fetched_at_the_start(
+    tmp_path: Path, shared: Path, footage: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new service needs no command: the page adds footage, and it is found."""
+    pytest.importorskip("ai_edge_litert")
+    fetched: list[str] = []
+
+    def fetch(name: str, into: Path, report: Callable[[str], None]) -> None:
+        fetched.append(name)
+        shutil.copytree(shared / "frontends", into, dirs_exist_ok=True)
+
+    monkeypatch.setattr("app.service.pull_absent_weights", fetch)
+    with serving(tmp_path / "new", frontend="pretrained") as client:
+        assert client.get("/health/ready").json()["status"] == "ready"
+        assert ended_job(client, upload(client, footage[0]).json()["job_id"])["result"]["state"] == "added"
+    with serving(tmp_path / "new", frontend="pretrained"):
+        assert fetched == ["pretrained"]
+
+
+def test_weights_are_not_fetched_where_a_setting_forbids_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service starts, and says what it lacks."""
+
+    def fetch(name: str, into: Path, report: Callable[[str], None]) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setattr("app.service.pull_absent_weights", fetch)
+    with serving(tmp_path / "new", frontend="pretrained", fetch_weights=False) as client:
+        (lack,) = client.get("/health/ready").json()["lacks"]
+    assert "yamnet.tflite (4.1 MB)" in lack
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_a_network_the_service_starts_all_the_same(tmp_path: Path) -> None:
+    """What it lacks is said when it is asked."""
+    with serving(tmp_path / "new", frontend="pretrained") as client:
+        (lack,) = client.get("/health/ready").json()["lacks"]
+    assert "yamnet.tflite (4.1 MB)" in lack
 
 
 def test_a_broken_station_is_named(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
