@@ -17,7 +17,7 @@ from model.frontends.frontend import FrontEnd
 from model.media.excerpts import MEDIA_TYPES, Format, format_of, write_excerpt
 from model.media.medium import FOOTAGE, open_medium
 
-VERSION = 1  # of how excerpts are made: other versions' are not sent
+VERSION = 2  # of how excerpts are made: other versions' are not sent
 MOST_BYTES = 2 * 1024**3  # that are kept; those that were not asked for longest go first
 MOST_WAIT_S = 60.0
 Write = Callable[[Path], Format]  # writes the excerpt and says its format
