@@ -25,7 +25,7 @@ LINES = {
     "localize": (
         "echolens localize dog.mp4 --direction a2v --start 2 --length 3",
         "echolens localize street.mp4 --direction a2v --query horn.wav",
-        "echolens localize --video-id ID --direction a2v --from 600 --for 60 --start 612 --length 3",
+        "echolens localize --video-id ID --direction a2v --from 9 --start 12 --length 3",
     ),
     "generate": ("echolens generate knock.wav --out imagined",),
     "train": (

@@ -137,7 +137,7 @@ function makeStretch({ sound, length_s, question, change, player }) {
     oninput: (moved) => (said.textContent = saying(moved)),
   });
   const saying = (moved) =>
-    `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that; ${MOVES}.`;
+    `Asks by ${stretch(moved.start_s, moved.end_s)}. Drag over the lane to change that${MOVES}.`;
   const said = make('p', { class: 'quiet' }, saying(lane));
   player.ontimeupdate = () => lane.at(player.paused ? null : player.currentTime);
   return [lane.node, said];

@@ -1,8 +1,8 @@
 // A lane: a stretch of time from left to right, with a window over it that is dragged, or moved by keys.
 import { make } from './dom.js';
-import { clock, stretch } from './words.js';
+import { byFinger, clock, stretch } from './words.js';
 
-export const MOVES = 'arrow keys move it, with Shift its end'; // said where the window is
+export const MOVES = byFinger ? '' : '; arrow keys move it, with Shift its end'; // said where the window is
 const EDGE_PX = 12; // this near to an end of the window a drag moves that end alone
 const FINGER_PX = 22; // half of what a finger needs: the middle of a window is as wide, where the window is
 const TICK_PX = 64; // a time under a lane has so much room

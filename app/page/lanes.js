@@ -24,7 +24,7 @@ export function makeLanes({ minute, by, verbs: { asked, found }, peaks, film, st
     const range = { from_s: minute.from_s, to_s: minute.end_s, content: contents[modality] };
     lanes[modality] = makeLane(modality === by ? { ...range, ...window } : range);
     lanes[modality].node.classList.add(modality);
-    const told = modality === by ? [`${asked} at `, toldAsked, `. Drag to change it; ${MOVES}.`] : [toldFound];
+    const told = modality === by ? [`${asked} at `, toldAsked, `. Drag to change it${MOVES}.`] : [toldFound];
     return [make('p', { class: 'quiet lane-name' }, `${NAMES[modality]}: `, ...told), lanes[modality].node];
   });
   tell(lanes[by]);

@@ -36,7 +36,7 @@ async function openStored(main, question, closed) {
     isGone: () => isGone(video),
     excerpt: (from_s, to_s) => `${here}/excerpt?start_s=${from_s}&end_s=${to_s}`,
     peaks: async (from_s, length_s, per_s) =>
-      (await read(`${here}/peaks`, { start_s: from_s, length_s, per_s }, closed)).peaks,
+      (await read(`videos/${video.video_id}/peaks`, { start_s: from_s, length_s, per_s }, closed)).peaks,
     film: ({ from_s, length_s }, frames) =>
       filmOf(`${here}/filmstrip.jpg?start_s=${from_s}&length_s=${length_s}&frames=${frames}&height=72`, frames),
     asked: ({ from_s, length_s }) => ({ video_id: video.video_id, from_s, length_s }),

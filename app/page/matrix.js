@@ -48,7 +48,7 @@ export function makeMatrix(found, minute, { asked, found: verb }, { onchoose, on
   new ResizeObserver(redraw).observe(canvas);
   const legend =
     `Rows: the seconds ${asked}, from ${clock(found.query_start_s)}. Columns: the seconds ${verb}, as in the lanes. ` +
-    `Strong is near (${scale.near.toFixed(2)}), pale is far (${scale.far.toFixed(2)}); empty is silent or has no ` +
+    `Strong is near (${scale.near.toFixed(2)}), faint is far (${scale.far.toFixed(2)}); empty is silent or has no ` +
     'picture; the outline is the chosen window.';
   return {
     node: make('div', { class: 'stack tight' }, hand, frame, makeLegend('matrix-legend', legend)),

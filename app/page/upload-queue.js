@@ -35,9 +35,9 @@ export function uploadAll(files, fields, most_bytes, onadded) {
     lines.append(line.node);
     const work = async (stopped) => {
       const video_id = await upload(file, fields, most_bytes, line, stopped);
-      if (video_id) added += 1;
-      else refused += 1;
-      if (video_id) onadded?.(video_id);
+      if (!video_id) return (refused += 1);
+      added += 1;
+      return onadded?.(video_id);
     };
     waiting.push({ line, work });
   }

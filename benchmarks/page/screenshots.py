@@ -14,6 +14,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page
 
+from app.schemas.videos import VideoAnswer
 from benchmarks.page.browser import DESKTOP, PHONE, chromium
 from benchmarks.service.live_service import Client, Service, end_tidily
 
@@ -22,11 +23,12 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SETTLED_MS = 1500
 MOST_WAIT_MS = 120_000
 MOST_TRIED = 60  # videos, for an example
+SCENE_S = 3
 QUALITY = 75  # percent, of JPEG
 SHOWN = {  # what is there once a view has its answer
     "start": ("#/ask", ".cards .shot img"),
     "ask": ("#/ask?segment={segment}&by=audio&find=visual", ".hits .hit"),
-    "localize": ("#/localize?video={video}", ".matrix"),
+    "localize": ("#/localize?video={video}&start={start_s}&length={length_s}", ".matrix"),
     "imagine": ("#/imagine?segment={segment}", "figcaption"),
     "library": ("#/library", ".rows .video"),
     "map": ("#/map", "canvas.plane"),
@@ -39,7 +41,10 @@ def take(
 ) -> None:
     """Write a picture of a view."""
     width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    by_finger = size == "phone"
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=by_finger, is_mobile=by_finger
+    )
     page: Page = context.new_page()
     page.goto(url + place)
     page.locator(there).first.wait_for(timeout=MOST_WAIT_MS)
@@ -49,19 +54,30 @@ def take(
     context.close()
 
 
-def _example(client: Client) -> tuple[str, int]:
-    """Return a video and a second of it whose sound finds good matches; the first video where none does."""
-    videos = [one for one in client.videos() if one.has_sound and one.has_picture][:MOST_TRIED]
-    examples = [
-        (video.video_id, client.second(video.video_id, int(video.event_start_s or 0) + 1).segment_id)
-        for video in videos
-    ]
+def _example(client: Client) -> int:
+    """Return a second whose sound finds good matches; the first video's where none does."""
+    examples = [client.second(one.video_id, int(one.event_start_s or 0) + 1).segment_id for one in _videos(client)]
     for verdict in ("strong", "fair"):
-        for video_id, segment in examples:
+        for segment in examples:
             found = client.retrieve("visual", segment_id=segment, query_modality="audio", group_by="video")
-            if found.verdict == verdict and found.hits[0].video_id != video_id:
-                return video_id, segment
+            if found.verdict == verdict and found.hits[0].video_id != client.segment(segment).video_id:
+                return segment
     return examples[0]
+
+
+def _scene(client: Client) -> tuple[str, int]:
+    """Return a video and where a stretch of it begins whose sound is clearly seen there; the first where none is."""
+    long_enough = [one for one in _videos(client) if one.duration_s >= SCENE_S]
+    stretches = [(one.video_id, int(min(one.event_start_s or 0, one.duration_s - SCENE_S))) for one in long_enough]
+    for video_id, start_s in stretches:
+        found = client.localize(video_id=video_id, query_start_s=start_s, query_length_s=SCENE_S)
+        if found.stands_out and found.fit in ("strong", "fair") and found.start_s == start_s:
+            return video_id, start_s
+    return stretches[0]
+
+
+def _videos(client: Client) -> list[VideoAnswer]:
+    return [one for one in client.videos() if one.has_sound and one.has_picture][:MOST_TRIED]
 
 
 def main(arguments: Namespace) -> None:
@@ -70,9 +86,9 @@ def main(arguments: Namespace) -> None:
     arguments.into.mkdir(parents=True, exist_ok=True)
     with Service(arguments.library) as service, chromium() as browser:
         client = service.client()
-        video, segment = _example(client)
+        segment, (video, start_s) = _example(client), _scene(client)
         for view, (place, there) in SHOWN.items():
-            asked = place.format(segment=segment, video=video)
+            asked = place.format(segment=segment, video=video, start_s=start_s, length_s=SCENE_S)
             for size in SIZES:
                 for scheme in SCHEMES:
                     path = arguments.into / f"{view}-{size}-{scheme}.jpg"

@@ -206,6 +206,15 @@ def test_a_finger_hits_what_it_means(phone: Callable[..., Page], place: str) -> 
     assert page.evaluate(TOO_SMALL, LEAST_PX) == []
 
 
+def test_a_phone_is_told_of_no_keys(phone: Callable[..., Page]) -> None:
+    """A finger drags a window; a hint of keys is of no use."""
+    page = phone("#/localize")
+    walked(page)
+    told = page.locator(".lane-name").first.inner_text()
+    assert "Drag to change it" in told
+    assert "arrow" not in told
+
+
 @pytest.mark.parametrize("place", ["#/ask", "#/localize", "#/library", "#/imagine", "#/map"])
 def test_a_phone_is_not_told_to_drop_click_or_hover(phone: Callable[..., Page], place: str) -> None:
     """A finger can do none of them."""

@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_comes_in(sent: tuple[Page, li
     for name in ("holiday/b.mov", "holiday/deeper"):
         expect(lines.filter(has_text=name).locator(".problem")).to_have_text(re.compile("cannot read it"))
     expect(lines).to_have_count(4)
-    expect(page.get_by_text("2 files done")).to_be_visible()
+    expect(page.get_by_text("2 not added")).to_be_visible()
     assert sorted(names) == ["a.mp4", "c.wav"]
 
 
@@ -77,7 +77,7 @@ def test_what_is_no_recording_is_left_out_in_one_line(sent: tuple[Page, list[str
     beside = {f"{n}.xmp": "x" for n in range(4)}
     found = {"a.MP4": "a", "notes.txt": "t", ".DS_Store": "d", "._a.mp4": "m", "@eaDir": {"a.jpg": "j"}, **beside}
     drop(page, {"holiday": found, "letter.txt": "own"})
-    expect(page.get_by_text("2 files done")).to_be_visible()
+    expect(page.get_by_text("2 not added")).to_be_visible()
     line = page.locator(".uploads li", has_text="8 files left out")
     expect(line).to_contain_text(
         "No recordings, by their names: notes.txt, .DS_Store, ._a.mp4, a.jpg, 0.xmp and 3 more"
