@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_samples import MOST_WAIT_MS, OpenPage, Watched
+from page_samples import MOST_WAIT_MS, OpenPage, Watched, client_of
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from benchmarks.service.live_service import Service
+from benchmarks.service.live_service import Client, Service
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -51,6 +51,13 @@ def live(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     library = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("page"), dirs_exist_ok=True))
     with Service(library) as service:
         yield f"http://127.0.0.1:{service.port}/"
+
+
+@pytest.fixture(scope="module")
+def client(live: str) -> Iterator[Client]:
+    """Return a client of the service that the pages come from."""
+    with client_of(live) as client:
+        yield client
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_samples import tone, write_picture, write_sound, write_video
-from page_samples import OpenPage, Watched, overflowing
+from page_samples import OpenPage, Watched, client_of, overflowing
 from playwright.sync_api import Browser, Page, expect
 
 from app.http import keys
-from benchmarks.service.live_service import Client, Service
+from benchmarks.service.live_service import Service
 
 HITS = ".hits > li"
 MOST_BYTES = 1_000_000
@@ -34,11 +34,6 @@ def live(pristine: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory)
     settings = {"most_upload_bytes": MOST_BYTES, "ingest_roots": f'["{folder}"]'}
     with Service(library, settings) as service:
         yield f"http://127.0.0.1:{service.port}/"
-
-
-def client_of(live: str) -> Client:
-    """Return a client of a service."""
-    return Client(int(live.rstrip("/").rpartition(":")[2]))
 
 
 def written(directory: Path, what: str) -> Path:

@@ -32,13 +32,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(live: str) -> Iterator[Client]:
-    """Return a client of the same service."""
-    with Client(int(live.rstrip("/").rpartition(":")[2])) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def events(client: Client) -> list[tuple[str, int, int]]:
     """Return clips with an event inside: their ids, and from when to when it lasts."""
     found = [(one.video_id, one.event_start_s, one.event_end_s, one.duration_s) for one in client.videos()]

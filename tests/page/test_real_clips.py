@@ -51,12 +51,11 @@ def live(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
 
 
 @pytest.fixture(scope="module")
-def dog(live: str) -> tuple[str, int]:
+def dog(client: Client) -> tuple[str, int]:
     """Return the id of a barking dog's video, and of its loudest second."""
-    with Client(int(live.rstrip("/").rpartition(":")[2])) as client:
-        video = next(one for one in client.videos() if one.file_name == DOG)
-        peaks = client.http.get(f"/videos/{video.video_id}/peaks?per_s=1&length_s=10").json()["peaks"]
-        return video.video_id, client.second(video.video_id, peaks.index(max(peaks))).segment_id
+    video = next(one for one in client.videos() if one.file_name == DOG)
+    peaks = client.http.get(f"/videos/{video.video_id}/peaks?per_s=1&length_s=10").json()["peaks"]
+    return video.video_id, client.second(video.video_id, peaks.index(max(peaks))).segment_id
 
 
 def ask_with(page: Page, path: Path) -> list[str]:

@@ -52,13 +52,6 @@ def live(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 @pytest.fixture(scope="module")
-def client(live: str) -> Iterator[Client]:
-    """Return a client of the same service."""
-    with Client(int(live.rstrip("/").rpartition(":")[2])) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def untrained(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve footage that no model has encoded yet."""
     directory = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("untrained"), dirs_exist_ok=True))

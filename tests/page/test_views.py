@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 from media_samples import tone, write_sound, write_video
-from page_samples import OpenPage, Watched, overflowing, serious_findings
+from page_samples import OpenPage, Watched, client_of, overflowing, serious_findings
 from playwright.sync_api import expect
-
-from benchmarks.service.live_service import Client
 
 
 @pytest.fixture
 def video(live: str) -> str:
     """Return the first video's id."""
-    with Client(int(live.rstrip("/").rpartition(":")[2])) as client:
+    with client_of(live) as client:
         return next(iter(client.videos(limit=1))).video_id
 
 
@@ -70,7 +68,7 @@ def test_a_clip_of_this_computer_is_sent(open_page: OpenPage, tmp_path: Path) ->
 
 def test_a_clip_that_lacks_sound_is_named(empty: str, open_page: OpenPage, watched: Watched, tmp_path: Path) -> None:
     """What cannot be asked of it, and a way on."""
-    with Client(int(empty.rstrip("/").rpartition(":")[2])) as client:
+    with client_of(empty) as client:
         client.wait_for(client.upload(write_video(tmp_path / "quiet.mp4", 3.0, sound=False)))
         quiet = next(iter(client.videos())).video_id
     watched.origin = empty
@@ -113,7 +111,7 @@ def test_a_recording_is_found_labelled_and_deleted(
 ) -> None:
     """The list searches by name; a deletion names the file and asks first."""
     watched.origin = empty
-    with Client(int(empty.rstrip("/").rpartition(":")[2])) as client:
+    with client_of(empty) as client:
         for name, hertz in (("bark.wav", 300), ("rain.wav", 500)):
             client.wait_for(client.upload(write_sound(tmp_path / name, tone(2, 16000, hertz), 16000)))
     page = open_page("#/library", url=empty)

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 
+from benchmarks.service.live_service import Client
+
 SERIOUS = ("serious", "critical")
 MOST_WAIT_MS = 20_000
 OpenPage = Callable[..., Page]
@@ -43,6 +45,11 @@ class Watched:
         place = urlsplit(request.url)
         if place.scheme not in ("blob", "data") and f"{place.scheme}://{place.netloc}/" != self.origin:
             self.found.append(f"request elsewhere: {request.url}")
+
+
+def client_of(url: str) -> Client:
+    """Return a client of the service at an address."""
+    return Client(int(url.rstrip("/").rpartition(":")[2]))
 
 
 def serious_findings(page: Page) -> list[str]:
