@@ -26,6 +26,8 @@ EcholensError
 ├── NotAllowed                 no setting allows it
 │   └── PathsHidden            a directory was asked for by one who is told no paths
 ├── WorkerFailure              no process that decodes can be started
+├── DeviceError                the GPU failed, or cannot be used
+│   └── DeviceMemoryShort      the GPU has too little free memory
 ├── PastDeadline               no answer within the time limit of a request
 ├── SlowBody                   the body of a request comes too slowly
 ├── ClientGone                 the client hung up before it had an answer
@@ -164,6 +166,15 @@ class NotAcceptable(QueryError):
 
 class WorkerFailure(EcholensError):
     code = "worker_failure"
+
+
+class DeviceError(EcholensError):
+    code = "device"
+    retry_after_s: ClassVar[float] = 5.0  # about what a new process takes to stand
+
+
+class DeviceMemoryShort(DeviceError):
+    code = "device_memory"
 
 
 class PastDeadline(EcholensError):

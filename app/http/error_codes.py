@@ -222,6 +222,18 @@ ROWS = (
         "A process that decodes, encodes or searches did not start, or crashed on this request.",
         "Ask again later; the log says more.",
     ),
+    Row(
+        "device",
+        (503,),
+        "The GPU failed, or cannot be used.",
+        "Ask again after `Retry-After`: a new process is started. `ECHOLENS_DEVICE=auto` goes on without the GPU.",
+    ),
+    Row(
+        "device_memory",
+        (503,),
+        "The GPU has too little free memory.",
+        "Ask again after `Retry-After`, end what else uses the GPU, or set `ECHOLENS_DEVICE=cpu`.",
+    ),
     Row("deadline", (503,), "The request took longer than its time limit.", "Ask again later, or for less."),
     Row("slow_body", (408,), "The body came too slowly.", "Send it without pauses."),
     Row("gone", (499,), "The client hung up first; only the log shows this.", "Wait for the answer."),

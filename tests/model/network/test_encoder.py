@@ -12,9 +12,7 @@ from corpus_samples import planted_corpus
 
 from model.data.latents import Latents
 from model.data.temporal_context import TemporalContext
-from model.errors import QueryError
 from model.network.checkpoint import Checkpoint
-from model.network.device import choose_device
 from model.network.encoder import BATCH, Encoder
 from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
@@ -114,16 +112,6 @@ def test_in_context_neighbours_of_the_scene_count(encoder: Encoder) -> None:
 def test_the_encoder_carries_the_fingerprint(encoder: Encoder) -> None:
     """It is the checkpoint's."""
     assert encoder.fingerprint == encoder.checkpoint.fingerprint
-
-
-def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without CUDA, `auto` and `cpu` are the processor and `cuda` an error; with it, `auto` takes it."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto") == choose_device("cpu") == CPU
-    with pytest.raises(QueryError, match=r"cuda was given.*use auto or cpu"):
-        choose_device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
 
 
 @pytest.mark.gpu
