@@ -28,6 +28,7 @@ from app.commands import (
 )
 from app.commands.examples import examples
 from model.errors import EcholensError
+from model.network.device import device_failure
 
 HELP = """Search pictures by sound and sounds by picture, in footage that nobody has labelled.
 
@@ -73,6 +74,10 @@ def main() -> None:
         command_line()()
     except EcholensError as error:
         raise SystemExit(terminal.fail(error).exit_code) from None
+    except RuntimeError as error:
+        if (failure := device_failure(error)) is None:
+            raise
+        raise SystemExit(terminal.fail(failure).exit_code) from None
 
 
 def _print_version(wanted: bool) -> None:

@@ -41,7 +41,7 @@ from app.routes import (
     segments,
     videos,
 )
-from app.service import running
+from app.service import Service, running
 from app.settings import Settings
 from app.telemetry.gauges import watch_library
 from app.telemetry.metrics import Metrics
@@ -82,7 +82,8 @@ def create_app(settings: Settings) -> FastAPI:
             except EcholensError as error:  # the server reports only a traceback, without the cause
                 log.error("the service does not start: %s", error)
                 raise
-            watch_library(counts, app.state.service.session, app.version)
+            service: Service = app.state.service
+            watch_library(counts, service.session, lambda: service.engine.device, app.version)
             yield
 
     app = Described(

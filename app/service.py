@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import torch
 from fastapi import Depends, Request
 
 from app.http.cancellation import cancel_on_disconnect
@@ -28,19 +29,21 @@ from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
 from app.processes.workers import Workers
 from app.queries.canary import Canary
-from app.queries.engine import ENGINE, EngineSettings
+from app.queries.engine import ENGINE, EngineSettings, name_device
 from app.queries.engine import FAILURE_ERRORS as ENGINE_FAILURE_ERRORS
+from app.queries.engine_encoder import EngineEncoder
+from app.queries.engine_process import EngineProcess
 from app.queries.pipeline import Pipeline
 from app.schemas.search import Locate
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from index.library import Library
-from model.errors import EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
+from model.errors import DeviceError, EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
 from model.frontends.registry import has_weights, pull_absent_weights
-from model.network.device import choose_device
 
 log = logging.getLogger("echolens")
 T = TypeVar("T")
+CPU = torch.device("cpu")
 MOST_WARMING_S = 30.0
 INGEST_NICENESS = 10  # questions go first
 GRACE_S = 5.0  # after its own time limit, for a decoder that does not come back to be asked
@@ -57,6 +60,7 @@ class Service:
     maps: LatentMaps
     overviews: Overviews
     metrics: Metrics
+    engine: EngineProcess
     pipeline: Pipeline
     canary: Canary
     scratch: Path
@@ -112,7 +116,9 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
                 )
             )
         )
-        engine = opened.enter_context(closing(Workers(1, None, "engine", ENGINE, ENGINE_FAILURE_ERRORS)))
+        engines = opened.enter_context(
+            closing(Workers(1, None, "engine", ENGINE, ENGINE_FAILURE_ERRORS, ended_by=(DeviceError,)))
+        )
         drawing = opened.enter_context(closing(map_process(ENGINE)))
 
         def decoders(front_end: str, weights: Path) -> tuple[InWorkers, InWorkers]:
@@ -121,21 +127,24 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
                 InWorkers(footage, front_end, weights, settings.most_ingest_s),
             )
 
-        device = choose_device(settings.device)
-        Library.open(settings.data).close()  # makes it where there is none
+        with Library.open(settings.data) as library:  # makes it where there is none
+            directory = library.directory
+        engine = EngineProcess(engines, EngineSettings(directory, settings.device, settings.index_settings))
         session = opened.enter_context(
             Session.open(
-                settings.data,
-                device,
+                directory,
+                CPU,  # no GPU here: only the engine's process has one
                 create=False,
                 index_settings=settings.index_settings,
                 decoders=decoders,
                 default=settings.frontend,
+                encoders=partial(EngineEncoder, engine=engine),
             )
         )
         _begin(session)
-        engine_settings = EngineSettings(session.library.directory, settings.device, settings.index_settings)
-        pipeline = Pipeline(session, engine, engine_settings, settings.query_limits, metrics)
+        if settings.device == "cuda":  # a service that is told to use a GPU does not start without one
+            await asyncio.wrap_future(engine.submit(name_device))
+        pipeline = Pipeline(session, engine, settings.query_limits, metrics)
         canary = Canary(pipeline)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
@@ -147,12 +156,14 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             LatentMaps(session, InMapProcess(drawing)),
             Overviews(session),
             metrics,
+            engine,
             pipeline,
             canary,
             folder,
             Excerpts(session.library, max(1, settings.decoders // 2)),
         )
-        _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engine, "map": drawing})
+        _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engines, "map": drawing})
+        metrics.watch("echolens_device_failures", "Times that the GPU has failed", lambda: engine.failures)
         jobs.start()
         opened.callback(jobs.stop)
         warming = asyncio.create_task(_warm_up(canary, session, settings.fetch_weights))

@@ -15,7 +15,6 @@ from app.library.session import Session
 from index.disk import writing
 from model.errors import LibraryError
 from model.judging.own_video import chance_of
-from model.network.encoder import Encoder
 from model.training.plan import Trained
 from model.training.validation import PAIR, Validation, by_video
 
@@ -63,7 +62,7 @@ def adopt(
         checked_front_end(trained.checkpoint, session.front_end)
         adoption = _judge(session, trained)
         if adoption.adopted:
-            encoder = Encoder(trained.checkpoint, session.device)
+            encoder = session.encoder_of(trained.checkpoint)
             path = session.library.checkpoints / encoder.fingerprint
             with writing(path):
                 encoder.checkpoint.save(path)

@@ -74,7 +74,7 @@ def reencode(
         if given is None or checkpoint_path is None:
             encoder = _own_model(session, made, front_end is not None)
         else:
-            encoder = Encoder(given, session.device)
+            encoder = session.encoder_of(given)
             _copy(checkpoint_path, session.library.checkpoints / encoder.fingerprint)
         return swap_in(session, made, encoder, leave_out, step)
 
@@ -150,7 +150,7 @@ def _own_model(session: Session, front_end: FrontEnd, may_begin: bool) -> Encode
     fingerprint = begin(session.library, front_end)
     if fingerprint is None:
         return None
-    return Encoder(Checkpoint.load(session.library.checkpoints / fingerprint), session.device)
+    return session.encoder_of(Checkpoint.load(session.library.checkpoints / fingerprint))
 
 
 def _check_originals(session: Session, front_end: FrontEnd) -> None:

@@ -25,6 +25,7 @@ from model.network.checkpoint import Checkpoint
 from model.network.encoder import Encoder
 
 Decoders = Callable[[str, Path], tuple[Decoder, Decoder]]
+Encoders = Callable[[Checkpoint], Encoder]
 Make = Callable[[str, Path], FrontEnd]
 KINDS: dict[Modality, str] = {"audio": "sounds", "visual": "pictures"}
 TRIES = 3  # to read a model and its latents while others change them
@@ -42,11 +43,13 @@ class Session:
         default: str = OF_REAL_FOOTAGE,
         make: Make | None = None,
         announce: Callable[[str], None] | None = None,
+        encoders: Encoders | None = None,
     ) -> None:
         """Arguments as of `open`; `make` makes a front-end of its name and the directory of its weights."""
         self.library, self.device = library, device
         self.index_settings = index_settings or IndexSettings()
         self._decoders, self._default, self._make, self._announce = decoders, default, make, announce
+        self._encoders = encoders
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._front_ends: dict[str, FrontEnd] = {}
         self._encoder: Encoder | None = None
@@ -64,19 +67,20 @@ class Session:
         decoders: Decoders | None = None,
         default: str = OF_REAL_FOOTAGE,
         announce: Callable[[str], None] | None = None,
+        encoders: Encoders | None = None,
     ) -> Iterator[Session]:
         """Open a library; with `create` make one where none is, and begin it with `front_end`, else with `default`.
 
         `decoders` makes, of a front-end's name and the directory of its weights, what decodes queries and footage;
         without it this thread decodes. `announce` has absent weights downloaded, and is told before; without it they
-        are an error.
+        are an error. `encoders` makes what runs a checkpoint of the library; without it `device` does.
 
         Raises:
             LibraryError: no library there, or one that holds footage of another front-end than `front_end`.
             FrontEndError: with `create`, the weights of a new library's front-end are absent, or cannot be downloaded.
         """
         with Library.open(directory, create=create) as library:
-            session = Session(library, device, index_settings, decoders, default, announce=announce)
+            session = Session(library, device, index_settings, decoders, default, None, announce, encoders)
             try:
                 if create:
                     session.begin(front_end)
@@ -147,8 +151,12 @@ class Session:
             raise self._without_model()
         with self._lock:
             if self._encoder is None or self._encoder.fingerprint != fingerprint:
-                self._encoder = Encoder(self._load(fingerprint, front_end), self.device)
+                self._encoder = self.encoder_of(self._load(fingerprint, front_end))
             return self._encoder
+
+    def encoder_of(self, checkpoint: Checkpoint) -> Encoder:
+        """Return what runs a checkpoint, which lies in the library or is about to."""
+        return Encoder(checkpoint, self.device) if self._encoders is None else self._encoders(checkpoint)
 
     def warnings(self, encoder: Encoder | None = None) -> tuple[str, ...]:
         """Return what the answers of a model, by default of the serving one, must not hide. Raises as `encoder`."""

@@ -84,12 +84,14 @@ class Workers:
         failure_errors: FailureErrors,
         renewed: bool = False,
         niceness: int = 0,
+        ended_by: tuple[type[Exception], ...] = (),
     ) -> None:
         """`preload`: the module whose functions will be run; it is imported once, then forked.
 
         `renewed`: replace a process after many calls, or when it keeps much memory. `niceness`: as of os.nice.
+        `ended_by`: errors of a call after which its process is of no use, and is replaced.
         """
-        self._renewed, self._niceness = renewed, niceness
+        self._renewed, self._niceness, self._ended_by = renewed, niceness, ended_by
         self._calls: dict[int, int] = {}  # that a process has answered, by slot
         self._failure_errors, self._name = failure_errors, name
         self._context = multiprocessing.get_context("forkserver")
@@ -202,6 +204,9 @@ class Workers:
             if isinstance(outcome, MemoryError):
                 raise self._failure_errors.swollen()
             if not done:
+                if isinstance(outcome, self._ended_by):
+                    with suppress(WorkerFailure):  # then the next call tries it
+                        self._replace(slot)
                 raise outcome
             return outcome
         raise self._failure_errors.died()

@@ -12,7 +12,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.library.index_settings import IndexSettings
 from app.library.session import Session
@@ -23,9 +23,10 @@ from app.queries.encoding import encode_many
 from app.queries.search import search_many
 from app.queries.work import Answer, Answered, AnyWork, Serving, Work
 from index.gallery import SearchResult
-from model.errors import EcholensError, WorkerFailure
+from model.errors import DeviceError, EcholensError, WorkerFailure
 from model.media.medium import Limits
-from model.network.device import DeviceName, choose_device
+from model.modality import MODALITIES
+from model.network.device import DeviceName, choose_device, device_failure, name_of
 
 T = TypeVar("T")
 ENGINE = __name__  # what processes are forked with: it imports what decoding needs as well
@@ -77,10 +78,37 @@ def answer_many(session: Session, works: Sequence[AnyWork]) -> list[Any]:
     return [_outcome(_finish, *one, timings) for one in zip(works, serving, encoded, found, strict=True)]
 
 
-def answer_batch(settings: EngineSettings, works: Sequence[AnyWork]) -> list[Answer | EcholensError]:
-    """Do what `answer_many` does, as the service's engine process."""
-    _, session = _opened(settings)
-    return answer_many(session, works)
+@dataclass(frozen=True)
+class Ran(Generic[T]):
+    """Hold what a call in the engine's process returned, and the name of the device that it computed on."""
+
+    device: str
+    result: T
+
+
+def run(settings: EngineSettings, function: Callable[..., T], *args: Any) -> Ran[T]:
+    """Call a function with the session of the service's engine process.
+
+    Raises what it raises, and DeviceError where the GPU failed: this process is to end.
+    """
+    try:
+        _, session = _opened(settings)
+        return Ran(name_device(session), function(session, *args))
+    except Exception as error:
+        if (failure := device_failure(error)) is not None:
+            raise failure from error
+        raise
+
+
+def name_device(session: Session) -> str:
+    """Return the name of the device that the engine computes on."""
+    return name_of(session.device)
+
+
+def open_galleries(session: Session) -> None:
+    """Build what questions are answered from; what the library lacks is said when it is asked."""
+    for modality in MODALITIES:
+        _outcome(session.gallery, modality)
 
 
 def _serving(session: Session, works: Sequence[AnyWork]) -> list[Serving | EcholensError]:
@@ -131,12 +159,15 @@ def _finish(work: AnyWork, serving: Any, encoded: Any, found: SearchResult | Non
     if isinstance(encoded, EcholensError):
         raise encoded
     finished: Answer = work.finish(serving, encoded, found, Timings(dict(timings.stages_ms)))
-    return replace(finished, warnings=serving.warnings, notes=(*work.notes, *finished.notes))
+    notes = (*work.notes, *finished.notes)
+    return replace(finished, device=serving.encoder.device_name, warnings=serving.warnings, notes=notes)
 
 
 def _outcome(function: Callable[..., T], *args: Any) -> T | EcholensError:
     try:
         return function(*args)
+    except DeviceError:  # not this question's own: nothing more can be computed in this process
+        raise
     except EcholensError as error:
         return error
 

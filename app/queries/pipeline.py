@@ -11,8 +11,8 @@ from app.library.session import Session
 from app.media.timings import Timings
 from app.processes.batching import Batcher
 from app.processes.decoder import Decoder
-from app.processes.workers import Workers
-from app.queries.engine import EngineSettings, answer_batch
+from app.queries.engine import answer_many
+from app.queries.engine_process import EngineProcess
 from app.queries.retrieval import Hits, Retrieval
 from app.queries.work import Answer, Answered, AnyWork, Work
 from app.telemetry.metrics import Metrics
@@ -22,18 +22,15 @@ from model.media.medium import Limits
 T = TypeVar("T")
 TRIES = 3  # for a question that meets a change of the front-end
 MOST_BATCH = 64
-MOST_BATCH_S = 600.0  # the first builds galleries, which takes minutes for millions of items
 
 
 class Pipeline:
     """Answer the questions of one event loop; each raises what `engine.answer` raises."""
 
-    def __init__(
-        self, session: Session, engine: Workers, settings: EngineSettings, limits: Limits, metrics: Metrics
-    ) -> None:
+    def __init__(self, session: Session, engine: EngineProcess, limits: Limits, metrics: Metrics) -> None:
         """`limits`: what one query file may cost."""
         self._session, self._limits, self._metrics = session, limits, metrics
-        self._engine, self._settings = engine, settings
+        self._engine = engine
         self._front_end: str | None = None  # the one that serves, as the engine said last
         self._batches = Batcher[AnyWork, Answer](self._do, MOST_BATCH, metrics.observe_batch)
 
@@ -102,7 +99,7 @@ class Pipeline:
         raise AssertionError("the last try returns or raises")
 
     async def _do(self, works: Sequence[AnyWork]) -> Sequence[Answer | EcholensError]:
-        return await asyncio.wrap_future(self._engine.submit(answer_batch, self._settings, works, limit_s=MOST_BATCH_S))
+        return await asyncio.wrap_future(self._engine.submit(answer_many, works))
 
 
 class TimingsWithWait(Timings):

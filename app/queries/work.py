@@ -28,12 +28,13 @@ from model.network.encoder import Encoder
 class Answer:
     """Hold what every answer says: the model that gave it, and milliseconds by stage, which sum to `total`.
 
-    `warnings`: why this model cannot be trusted with the library's footage. `notes`: what was lost of the question's
-    files, or left aside.
+    `device`: the name of what computed it. `warnings`: why this model cannot be trusted with the library's footage.
+    `notes`: what was lost of the question's files, or left aside.
     """
 
     fingerprint: str
     timings_ms: dict[str, float]
+    device: str = ""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_rendered: ClassVar[bool] = False

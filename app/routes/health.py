@@ -51,7 +51,7 @@ async def get_ready(service: Current) -> HealthAnswer:
         status="ready",
         fingerprint=session.library.catalogue.fingerprint,
         catalogue_version=session.library.catalogue.catalogue_version,
-        device=str(session.device),
+        device=service.engine.device,
         canary_ms=spent_ms,
         lacks=lacks,
     )

@@ -37,6 +37,7 @@ class GenerateAnswer(Answering):
     frame_png: Base64Bytes | None = Field(description="base64 of a PNG")
     sound_wav: Base64Bytes | None = Field(description="base64 of a WAV, one second at 16 kHz")
     query: QueryAnswer
+    device: str = Field(description="what computed this answer: `cpu`, or `cuda` and the name of the card")
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
@@ -54,6 +55,7 @@ class GenerateAnswer(Answering):
             query=QueryAnswer(
                 modality=imagined.modality, uncertainty=imagined.uncertainty, fingerprint=imagined.fingerprint
             ),
+            device=imagined.device,
             warnings=list(imagined.warnings),
             notes=list(imagined.notes),
             timings_ms=imagined.timings_ms,

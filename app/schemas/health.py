@@ -15,7 +15,7 @@ class HealthAnswer(Answering):
     status: Literal["live", "ready"]
     fingerprint: str | None = None
     catalogue_version: int | None = None
-    device: str | None = None
+    device: str | None = Field(None, description="what computed last: `cpu`, or `cuda` and the name of the card")
     canary_ms: float | None = None
     lacks: list[str] = Field(
         [], description="what the library needs before it can answer, each with what to do; it is healthy all the same"

@@ -112,6 +112,7 @@ class RetrieveAnswer(Answering):
     )
     search: SearchAnswer
     query: RetrieveQueryAnswer
+    device: str = Field(description="what computed this answer: `cpu`, or `cuda` and the name of the card")
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
@@ -141,6 +142,7 @@ class RetrieveAnswer(Answering):
                     "uncertainty": answer.uncertainty,
                     "fingerprint": answer.fingerprint,
                 },
+                "device": answer.device,
                 "warnings": answer.warnings,
                 "notes": answer.notes,
                 "timings_ms": answer.timings_ms,
@@ -181,6 +183,7 @@ class LocalizeAnswer(Answering):
         "is silent or has no picture"
     )
     fingerprint: str
+    device: str = Field(description="what computed this answer: `cpu`, or `cuda` and the name of the card")
     warnings: list[str] = Field(
         [], description="why this model cannot be trusted with the library's footage, and what to do"
     )
@@ -205,6 +208,7 @@ class LocalizeAnswer(Answering):
             compared_end_s=found.compared.stop,
             distances=[[None if d != d else d for d in row] for row in found.matrix.tolist()],
             fingerprint=found.fingerprint,
+            device=found.device,
             warnings=list(found.warnings),
             notes=list(found.notes),
             timings_ms=found.timings_ms,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from typing import get_args
 
 from app.library.session import Session
@@ -10,11 +11,11 @@ from app.telemetry.metrics import Metrics
 from index.job_state import JobState
 from index.records import Stats
 
-NO_MODEL = "none"
+NONE = "none"
 
 
-def watch_library(metrics: Metrics, session: Session, version: str) -> None:
-    """Add the gauges of a library's size, jobs and model, and of the service's version."""
+def watch_library(metrics: Metrics, session: Session, device: Callable[[], str | None], version: str) -> None:
+    """Add the gauges of a library's size, jobs and model, of what computed last, and of the service's version."""
     catalogue, stats = session.library.catalogue, LibraryStats(session)
     for name, help_text, read in (
         ("videos", "Videos in the library", lambda: stats().videos),
@@ -31,7 +32,7 @@ def watch_library(metrics: Metrics, session: Session, version: str) -> None:
         lambda: {"audio": stats().audio_latents, "visual": stats().visual_latents},
     )
     metrics.watch_each("echolens_jobs", "Jobs by state", "state", lambda: jobs_by_state(session))
-    metrics.watch_info("echolens_model_info", "The model that serves", lambda: model_of(session))
+    metrics.watch_info("echolens_model_info", "The model that serves", lambda: model_of(session, device()))
     metrics.watch_info("echolens_build_info", "The version of the service", lambda: {"version": version})
 
 
@@ -56,10 +57,10 @@ def jobs_by_state(session: Session) -> dict[str, float]:
     return {state: found.get(state, 0) for state in get_args(JobState)}
 
 
-def model_of(session: Session) -> dict[str, str]:
-    """Name the model that serves; `none` in an untrained library."""
+def model_of(session: Session, device: str | None) -> dict[str, str]:
+    """Name the model that serves, and the device that computed last; `none` where there is none."""
     return {
-        "fingerprint": session.library.catalogue.fingerprint or NO_MODEL,
+        "fingerprint": session.library.catalogue.fingerprint or NONE,
         "front_end": session.front_end_name,
-        "device": str(session.device),
+        "device": device or NONE,
     }

@@ -13,6 +13,7 @@ from model.data.corpus import Corpus
 from model.data.latents import Latents
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
+from model.network.device import name_of
 
 BATCH = 256
 VIDEO_APART_S = 2**32  # longer than any video
@@ -24,7 +25,7 @@ class Encoder:
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         self.checkpoint = checkpoint
         self.fingerprint = checkpoint.fingerprint
-        self.device = device
+        self.device, self.device_name = device, name_of(device)
         self._model = checkpoint.model.to(device).eval()
         self._normalization = checkpoint.normalization.to(device)
 

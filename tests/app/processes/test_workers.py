@@ -77,6 +77,22 @@ def test_what_ends_its_process_twice_is_to_blame(workers: Workers) -> None:
     assert workers.submit(abs, -1).result(MOST_WAIT_S) == 1
 
 
+def test_some_errors_end_their_process() -> None:
+    """Those that it is told of: the call gets its error, the next one another process; other errors end nothing."""
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS, ended_by=(ZeroDivisionError,))
+    try:
+        first = workers.submit(os.getpid).result(MOST_WAIT_S)
+        with pytest.raises(ValueError, match="invalid literal"):
+            workers.submit(int, "seven").result(MOST_WAIT_S)
+        assert workers.submit(os.getpid).result(MOST_WAIT_S) == first
+        with pytest.raises(ZeroDivisionError):
+            workers.submit(divmod, 1, 0).result(MOST_WAIT_S)
+        assert workers.replaced == 1
+        assert workers.submit(os.getpid).result(MOST_WAIT_S) != first
+    finally:
+        workers.close()
+
+
 def test_what_swells_is_refused(workers: Workers) -> None:
     """Memory beyond the limit is not given; less is. The process goes on."""
     with pytest.raises(TooMuchMemory):
