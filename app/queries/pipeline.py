@@ -16,7 +16,7 @@ from app.queries.engine_process import EngineProcess
 from app.queries.retrieval import Hits, Retrieval
 from app.queries.work import Answer, Answered, AnyWork, Work
 from app.telemetry.metrics import Metrics
-from model.errors import EcholensError, FrontEndError, LibraryChanged
+from model.errors import DeviceError, EcholensError, FrontEndError, LibraryChanged
 from model.media.medium import Limits
 
 T = TypeVar("T")
@@ -46,12 +46,12 @@ class Pipeline:
         return hits
 
     async def retrieve_all(self, works: Sequence[Retrieval]) -> list[Hits | EcholensError]:
-        """Answer questions side by side, in order: each gets its answer or its own error. Raises other errors."""
+        """Answer questions side by side, in order: each gets its answer or its own error, but for DeviceError."""
         outcomes = await asyncio.gather(*map(self.retrieve, works), return_exceptions=True)
         answered: list[Hits | EcholensError] = []
         for outcome in outcomes:
-            if not isinstance(outcome, Hits | EcholensError):
-                raise outcome
+            if isinstance(outcome, DeviceError) or not isinstance(outcome, Hits | EcholensError):
+                raise outcome  # the former fails them all
             answered.append(outcome)
         return answered
 

@@ -73,6 +73,14 @@ def test_a_failure_of_the_gpu_ends_the_process(
     assert metric(client, "echolens_device_failures") == "echolens_device_failures 1.0"
 
 
+def test_a_batch_that_meets_a_failure_is_refused_as_a_whole(client: TestClient, footage: list[Path]) -> None:
+    """It is asked again later: none of its questions is at fault."""
+    in_engine(client, failing_gpu.fail, "encode_many", STICKY)
+    files = [("files", (clip.name, clip.read_bytes())) for clip in footage[:2]]
+    refused = client.post("/retrieve/batch", files=files, data={"query_modality": "visual", "target": "audio"})
+    assert_problem(refused, 503, "device", "illegal memory access")
+
+
 def test_without_its_gpu_the_service_goes_on_on_the_cpu(client: TestClient, footage: list[Path]) -> None:
     """Each answer, /health/ready and /metrics say which device computed: the GPU, then, after it vanished, the CPU."""
     in_engine(client, failing_gpu.say_gpu)

@@ -59,7 +59,7 @@ class Told:
 
 def asked(session: Told, *answers: object) -> tuple[Pipeline, list[str], Any]:
     """Return a pipeline, the decoders that it takes, and what asks: it raises or returns the answers in turn."""
-    pipeline = Pipeline(session, None, None, Limits(), Metrics())  # type: ignore[arg-type]
+    pipeline = Pipeline(session, None, Limits(), Metrics())  # type: ignore[arg-type]
     taken: list[str] = []
 
     async def ask(decoder: str) -> object:
