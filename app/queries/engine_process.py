@@ -10,12 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from app.processes.workers import Workers
 from app.queries.engine import EngineSettings, Ran, open_galleries, run
 from model.errors import DeviceError, WorkerFailure
 
+CPU: Literal["cpu"] = "cpu"
 log = logging.getLogger("echolens")
 T = TypeVar("T")
 MOST_CALL_S = 600.0  # the first builds galleries, which takes minutes for millions of items
@@ -50,6 +51,11 @@ class EngineProcess:
         """Return how often the GPU has failed."""
         return self._failures
 
+    @property
+    def on_gpu(self) -> bool:
+        """Say whether a GPU computed last."""
+        return (self._device or "").startswith("cuda")
+
     def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
         """Queue a call of a module's function with the engine's session and `args`, which are pickled.
 
@@ -66,9 +72,8 @@ class EngineProcess:
         return outcome
 
     @property
-    def on_gpu(self) -> bool:
-        """Say whether a GPU computed last."""
-        return (self._device or "").startswith("cuda")
+    def _may_have_gpu(self) -> bool:
+        return CPU not in (self._settings.device, self._device)
 
     def _pass_on(self, outcome: Future[Any], ran: Future[Ran[Any]]) -> None:
         """Give a call's result or error to who waits for it, after heeding what it says of the device."""
@@ -78,8 +83,8 @@ class EngineProcess:
         error = ran.exception()
         if error is None:
             self._device = ran.result().device
-        elif isinstance(error, DeviceError) or (self.on_gpu and isinstance(error, WorkerFailure)):  # ended, or hung
-            self._heed(error)
+        elif isinstance(error, DeviceError) or (isinstance(error, WorkerFailure) and self._may_have_gpu):
+            self._heed(error)  # a process that a GPU ends, or lets hang, cannot say so
         if not outcome.set_running_or_notify_cancel():
             return
         if error is None:
@@ -103,7 +108,7 @@ class EngineProcess:
         self._failed_at_s.append(now)
         often = len(self._failed_at_s) == MOST_FAILURES and now - self._failed_at_s[0] < WITHIN_S
         if often and self._settings.device == "auto":
-            self._settings = replace(self._settings, device="cpu")
+            self._settings = replace(self._settings, device=CPU)
             log.error("the GPU has failed %d times in a short while: from now on the CPU is used", MOST_FAILURES)
 
     def _reopen(self) -> None:

@@ -216,14 +216,15 @@ def test_a_gpu_that_fails_again_and_again_is_left_alone(
     assert devices == [device, device, taken]
 
 
-@pytest.mark.parametrize(("before", "refuses"), [(GPU, True), (CPU, False)])
+@pytest.mark.parametrize(("before", "refuses"), [(GPU, True), (None, True), (CPU, False)])
 def test_a_process_that_ends_on_a_gpu_is_a_failure_of_it(
     by_hand: tuple[ByHand, EngineProcess], before: Any, refuses: bool
 ) -> None:
-    """FAISS ends the process where CUDA fails, and a GPU may hang: on the CPU the question is to blame."""
+    """FAISS ends the process where CUDA fails, and a GPU may hang; on the CPU the question is to blame."""
     workers, engine = by_hand
-    engine.submit(name_device)
-    workers.end(before)
+    if before is not None:
+        engine.submit(name_device)
+        workers.end(before)
     engine.submit(name_device)
     workers.end(WorkerFailure("ended twice"))
     assert (engine.failures == 1) is refuses
