@@ -127,7 +127,11 @@ class Metrics:
 
     def watch_each(self, name: str, help: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Watch a gauge for each value of a label; `read` returns them all, zeros included."""
-        self._watched.add(name, help, lambda: {((label, value),): number for value, number in read().items()})
+        self.watch_series(name, help, lambda: {((label, value),): number for value, number in read().items()})
+
+    def watch_series(self, name: str, help: str, read: Callable[[], Mapping[Labels, float]]) -> None:
+        """Watch the series of a gauge, which may come and go; `read` returns each by its labels."""
+        self._watched.add(name, help, read)
 
     def watch_info(self, name: str, help: str, read: Callable[[], Mapping[str, str]]) -> None:
         """Show facts that may change as the labels of a gauge that is 1."""

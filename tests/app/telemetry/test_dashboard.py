@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from metric_samples import scrape
+from gpu_samples import Card, Nvml
+from metric_samples import Scrape, samples_of, scrape
 from starlette.testclient import TestClient
+
+from app.telemetry.gpu import Gpus
+from app.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[3]
 MONITORING = ROOT / "docs" / "monitoring"
@@ -23,6 +27,20 @@ OWN_LABELS = {"job", "instance", "le"}  # Prometheus's own
 def dashboard() -> dict[str, Any]:
     read: dict[str, Any] = json.loads((MONITORING / "grafana-dashboard.json").read_text())
     return read
+
+
+def of_gpus() -> str:
+    """Return what a machine with a GPU scrapes beside the rest."""
+    metrics = Metrics()
+    Gpus(Nvml([Card(1, 2, 50)])).watch(metrics)
+    text = metrics.exposition("")[0].decode()
+    return "".join(line for line in text.splitlines(keepends=True) if "echolens_gpu_" in line)
+
+
+@pytest.fixture(scope="module")
+def scraped(client: TestClient) -> Scrape:
+    """Scrape a service as a machine with a GPU has it."""
+    return scrape(client) | samples_of(of_gpus())
 
 
 def drawn(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
@@ -41,9 +59,8 @@ def labels_in(target: dict[str, Any]) -> set[str]:
     return named | set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
 
 
-def test_every_metric_that_is_asked_for_exists(dashboard: dict[str, Any], client: TestClient) -> None:
+def test_every_metric_that_is_asked_for_exists(dashboard: dict[str, Any], scraped: Scrape) -> None:
     """Names, and the labels that queries choose, group and show by."""
-    scraped = scrape(client)
     labels: dict[str, set[str]] = {}
     for name, pairs in scraped:
         labels.setdefault(name, set()).update(label for label, _ in pairs)
@@ -61,12 +78,12 @@ def test_every_metric_that_is_asked_for_exists(dashboard: dict[str, Any], client
             assert chosen | grouped | shown <= known, f"{panel['title']}: {(chosen | grouped | shown) - known}"
 
 
-def test_every_metric_of_the_service_is_drawn(dashboard: dict[str, Any], client: TestClient) -> None:
+def test_every_metric_of_the_service_is_drawn(dashboard: dict[str, Any], scraped: Scrape) -> None:
     """What is measured and never looked at is left out, or drawn."""
     asked = set(NAME.findall(" ".join(queries(dashboard))))
     suffix = re.compile(r"_(bucket|count|sum|created)$")
     drawn_families = {suffix.sub("", name) for name in asked}
-    served = {suffix.sub("", name) for name, _ in scrape(client) if name.startswith("echolens_")}
+    served = {suffix.sub("", name) for name, _ in scraped if name.startswith("echolens_")}
     served -= {name.removesuffix("_total") for name in served if name.endswith("_total")}  # of `_created`
     assert served - drawn_families == set()
 
@@ -119,7 +136,7 @@ def test_the_documentation_names_every_series(client: TestClient) -> None:
     documented = {
         f"echolens_{name}" for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])
     }
-    text = client.get("/metrics").text
+    text = client.get("/metrics").text + of_gpus()
     scraped = set(re.findall(r"^# TYPE (echolens_\w+) (?:counter|gauge|histogram)$", text, re.MULTILINE))
     ours = {name for name in scraped if not name.endswith("_created") and not name.startswith("echolens_library_")}
     assert "`library_*`" in table
