@@ -63,7 +63,9 @@ def serve(
     configure_logs(settings.log)
     signal.signal(signal.SIGTERM, _end)
     use_scratch()
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of its children: what their threads free is used again
+    # Of its children: what their threads free is used again, what CUDA compiles for a card is kept with the library.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    os.environ.setdefault("CUDA_CACHE_PATH", str(settings.data.absolute() / "cache" / "cuda"))
     _run(settings)
 
 

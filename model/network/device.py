@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from model.errors import DeviceError, DeviceMemoryShort
@@ -88,6 +90,7 @@ def _why_unusable() -> str | None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its sums only with this
     if not torch.cuda.is_available():
         return "torch finds no CUDA device"
+    _make_kernel_cache()
     _compute_exactly()
     try:
         with torch.inference_mode():
@@ -96,6 +99,13 @@ def _why_unusable() -> str | None:
     except (RuntimeError, AssertionError) as error:  # the latter: a PyTorch built without CUDA
         return f"a convolution does not work there ({_first_line(str(error))})"
     return None if found == 16.0 else f"a convolution of ones gives {found} there, 16 expected"
+
+
+def _make_kernel_cache() -> None:
+    """Make the folder in which CUDA keeps what it compiles for a card, where CUDA_CACHE_PATH names one."""
+    if folder := os.environ.get("CUDA_CACHE_PATH"):
+        with suppress(OSError):
+            Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 def _compute_exactly() -> None:

@@ -479,13 +479,21 @@ def test_serve_of_a_directory_that_cannot_be_written_ends_with_one_line(echolens
     assert "chown -R 65534:" in line
 
 
+def environments_of_children(pid: int) -> list[dict[str, str]]:
+    """Return the environments that a process has started its children with."""
+    started = [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+    read = [Path(f"/proc/{child}/environ").read_text().rstrip("\0").split("\0") for child in started]
+    return [dict(variable.split("=", 1) for variable in variables) for variables in read]
+
+
 def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None:
-    """The real command in a process of its own: ready, one search, and a clean end on SIGTERM."""
+    """Ready, one search, a clean end on SIGTERM; its processes are to keep CUDA's kernels in the library's cache."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "app.cli", "serve", "--library", str(own_library), "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as service:
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_CACHE_PATH"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as service:
         base, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
         try:
             with httpx2.Client(trust_env=False) as client:
@@ -499,6 +507,9 @@ def test_serve_answers_on_its_port_and_ends_when_told(own_library: Path) -> None
                         time.sleep(0.1)
                 data = {"segment_id": "1", "target": "visual", "k": "2"}
                 assert len(client.post(f"{base}/retrieve", data=data).json()["hits"]) == 2
+            assert {e["CUDA_CACHE_PATH"] for e in environments_of_children(service.pid)} == {
+                str(own_library / "cache" / "cuda")
+            }
         finally:
             service.terminate()
         _, err = service.communicate(timeout=30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,6 +42,17 @@ def test_a_device_is_believed_only_once_it_computes() -> None:
     assert choose_device("auto") == CPU
     with pytest.raises(DeviceError, match=r"a convolution does not work there .*no kernel image"):
         choose_device("cuda")
+
+
+@pytest.mark.usefixtures("cuda_that_is_only_said")
+def test_the_folder_of_compiled_kernels_is_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before CUDA is first used, with the folders above it; one that cannot be made keeps nothing from computing."""
+    monkeypatch.setenv("CUDA_CACHE_PATH", str(tmp_path / "cache" / "cuda"))
+    choose_device("auto")
+    assert (tmp_path / "cache" / "cuda").is_dir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CUDA_CACHE_PATH", str(tmp_path / "file" / "cuda"))
+    assert choose_device("auto") == CPU
 
 
 @pytest.mark.parametrize(
