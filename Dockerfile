@@ -20,8 +20,10 @@ RUN case "$VARIANT" in cpu|gpu) ;; *) echo "VARIANT=$VARIANT given, cpu or gpu e
 # Three layers, from what seldom changes to what always does: PyTorch, the other packages, Echolens. An upgrade of the code
 # moves a few megabytes.
 WORKDIR /src
-COPY constraints.txt ./
-RUN torch="$(grep ^torch== constraints.txt)" \
+COPY constraints.txt constraints-gpu.txt ./
+# The CPU variant keeps no pin of the CUDA build: `torch===` would refuse 2.13.0+cpu.
+RUN if [ "$VARIANT" = cpu ]; then : > constraints-gpu.txt; fi \
+ && torch="$(cat constraints-gpu.txt constraints.txt | grep --max-count 1 ^torch=)" \
  && case "$VARIANT$TORCH_INDEX" in \
       gpu*|cpunone) $INSTALL --no-deps "$torch" ;; \
       cpu) python -m venv /tmp/uv && /tmp/uv/bin/pip install --quiet uv \
@@ -33,7 +35,7 @@ RUN torch="$(grep ^torch== constraints.txt)" \
 COPY pyproject.toml ./
 RUN python -c "import sys, tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; e = p['optional-dependencies']; \
 print(*p['dependencies'], *(d for name in sys.argv[1:] for d in e[name]), sep='\n')" "$VARIANT" $EXTRAS > dependencies.txt \
- && $INSTALL --root /layers/packages --no-warn-script-location -c constraints.txt -r dependencies.txt \
+ && $INSTALL --root /layers/packages --no-warn-script-location -c constraints.txt -c constraints-gpu.txt -r dependencies.txt \
  && cd /layers/packages/opt/echolens/lib/python3*/site-packages && find scipy sklearn sympy networkx -name tests -prune -exec rm -rf {} +
 
 COPY README.md LICENSE ./
@@ -55,14 +57,15 @@ COPY --from=build /layers/echolens/ /
 
 # The root file system may be read-only: what is written goes to /data (the library, its models), /snapshots and /tmp.
 ENV PATH=/opt/echolens/bin:$PATH ECHOLENS_DATA=/data ECHOLENS_HOST=0.0.0.0 ECHOLENS_PORT=8000 \
-    HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+    HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba CUDA_CACHE_PATH=/data/cache/cuda PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /data
 # Any user will do: a new volume takes the rights of /data, and may be written to by whoever `--user` names.
 USER 10001:10001
-# All of it loads, and the CPU's image has no CUDA.
+# All of it loads, and PyTorch and FAISS are both built for the CPU, or both for CUDA.
 RUN echolens openapi > /dev/null && rm -rf /tmp/numba \
- && python -c "import sys, torch; cuda = torch.version.cuda; sys.exit(f'PyTorch came with CUDA {cuda}, the CPU build was \
-expected: let TORCH_INDEX be empty or name an index that has it' if cuda and sys.argv[1] == 'cpu' else 0)" "$VARIANT"
+ && python -c "import sys, faiss, torch; cuda, gpu = torch.version.cuda, hasattr(faiss, 'StandardGpuResources'); \
+expected = sys.argv[1] == 'gpu'; sys.exit(f'VARIANT={sys.argv[1]} given, but PyTorch came with {cuda=} and FAISS with {gpu=}: \
+see TORCH_INDEX above and constraints-gpu.txt' if (bool(cuda), gpu) != (expected, expected) else 0)" "$VARIANT"
 
 VOLUME ["/data", "/snapshots"]
 EXPOSE 8000

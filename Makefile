@@ -8,9 +8,11 @@ PORT ?= 8000
 DATA ?= data
 FAISS ?= cpu
 MILVUS := $(if $(filter cpu,$(FAISS)),milvus-lite,milvus)
+PINS := constraints.txt $(if $(filter gpu,$(FAISS)),constraints-gpu.txt)
+INSTALL := $(PIP) install --quiet $(addprefix -c ,$(PINS))
 BEGUN := $(DATA)/.demonstration-begun
 
-.PHONY: serve test lint types contract install install-dev demo wheel constraints clean
+.PHONY: serve test lint types contract install install-dev demo wheel constraints constraints-cpu constraints-gpu clean
 
 serve: demo
 	@exec $(BIN)/echolens serve --library "$(DATA)" --port $(PORT)
@@ -40,14 +42,14 @@ demo: install
 	if $(BIN)/echolens demo --library "$(DATA)"; then rm "$(BEGUN)"; \
 	else code=$$?; [ -e "$(DATA)/catalogue.sqlite" ] || rm -f "$(BEGUN)"; exit $$code; fi
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	@echo "Installing into $(VENV): 1.7 GB on disk, or 5.5 GB where pip brings the CUDA build of PyTorch; some minutes"
+$(VENV)/installed: pyproject.toml $(PINS)
+	@echo "Installing into $(VENV): 1.7 GB on disk, or 5.5 to 7 GB with the CUDA build of PyTorch; some minutes"
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS)]'
+	$(INSTALL) -e '.[$(FAISS)]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP) install --quiet -c constraints.txt -e '.[$(FAISS),$(MILVUS),figures,dev]'
+	$(INSTALL) -e '.[$(FAISS),$(MILVUS),figures,dev]'
 	@touch $@
 
 wheel: install
@@ -55,8 +57,10 @@ wheel: install
 	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 # Resolve everything anew and write down what came; without the local part of a version (torch's +cpu), so that the
-# pins hold for builds with CUDA too.
-constraints:
+# pins hold for builds with CUDA too. With FAISS=gpu: what that adds, of which only the metadata are downloaded.
+constraints: constraints-$(FAISS)
+
+constraints-cpu:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip install --quiet '.[cpu,milvus-lite,figures,dev]'
@@ -64,6 +68,17 @@ constraints:
 	{ sed -n 1,2p constraints.txt; build/constraints/bin/python -m pip freeze --exclude echolens | \
 	  sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
+
+constraints-gpu:
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --dry-run --ignore-installed --report build/gpu.json \
+	  -c constraints.txt "$$(sed -n 's/^torch==/torch===/p' constraints.txt)" '.[gpu,milvus,figures,dev]'
+	{ sed -n '/^#/p' constraints-gpu.txt; { sed -n 's/^torch==/torch===/p' constraints.txt; $(PYTHON) -c "import json; \
+	  found = [p['metadata'] for p in json.load(open('build/gpu.json'))['install']]; \
+	  print(*(p['name'] + '==' + p['version'] for p in found if p['name'] not in ('echolens', 'setuptools')), sep='\n')" | \
+	  grep -vixFf constraints.txt; } | LC_ALL=C sort -f; } > build/constraints-gpu.txt
+	mv build/constraints-gpu.txt constraints-gpu.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -6,13 +6,17 @@ What they do is tried by `python -m benchmarks.robustness.containers`, which nee
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -95,7 +99,66 @@ def test_what_nothing_needs_that_serves_is_an_extra(project: dict[str, Any]) -> 
     for needed in (project["dependencies"], extras["cpu"], extras["gpu"]):
         assert not any(name.startswith("matplotlib") for name in needed)
     assert any(name.startswith("matplotlib") for name in extras["figures"])
-    assert "figures,dev]" in (ROOT / "Makefile").read_text()
+    assert "figures,dev]" in MAKEFILE
+
+
+def pins(name: str) -> dict[str, tuple[str, str]]:
+    """Return operator and version by package, of a constraints file."""
+    found = re.findall(r"^([\w.-]+?)(={2,3})([^=\s]+)$", (ROOT / name).read_text(), re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", package).lower(): (operator, version) for package, operator, version in found}
+
+
+def test_the_pins_of_the_gpu_add_to_those_of_the_cpu(project: dict[str, Any]) -> None:
+    """They share torch alone, at one version: as `===`, which its build for the CPU, 2.13.0+cpu, does not satisfy."""
+    both, gpu = pins("constraints.txt"), pins("constraints-gpu.txt")
+    assert set(both) & set(gpu) == {"torch"}
+    assert (both["torch"][0], gpu["torch"]) == ("==", ("===", both["torch"][1]))
+    extra = {re.split(r"[><=~]", requirement)[0] for requirement in project["optional-dependencies"]["gpu"]}
+    assert extra == {"faiss-gpu", "nvidia-ml-py"} <= set(gpu)
+    assert {"triton", "nvidia-cudnn-cu13"} <= set(gpu)
+    assert "faiss-gpu" not in both
+
+
+@pytest.mark.parametrize(("faiss", "constrained"), [("cpu", False), ("gpu", True)])
+def test_make_installs_the_gpu_by_its_pins(faiss: str, constrained: bool) -> None:
+    """`make serve FAISS=gpu` and `make test FAISS=gpu` hand both files to pip, without it one."""
+    command = ["make", "--dry-run", "--always-make", "install-dev", f"FAISS={faiss}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    installs = [line for line in said.splitlines() if " -e " in line]
+    assert len(installs) == 2
+    for line in installs:
+        assert "-c constraints.txt" in line
+        assert ("-c constraints-gpu.txt" in line) == constrained
+
+
+@pytest.mark.parametrize(
+    ("variant", "cuda", "faiss_gpu", "right"),
+    [
+        ("cpu", None, False, True),
+        ("gpu", "13.0", True, True),
+        ("cpu", "13.0", False, False),
+        ("gpu", None, True, False),
+        ("gpu", "13.0", False, False),
+    ],
+)
+def test_a_build_with_the_wrong_torch_or_faiss_fails(
+    variant: str, cuda: str | None, faiss_gpu: bool, right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Dockerfile's own lines are run, on stand-ins for both packages."""
+    (check,) = re.findall(r'python -c "(import sys, faiss, torch.*?)" "\$VARIANT"', DOCKERFILE, re.DOTALL)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(version=SimpleNamespace(cuda=cuda)))
+    monkeypatch.setitem(sys.modules, "faiss", SimpleNamespace(**{"StandardGpuResources": 0} if faiss_gpu else {}))
+    monkeypatch.setattr(sys, "argv", ["-c", variant])
+    with pytest.raises(SystemExit) as ended:
+        exec(check.replace("\\\n", ""), {})
+    assert (ended.value.code == 0) == right, ended.value.code
+
+
+def test_compiled_kernels_outlast_the_container() -> None:
+    """CUDA keeps them in the library's cache, which is on the volume and in no snapshot."""
+    (kept,) = re.findall(r"CUDA_CACHE_PATH=(\S+)", DOCKERFILE)
+    (data,) = re.findall(r"ECHOLENS_DATA=(\S+)", DOCKERFILE)
+    assert Path(kept).parent == Path(data) / "cache"
 
 
 def test_the_image_has_what_it_is_built_from() -> None:
