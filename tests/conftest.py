@@ -25,20 +25,32 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 
-def pytest_configure() -> None:
-    """One thread: tests are small, and several threads only wait for each other."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the whole suite see a CUDA device."""
+    parser.addoption("--gpu", action="store_true", help="let tests use a CUDA device; -m gpu runs those that need one")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread: tests are small, and several only wait for each other. No CUDA device, unless it is asked for."""
     torch.set_num_threads(1)
+    if not _may_use_gpu(config):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # nothing has begun CUDA yet, and what tests start inherits this
     for name in [name for name in os.environ if name.startswith("ECHOLENS_")]:
         del os.environ[name]  # the settings of whoever runs the tests are not those that are tested
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _may_use_gpu(config: pytest.Config) -> bool:
+    return bool(config.getoption("gpu") or config.getoption("markexpr") == "gpu")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip, with a reason, what this machine cannot run."""
+    no_gpu = "no CUDA device" if _may_use_gpu(config) else "CUDA devices are hidden: `-m gpu` or `--gpu` shows them"
     for item in items:
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the shared media are not beside this checkout"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
-            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+            item.add_marker(pytest.mark.skip(reason=no_gpu))
 
 
 @pytest.fixture(scope="session")
