@@ -1,9 +1,9 @@
 """Latency of POST /retrieve with a sound of one second, stage by stage, beside the pipeline without HTTP.
 
-    python -m benchmarks.http.retrieve --library DIR [--requests 200] [--json OUT]
+    python -m benchmarks.http.retrieve --library DIR [--requests 200] [--device cpu] [--json OUT]
 
-Starts the service on a free port of the loopback, sends one request after the other, and stops it. To
-measure on two cores: taskset -c 0,1 python -m benchmarks.http.retrieve ...
+Starts the service on a free port of the loopback, sends one request after the other, and stops it. Both compute on
+`--device`; `device` is what answered. To measure on two cores: taskset -c 0,1 python -m benchmarks.http.retrieve ...
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service
 from model.media.encoding import encode_wav
 from model.media.medium import Limits
+from model.network.device import DeviceName, choose_device, name_of
 
 WARM_UP = 10
 
@@ -39,6 +40,7 @@ def main() -> None:
     parser = json_parser(__doc__)
     parser.add_argument("--library", type=Path, required=True)
     parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--device", choices=get_args(DeviceName), default="cpu")
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     tones = [
@@ -48,18 +50,21 @@ def main() -> None:
     report = {
         "cores": len(os.sched_getaffinity(0)),
         "requests": arguments.requests,
-        "http": over_http(arguments.library, tones),
-        "in_process": in_process(arguments.library, tones),
+        "http": over_http(arguments.library, tones, arguments.device),
+        "in_process": in_process(arguments.library, tones, arguments.device),
     }
     report["ratio_p50"] = report["http"]["p50_ms"] / report["in_process"]["p50_ms"]
     tell(report, arguments.json)
 
 
-def over_http(library: Path, sounds: list[bytes]) -> dict[str, Any]:
+def over_http(library: Path, sounds: list[bytes], device: DeviceName) -> dict[str, Any]:
     """Return percentiles of whole requests, as a client sees them, and medians of the stages in the answers."""
     bodies = [query_media.Query("q.wav", sound, 0).body("file", {"target": "visual"}) for sound in sounds]
     spent_ms, stages = [], []
-    with Service(library) as service, closing(HTTPConnection("127.0.0.1", service.port)) as connection:
+    with (
+        Service(library, {"device": device}) as service,
+        closing(HTTPConnection("127.0.0.1", service.port)) as connection,
+    ):
         for number, body in enumerate(bodies[:WARM_UP] + bodies):
             started = time.perf_counter()
             connection.request("POST", "/retrieve", body.content, {"Content-Type": body.kind})
@@ -68,14 +73,14 @@ def over_http(library: Path, sounds: list[bytes]) -> dict[str, Any]:
                 spent_ms.append(1000 * (time.perf_counter() - started))
                 stages.append(answered["timings_ms"])
     medians = {name: float(np.median([s[name] for s in stages])) for name in stages[0]}
-    return _percentiles(spent_ms) | {"stages_p50_ms": medians}
+    return _percentiles(spent_ms) | {"device": answered["device"], "stages_p50_ms": medians}
 
 
-def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:
+def in_process(library: Path, sounds: list[bytes], device: DeviceName) -> dict[str, Any]:
     """Return percentiles of the same work without HTTP: the floor."""
     torch.set_num_threads(1)
-    cpu = torch.device("cpu")
-    with tempfile.TemporaryDirectory() as directory, Session.open(library, cpu, create=False) as session:
+    chosen = choose_device(device)
+    with tempfile.TemporaryDirectory() as directory, Session.open(library, chosen, create=False) as session:
         spent_ms = []
         for number, sound in enumerate(sounds[:WARM_UP] + sounds):
             path = Path(directory) / "query.wav"
@@ -84,7 +89,7 @@ def in_process(library: Path, sounds: list[bytes]) -> dict[str, Any]:
             answer(session, Retrieval(Question(target="visual"), Query(path)), Limits())
             if number >= WARM_UP:
                 spent_ms.append(1000 * (time.perf_counter() - started))
-        return _percentiles(spent_ms)
+        return _percentiles(spent_ms) | {"device": name_of(chosen)}
 
 
 def _percentiles(spent_ms: list[float]) -> dict[str, Any]:
