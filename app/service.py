@@ -36,6 +36,7 @@ from app.queries.engine_process import EngineProcess
 from app.queries.pipeline import Pipeline
 from app.schemas.search import Locate
 from app.settings import Settings
+from app.telemetry.gpu import watch_gpus
 from app.telemetry.metrics import Metrics
 from index.library import Library
 from model.errors import DeviceError, EcholensError, FrontEndError, Mismatch, PathsHidden, QueryError
@@ -163,6 +164,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             Excerpts(session.library, max(1, settings.decoders // 2)),
         )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engines, "map": drawing})
+        watch_gpus(metrics)
         metrics.watch("echolens_device_failures", "Times that the GPU has failed", lambda: engine.failures)
         jobs.start()
         opened.callback(jobs.stop)
