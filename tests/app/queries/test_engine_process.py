@@ -96,12 +96,13 @@ def test_without_its_gpu_the_service_goes_on_on_the_cpu(client: TestClient, foot
 
 
 def test_a_service_that_must_have_a_gpu_does_not_start_without(
-    own_library: Path, monkeypatch: pytest.MonkeyPatch
+    own_library: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says what is missing and what to do."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(DeviceError, match=r"cuda was given.*use auto or cpu"), serving(own_library, device="cuda"):
         pass
+    assert "another process" not in caplog.text  # nothing is begun that could not stand either
 
 
 def test_footage_is_encoded_on_the_gpu_by_the_engine_alone(
