@@ -29,7 +29,7 @@ from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
 from app.processes.workers import Workers
 from app.queries.canary import Canary
-from app.queries.engine import ENGINE, EngineSettings, name_device
+from app.queries.engine import ENGINE, EngineSettings, name_device, run
 from app.queries.engine import FAILURE_ERRORS as ENGINE_FAILURE_ERRORS
 from app.queries.engine_encoder import EngineEncoder
 from app.queries.engine_process import EngineProcess
@@ -130,7 +130,8 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
 
         with Library.open(settings.data) as library:  # makes it where there is none
             directory = library.directory
-        engine = EngineProcess(engines, EngineSettings(directory, settings.device, settings.index_settings))
+        engine_settings = EngineSettings(directory, settings.device, settings.index_settings)
+        engine = EngineProcess(engines, engine_settings)
         session = opened.enter_context(
             Session.open(
                 directory,
@@ -144,7 +145,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         )
         _begin(session)
         if settings.device == "cuda":  # a service that is told to use a GPU does not start without one
-            await asyncio.wrap_future(engine.submit(name_device))
+            await asyncio.wrap_future(engines.submit(run, engine_settings, name_device))
         pipeline = Pipeline(session, engine, settings.query_limits, metrics)
         canary = Canary(pipeline)
         folder = opened.enter_context(scratch())

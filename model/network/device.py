@@ -27,6 +27,7 @@ MARKS = (
     "CUBLAS_STATUS",
     "CUDNN_STATUS",
     "cuDNN error",
+    "unable to find an engine",  # of cuDNN, for a convolution: it has no kernel, or no memory for one
     "NVML",
 )
 MARKS_OF_MEMORY = ("out of memory", "cudaErrorMemoryAllocation", "ALLOC_FAILED", "alloc fail")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.queries import engine_process
 from app.queries.engine import EngineSettings, Ran, name_device, open_galleries, run
 from app.queries.engine_process import EngineProcess
 from app.service import Service
-from model.errors import DeviceError, DeviceMemoryShort, QueryError, WorkerFailure
+from model.errors import DeviceError, DeviceMemoryShort, LibraryError, QueryError, WorkerFailure
 from model.network.encoder import Encoder
 
 MOST_WAIT_S = 60.0
@@ -96,12 +96,13 @@ def test_without_its_gpu_the_service_goes_on_on_the_cpu(client: TestClient, foot
 
 
 def test_a_service_that_must_have_a_gpu_does_not_start_without(
-    own_library: Path, monkeypatch: pytest.MonkeyPatch
+    own_library: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It says what is missing and what to do."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(DeviceError, match=r"cuda was given.*use auto or cpu"), serving(own_library, device="cuda"):
         pass
+    assert "another process" not in caplog.text  # nothing is begun that could not stand either
 
 
 def test_footage_is_encoded_on_the_gpu_by_the_engine_alone(
@@ -144,13 +145,14 @@ class ByHand:
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[Any, ...], Future[Ran[Any]]]] = []
 
-    def submit(self, *call: Any, limit_s: float, urgent: bool = False) -> Future[Ran[Any]]:
+    def submit(self, *call: Any, limit_s: float) -> Future[Ran[Any]]:
         self.calls.append((call, Future()))
         return self.calls[-1][1]
 
     def end(self, outcome: Any) -> tuple[Any, ...]:
         """End the oldest call with an error, or a result of a device; return what was called."""
         call, future = self.calls.pop(0)
+        assert future.set_running_or_notify_cancel(), "it was taken back"
         if isinstance(outcome, Exception):
             future.set_exception(outcome)
         else:
@@ -198,6 +200,45 @@ def test_a_new_process_that_fails_too_is_followed_by_another(by_hand: tuple[ByHa
         assert time.monotonic() < deadline
     workers.end(GPU)
     assert engine.on_gpu
+
+
+def test_calls_that_wait_behind_a_failure_are_refused(by_hand: tuple[ByHand, EngineProcess]) -> None:
+    """They neither wait for the new process nor reach it with the device that it may have given up."""
+    workers, engine = by_hand
+    engine.submit(name_device)
+    waiting = engine.submit(name_device)
+    workers.end(DeviceError("the GPU failed (of a test)"))
+    assert isinstance(waiting.exception(timeout=0), DeviceError)
+    (_, behind), (reopening, _) = workers.calls
+    assert behind.cancelled()
+    assert reopening[2] == open_galleries
+
+
+def test_an_error_that_is_none_of_the_gpu_ends_the_reopening(by_hand: tuple[ByHand, EngineProcess]) -> None:
+    """The next call is made, and meets that error by its own name."""
+    workers, engine = by_hand
+    engine.submit(name_device)
+    workers.end(DeviceError("the GPU failed (of a test)"))
+    workers.end(LibraryError("no library there"))
+    asked = engine.submit(name_device)
+    workers.end(LibraryError("no library there"))
+    assert isinstance(asked.exception(), LibraryError)
+    assert engine.failures == 1
+
+
+@pytest.mark.parametrize(
+    "stop", [lambda future: future.cancel(), lambda future: future.set_exception(CancelledError())]
+)
+def test_a_service_that_stops_begins_no_other_process(
+    by_hand: tuple[ByHand, EngineProcess], stop: Callable[[Future[Any]], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether the reopening still waited or was at work; it is no failure of the GPU."""
+    workers, engine = by_hand
+    engine.submit(name_device)
+    workers.end(DeviceError("the GPU failed (of a test)"))
+    caplog.clear()
+    stop(workers.calls[0][1])
+    assert (engine.failures, caplog.text) == (1, "")
 
 
 @pytest.mark.parametrize(("device", "taken"), [("auto", "cpu"), ("cuda", "cuda")])

@@ -60,6 +60,7 @@ def test_the_folder_of_compiled_kernels_is_made(monkeypatch: pytest.MonkeyPatch,
     [
         (torch.AcceleratorError(STICKY), DeviceError),
         (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), DeviceError),
+        (RuntimeError("GET was unable to find an engine to execute this computation"), DeviceError),
         (RuntimeError("CUDA error: CUBLAS_STATUS_INTERNAL_ERROR when calling `cublasSgemm`"), DeviceError),
         (RuntimeError("Error: 'err == cudaSuccess' failed: CUDA error 46 all devices are busy"), DeviceError),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), DeviceMemoryShort),
