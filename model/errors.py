@@ -166,6 +166,7 @@ class NotAcceptable(QueryError):
 
 class WorkerFailure(EcholensError):
     code = "worker_failure"
+    retry_after_s: ClassVar[float] = 5.0
 
 
 class DeviceError(EcholensError):

@@ -220,7 +220,7 @@ ROWS = (
         "worker_failure",
         (503,),
         "A process that decodes, encodes or searches did not start, or crashed on this request.",
-        "Ask again later; the log says more.",
+        "Ask again after `Retry-After`; the log says more.",
     ),
     Row(
         "device",
