@@ -21,6 +21,7 @@ class GpuGallery(ApproximateGallery):
     """Propose by all of p on the first GPU, or by inverted lists of it; searches wait for each other."""
 
     most: ClassVar[int] = MOST_ON_GPU
+    filters: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -79,6 +79,19 @@ def test_recall_is_high_on_clustered_items(gallery: ApproximateGallery) -> None:
         assert np.mean([len(set(a.ids) & set(b.ids)) / 10 for a, b in pairs]) > 0.9
 
 
+@pytest.mark.parametrize(("k", "share"), [(500, 1.0), (10, 0.1)])
+def test_neither_many_hits_nor_a_filter_score_everything(gallery: ApproximateGallery, k: int, share: float) -> None:
+    """500 hits, or ten of one item in ten, come from at most 2,048 candidates, and are those of the oracle."""
+    allowed = np.random.default_rng(0).random(N) < share
+    oracle, queries = BruteForceGallery(IDS, gallery.latents, PAPER), clustered_latents(10, seed=2)
+    pairs = zip(gallery.search_batch(queries, k, allowed), oracle.search_batch(queries, k, allowed), strict=True)
+    for found, true in pairs:
+        assert 2 * k <= found.examined <= 2048
+        assert found.examined < np.count_nonzero(allowed)
+        assert not found.certified
+        assert len(set(found.ids) & set(true.ids)) > 0.98 * k
+
+
 @pytest.mark.parametrize("name", PROPOSING)
 def test_the_recall_said_is_that_measured_from_outside(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With so few candidates that a part is missed, the figure is the one that matrices of distances give."""
