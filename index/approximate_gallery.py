@@ -58,25 +58,40 @@ class ApproximateGallery(Gallery):
     filters: ClassVar[bool] = True  # the index looks for allowed items alone
 
     def __init__(
-        self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights, *, scan: int = SCAN
+        self,
+        ids: Int64[np.ndarray, "n"],
+        latents: Latents,
+        weights: ScoreWeights,
+        *,
+        scan: int = SCAN,
+        before: ApproximateGallery | None = None,
     ) -> None:
+        """Fit p to n items, or take that of a gallery `before`, which suits them."""
         super().__init__(ids, latents, weights)
         if scan < 0:
             raise ValueError(f"scan = {scan} given, at least 0 expected, which asks the index always")
         self.scan = scan
         self.recall: float | None = None
-        self._prefilter = Prefilter.fit(latents, weights)
-        self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
+        self._prefilter: Prefilter = Prefilter.fit(latents, weights) if before is None else before._prefilter
+        self._rounding: Rounding = (
+            Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
+            if before is None
+            else before._rounding
+        )
 
     @abstractmethod
     def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         """Return, for each query, the rows of up to m allowed items, those near by p."""
 
-    def packed(self) -> Float32[np.ndarray, "n width"]:
-        """Return p of every item as the index takes it: in units of the largest, so that nothing overflows."""
-        blocks = range(0, len(self), BLOCK_ROWS)
+    def packed(self, rows: Int64[np.ndarray, "m"] | None = None) -> Float32[np.ndarray, "m width"]:
+        """Return p of the items at `rows`, at least one, as the index takes it; of every item for None.
+
+        In units of the largest, so that nothing overflows.
+        """
+        blocks = range(0, len(self) if rows is None else len(rows), BLOCK_ROWS)
+        here = [slice(at, at + BLOCK_ROWS) if rows is None else rows[at : at + BLOCK_ROWS] for at in blocks]
         project, pack = self._prefilter.project, self._rounding.pack
-        return np.concatenate([pack(project(self.latents[at : at + BLOCK_ROWS])) for at in blocks])
+        return np.concatenate([pack(project(self.latents[one])) for one in here])
 
     def kept(self, cache: IndexCache | None, key: str, make: Callable[[np.ndarray], Index]) -> Index:
         """Return the index that `make` builds of the items, from the cache if it holds that one."""

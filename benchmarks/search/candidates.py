@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float64, Int64
 from benchmarks.report import json_parser, tell
 from benchmarks.search.trained_like import SECONDS, WEIGHTS, trained_like
 from index.approximate_gallery import ApproximateGallery
-from index.faiss_index import MOST_ON_GPU as MOST
+from index.gpu_index import MOST
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
 from index.prefilter import Prefilter
