@@ -23,6 +23,9 @@ from model.data.latents import Latents
 
 CANDIDATES = 256  # proposed for an answer, at least
 CANDIDATES_PER_HIT = 16
+MANY_CANDIDATES = 2048  # with so many, four for a hit find it: recall 0.999 (benchmarks/search/candidates.py)
+FEWER_PER_HIT = 4
+LEAST_PER_HIT = 2  # of those nearest by p: recall 1.000; one gives 0.95 to 0.98
 SCAN = 16  # scoring 16 items takes as long as an index takes to propose one, measured with HNSW
 BLOCK_ROWS = 65_536
 
@@ -40,37 +43,55 @@ class ApproximateGallery(Gallery):
     """Score exactly what an index over p proposes: distances and their order are right, but hits may be missing.
 
     An answer is certified only where everything allowed was scored: where few items are allowed, where the index
-    proposes too few, and where the query is too far away for float32. `recall` is the share of the ten nearest items
-    that a search finds, where the queries are items of the gallery, each left out of its own answer; a hit as near as
-    the tenth counts. It is measured when the gallery is built, on 100 items drawn with a fixed seed, on fewer from
-    20,000 items on, and on ten from 200,000.
+    proposes too few, where k is over half of what it can propose, and where the query is too far away for float32. An
+    index that cannot filter is asked for more than is needed; two allowed items for each hit are enough.
+
+    `recall` is the share of the ten nearest items that a search finds, where the queries are items of the gallery, each
+    left out of its own answer; a hit as near as the tenth counts. It is measured when the gallery is built, on 100
+    items drawn with a fixed seed, on fewer from 20,000 items on, and on ten from 200,000.
 
     A subclass sets `path`, makes its index from `packed()` and then calls `measure()`.
     """
 
     path: str
     most: ClassVar[int] = 2**31 - 1  # candidates that the index can propose for an answer
+    filters: ClassVar[bool] = True  # the index looks for allowed items alone
 
     def __init__(
-        self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights, *, scan: int = SCAN
+        self,
+        ids: Int64[np.ndarray, "n"],
+        latents: Latents,
+        weights: ScoreWeights,
+        *,
+        scan: int = SCAN,
+        before: ApproximateGallery | None = None,
     ) -> None:
+        """Fit p to n items, or take that of a gallery `before`, which suits them."""
         super().__init__(ids, latents, weights)
         if scan < 0:
             raise ValueError(f"scan = {scan} given, at least 0 expected, which asks the index always")
         self.scan = scan
         self.recall: float | None = None
-        self._prefilter = Prefilter.fit(latents, weights)
-        self._rounding = Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
+        self._prefilter: Prefilter = Prefilter.fit(latents, weights) if before is None else before._prefilter
+        self._rounding: Rounding = (
+            Rounding(self._prefilter.largest_norm(latents) or 1.0, sum(self._prefilter.widths))
+            if before is None
+            else before._rounding
+        )
 
     @abstractmethod
     def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
         """Return, for each query, the rows of up to m allowed items, those near by p."""
 
-    def packed(self) -> Float32[np.ndarray, "n width"]:
-        """Return p of every item as the index takes it: in units of the largest, so that nothing overflows."""
-        blocks = range(0, len(self), BLOCK_ROWS)
+    def packed(self, rows: Int64[np.ndarray, "m"] | None = None) -> Float32[np.ndarray, "m width"]:
+        """Return p of the items at `rows`, at least one, as the index takes it; of every item for None.
+
+        In units of the largest, so that nothing overflows.
+        """
+        blocks = range(0, len(self) if rows is None else len(rows), BLOCK_ROWS)
+        here = [slice(at, at + BLOCK_ROWS) if rows is None else rows[at : at + BLOCK_ROWS] for at in blocks]
         project, pack = self._prefilter.project, self._rounding.pack
-        return np.concatenate([pack(project(self.latents[at : at + BLOCK_ROWS])) for at in blocks])
+        return np.concatenate([pack(project(self.latents[one])) for one in here])
 
     def kept(self, cache: IndexCache | None, key: str, make: Callable[[np.ndarray], Index]) -> Index:
         """Return the index that `make` builds of the items, from the cache if it holds that one."""
@@ -96,7 +117,8 @@ class ApproximateGallery(Gallery):
         self.recall = float(np.mean([self._share(int(row), one) for row, one in zip(rows, found, strict=True)]))
 
     def _search(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
-        m, count = _candidates(k), count_of(allowed, len(self))
+        m, count = self._candidates(k), count_of(allowed, len(self))
+        fewest = m if self.filters else min(m, LEAST_PER_HIT * k)
         p = self._prefilter.project(queries)
         near = self._rounding.norms(p) <= LARGEST_QUERY_NORM
         if self._scans(count, k) or not near.any():
@@ -104,18 +126,27 @@ class ApproximateGallery(Gallery):
         packed = self._rounding.pack(np.where(near[:, np.newaxis], p, 0.0))
         return [
             self._rescore(queries[[row]], k, rows)
-            if near[row] and len(rows) == m
+            if near[row] and len(rows) >= fewest
             else exhaustive(self, queries[[row]], k, allowed)
             for row, rows in enumerate(self._propose(packed, m, allowed))
         ]
 
-    def _scans(self, count: int, k: int) -> bool:
-        """Say whether to score all `count` allowed items: where that is as fast, or the index cannot propose enough.
+    def _candidates(self, k: int) -> int:
+        """Return how many candidates to ask for: 16 for a hit, and four from 2,048 candidates on."""
+        wanted = min(CANDIDATES_PER_HIT * k, max(MANY_CANDIDATES, FEWER_PER_HIT * k))
+        return min(self.most, max(wanted, CANDIDATES))
 
-        Among the allowed ones of n items an index looks n / count times as far: count <= scan * m * n / count.
+    def _scans(self, count: int, k: int) -> bool:
+        """Say whether to score all `count` allowed items: where that is as fast, or the index proposes too few."""
+        m = self._candidates(k)
+        return count <= m or LEAST_PER_HIT * k > self.most or self._is_scan_faster(count, m)
+
+    def _is_scan_faster(self, count: int, m: int) -> bool:
+        """Say whether `count` allowed items are scored as fast as an index proposes m of them.
+
+        Among the allowed ones of n items it looks n / count times as far: count <= scan * m * n / count.
         """
-        m = _candidates(k)
-        return count <= m or count**2 <= self.scan * m * len(self) or m > self.most
+        return count**2 <= self.scan * m * len(self)
 
     def _rescore(self, query: Latents, k: int, rows: Int64[np.ndarray, "m"]) -> SearchResult:
         started = time.perf_counter()
@@ -152,10 +183,6 @@ def only_allowed(rows: Int64[np.ndarray, "q found"], m: int, allowed: Allowed) -
 def enough(m: int, allowed: Allowed, most: int) -> int:
     """Return how many to ask of an index that cannot filter: about 2m of them are allowed, unless `most` is fewer."""
     return m if allowed is None else min(most, 2 * m * len(allowed) // count_of(allowed, len(allowed)))
-
-
-def _candidates(k: int) -> int:
-    return max(CANDIDATES_PER_HIT * k, CANDIDATES)
 
 
 def _others(result: SearchResult, own: int) -> Float64[np.ndarray, "m"]:

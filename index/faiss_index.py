@@ -6,7 +6,6 @@ Any number of threads may search an index in main memory while nothing is added 
 from __future__ import annotations
 
 from math import sqrt
-from threading import Lock
 from typing import BinaryIO
 
 import faiss
@@ -14,21 +13,13 @@ import numpy as np
 from faiss import Index
 from jaxtyping import Bool, Float32, Int64
 
-__all__ = ["VERSION", "GpuIndex", "Index", "compressed_ivf", "flat", "gpus", "hnsw", "ivf", "nearest", "read", "write"]
+__all__ = ["VERSION", "Index", "compressed_ivf", "hnsw", "ivf", "lists_for", "nearest", "read", "write"]
 VERSION: str = faiss.__version__
 LINKS = 32  # of an HNSW node, per level
 BUILD_BREADTH = 100
 PER_LIST = 39  # vectors for each centre, at least: what FAISS asks for
 NUMBERS_PER_CODE = 4  # of p, in one byte of a product quantizer
 TOGETHER = 16  # queries searched at once: from 20 on FAISS finds centres by matrix products, which round otherwise
-MOST_ON_GPU = 2048  # vectors that FAISS's GPU kernels find for a query
-
-
-def flat(vectors: Float32[np.ndarray, "n width"]) -> Index:
-    """Keep the vectors as they are."""
-    index = faiss.IndexFlatL2(vectors.shape[1])
-    index.add(vectors)
-    return index
 
 
 def hnsw(vectors: Float32[np.ndarray, "n width"]) -> Index:
@@ -98,30 +89,6 @@ def write(index: Index, file: BinaryIO) -> None:
 def read(file: BinaryIO) -> Index:
     """Read what `write` wrote; other bytes may crash FAISS."""
     return faiss.read_index(faiss.PyCallbackIOReader(file.read))  # type: ignore[attr-defined]
-
-
-def gpus() -> int:
-    """Return how many GPUs FAISS can use; 0 for faiss-cpu."""
-    return int(faiss.get_num_gpus())
-
-
-class GpuIndex:
-    """Hold a copy of an index on the first GPU. One search at a time: searches there share scratch memory."""
-
-    def __init__(self, index: Index) -> None:
-        self._resources = faiss.StandardGpuResources()
-        self._index = faiss.index_cpu_to_gpu(self._resources, 0, index)
-        self._lock = Lock()
-
-    def nearest(self, queries: Float32[np.ndarray, "q width"], m: int, *, lists: int = 0) -> Int64[np.ndarray, "q m"]:
-        """Return the rows of about the m nearest vectors, at most 2,048; -1 where there are no more.
-
-        `lists`: how many to look through, of an index of lists.
-        """
-        parameters = faiss.SearchParametersIVF(nprobe=lists) if lists else None  # type: ignore[call-arg]
-        with self._lock:
-            rows: Int64[np.ndarray, "q m"] = self._index.search(queries, m, params=parameters)[1]
-        return rows
 
 
 def _padded(vectors: Float32[np.ndarray, "n width"], width: int) -> Float32[np.ndarray, "n padded"]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
 
 from index.certified_gallery import CertifiedGallery
-from index.faiss_index import gpus
 from index.gallery import Gallery
 from index.gpu_gallery import GpuGallery
+from index.gpu_index import gpus
 from index.hnsw_gallery import HnswGallery
 from index.index_cache import IndexCache
 from index.ivf_gallery import IvfGallery
 from index.milvus_gallery import MilvusGallery, MilvusServer
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
+from model.errors import DeviceMemoryShort
 
 GalleryChoice = Literal["auto", "certified", "hnsw", "ivf", "milvus"]
 CERTIFIED_UP_TO = 3_000_000  # items: with more, the scan of a certified search takes a good part of a second
+log = logging.getLogger(__name__)
 
 
 def gallery_for(
@@ -33,13 +36,18 @@ def gallery_for(
     cache: IndexCache | None = None,
     key: str = "",
     milvus: MilvusServer | None = None,
+    gpu_bytes: int | None = None,
 ) -> Gallery:
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
 
-    Where FAISS has a GPU, "auto" keeps all of p on it instead of "hnsw", and "ivf" its lists. `budget`: items that a
-    certified search scores at most. `before`: a gallery of the same model, with other items; a certified gallery reuses
-    its directions. `cache`: a file for the index of "hnsw" and "ivf"; `key` names the items of that index.
-    EmptyLibrary for no items, LibraryError where Milvus cannot be reached.
+    `gpu_bytes`: free on the GPU that the session computes on; None for no GPU. On one "auto" keeps all of p instead of
+    "hnsw", and "ivf" its lists; where they do not fit, a warning says so, and the index stays in main memory. `budget`:
+    items that a certified search scores at most. `before`: a gallery of the same model, with other items; a certified
+    gallery reuses its directions, one on a GPU its pieces. `cache`: a file for the index of "hnsw" and "ivf" in main
+    memory; `key` names the items of that index.
+
+    Raises:
+        EmptyLibrary: there are no items. LibraryError: Milvus cannot be reached. DeviceError: the GPU failed.
     """
     if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
         return CertifiedGallery(
@@ -47,7 +55,28 @@ def gallery_for(
         )
     if choice == "milvus":
         return MilvusGallery(ids, latents, weights, server=milvus or MilvusServer())
-    if choice != "hnsw" and gpus() > 0:
-        return GpuGallery(ids, latents, weights, divided=choice == "ivf", cache=cache, key=key)
+    if choice != "hnsw" and gpu_bytes is not None:
+        on_gpu = _on_gpu(ids, latents, weights, choice == "ivf", before, gpu_bytes)
+        if on_gpu is not None:
+            return on_gpu
     make = IvfGallery if choice == "ivf" else HnswGallery
     return make(ids, latents, weights, cache=cache, key=key)
+
+
+def _on_gpu(
+    ids: Int64[np.ndarray, "n"],
+    latents: Latents,
+    weights: ScoreWeights,
+    divided: bool,
+    before: Gallery | None,
+    free_bytes: int,
+) -> GpuGallery | None:
+    """Build a gallery on the GPU; None, with a warning, where FAISS has none or its memory is too small."""
+    if gpus() == 0:
+        log.warning("FAISS has no GPU, the index stays in main memory: install the extra `gpu` in place of `cpu`")
+        return None
+    try:
+        return GpuGallery(ids, latents, weights, divided=divided, before=before, free_bytes=free_bytes)
+    except DeviceMemoryShort as short:
+        log.warning("the index stays in main memory until the library changes: %s", str(short))  # no traceback
+    return None

@@ -42,6 +42,7 @@ class MilvusGallery(ApproximateGallery):
 
     path = "milvus"
     most: ClassVar[int] = 16_384  # Milvus's own limit
+    filters: ClassVar[bool] = False  # a filter of Milvus would name every allowed id
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class MilvusGallery(ApproximateGallery):
         self._client.close()
 
     def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
-        asked = enough(m, allowed, self.most)  # a filter of Milvus would name every allowed id
+        asked = enough(m, allowed, self.most)
         hits = self._ask(
             lambda: self._client.search(
                 self._collection,

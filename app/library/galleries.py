@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,11 +18,14 @@ from index.records import LatentTable
 from model.errors import EcholensError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
+from model.network.device import device_failure
 from model.network.encoder import Encoder
 
 PATIENCE_S = 0.25  # how long readers wait for the latest change
 SHARE = 0.25  # the largest share of time spent on building, per modality, while the library changes all the time
 CREDIT_S = 1.0  # pauses shorter than this are skipped: a single change is built at once
+RETRY_S = 30.0  # until a gallery is built again that a device failed to build
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +84,9 @@ class Galleries:
     def get(self, modality: Modality) -> ServedGallery:
         """Return the gallery of the catalogue as it is now, or an older one.
 
-        An older one if building takes over a quarter of a second, or has to pause after other changes. The first one
-        is waited for, however long it takes. Raises what `build` raises.
+        An older one if building takes over a quarter of a second, or has to pause after other changes, or if the GPU
+        failed while it was built, which is tried again later. The first one is waited for, however long it takes.
+        Raises what `build` raises.
         """
         wanted = self._version()
         while True:
@@ -118,10 +123,18 @@ class Galleries:
         started = time.monotonic()
         try:
             served = self._build(modality, last)
-        except BaseException:
+        except BaseException as error:
+            failure = device_failure(error)
+            if failure is not None and last is not None:
+                log.warning("the %s gallery stays as it was for %g s: %s", modality, RETRY_S, str(failure))
+                with self._lock:
+                    self._rested_at_s[modality] = time.monotonic() + CREDIT_S + RETRY_S
+                return last
             with self._lock:
                 self._built.pop(modality, None)  # the library that it was built from is gone
                 self._building.pop(modality, None)  # its error would keep the old gallery in memory
+            if failure is not None and failure is not error:
+                raise failure from error
             raise
         with self._lock:
             self._built[modality] = served

@@ -31,13 +31,15 @@ class IndexSettings:
         table: LatentTable,
         weights: ScoreWeights,
         before: Gallery | None = None,
+        gpu_bytes: int | None = None,
     ) -> Gallery:
         """Build the gallery of a modality's items, or read its index from the library's cache.
 
-        `before`: one of the same model, of the library as it was; it makes building quicker.
+        `before`: one of the same model, of the library as it was; it makes building quicker. `gpu_bytes`: free on the
+        GPU, on which the index may lie; None keeps it in main memory.
 
         Raises:
-            LibraryError: Milvus was chosen and cannot be used.
+            LibraryError: Milvus was chosen and cannot be used. DeviceError: the GPU failed.
         """
         name = hashlib.sha256(str(library.directory).encode()).hexdigest()[:12]
         return gallery_for(
@@ -50,4 +52,5 @@ class IndexSettings:
             cache=IndexCache(library.cache / "index" / f"{modality}.faiss"),
             key=f"{modality} {table.fingerprint}",
             milvus=MilvusServer(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
+            gpu_bytes=gpu_bytes,
         )

@@ -22,6 +22,7 @@ from model.frontends.names import OF_DRAWN_CLIPS, OF_REAL_FOOTAGE
 from model.frontends.registry import make_front_end, pull_absent_weights
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
+from model.network.device import free_bytes
 from model.network.encoder import Encoder
 
 Decoders = Callable[[str, Path], tuple[Decoder, Decoder]]
@@ -190,7 +191,9 @@ class Session:
     def _build_gallery(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
         encoder, table = self._encoded(modality)
         before = last.gallery if last is not None and last.encoder is encoder else None
-        gallery = self.index_settings.gallery(self.library, modality, table, encoder.checkpoint.weights, before)
+        gallery = self.index_settings.gallery(
+            self.library, modality, table, encoder.checkpoint.weights, before, gpu_bytes=free_bytes(self.device)
+        )
         return ServedGallery(table, gallery, encoder, self.front_end_of(encoder.checkpoint.front_end).prior)
 
     def _encoded(self, modality: Modality) -> tuple[Encoder, LatentTable]:

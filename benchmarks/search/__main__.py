@@ -7,8 +7,9 @@ at its best, by blocked matrix products, and scores its 64 best candidates again
 answer that recall is measured against, and `identical` too, which holds certified answers against it by ids and
 distances; the first ten are held against index/brute_force.py's formula besides. `faiss_flat` ranks by p
 alone: the floor, of another order than the score's. `hnsw` is
-index/hnsw_gallery.py. Where FAISS has a GPU, index/gpu_gallery.py takes part, as `flat_gpu`
-and `ivf_gpu`. Times exclude building; `rss_gib` is the most that the certified process held, building included.
+index/hnsw_gallery.py. Where FAISS has a GPU, index/gpu_gallery.py takes part, as `flat_gpu` and `ivf_gpu`;
+`copy_bound_ms` is how long the GPU takes to read all of p once, as fast as it copies memory, which no flat search can
+undercut. Times exclude building; `rss_gib` is the most that the certified process held, building included.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from jaxtyping import Float32, Float64, Int64
 from benchmarks.report import json_parser, tell
 from benchmarks.search.trained_like import WEIGHTS, trained_like
 from index.certified_gallery import CertifiedGallery, nearest_rows
-from index.faiss_index import gpus
 from index.gallery import Gallery
 from index.gpu_gallery import GpuGallery
+from index.gpu_index import bytes_of, gpus
 from index.hnsw_gallery import HnswGallery
 from index.prefilter import Prefilter
 from index.scores import Scores, score
@@ -47,6 +48,7 @@ ON_GPU = ("flat_gpu", "ivf_gpu")
 K, BATCH, BATCHES, WARM_UP = 10, 64, 7, 3
 CANDIDATES = 64  # that exhaustive scoring scores again
 ORACLE_QUERIES = 10
+COPIED_BYTES, COPIES = 1 << 28, 20  # at a time, to measure how fast a GPU copies memory
 
 
 def main() -> None:
@@ -94,14 +96,19 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     for kind in ("single", "batch64"):
         report[kind] = {method: facts[method][kind] | {"recall": recall[method]} for method in methods}
     same = np.array_equal(ids["certified"], ids["exhaustive"])
-    return report | {
-        "certified_share": proven["certified_share"],
-        "identical": bool(same and np.array_equal(distances["certified"], distances["exhaustive"])),
-        "identical_to_oracle": proven["identical_to_oracle"],
-        "examined_share": proven["examined_share"],
-        "rss_gib": proven["rss_gib"],
-        "build_s": {method: facts[method]["build_s"] for method in methods},
-    }
+    bound = {"copy_bound_ms": facts["flat_gpu"]["copy_bound_ms"]} if "flat_gpu" in facts else {}
+    return (
+        report
+        | bound
+        | {
+            "certified_share": proven["certified_share"],
+            "identical": bool(same and np.array_equal(distances["certified"], distances["exhaustive"])),
+            "identical_to_oracle": proven["identical_to_oracle"],
+            "examined_share": proven["examined_share"],
+            "rss_gib": proven["rss_gib"],
+            "build_s": {method: facts[method]["build_s"] for method in methods},
+        }
+    )
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -115,10 +122,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     single_ms, singles = _timed(lambda row: ask(queries[[row]]), arguments.queries)
     batch_ms, _ = _timed(lambda _: ask(queries[:BATCH]), BATCHES)
     answers = [answer for (answer,) in singles]
+    width = sum(Prefilter.fit(items[:1000], WEIGHTS).widths)
+    on_gpu = arguments.method in ON_GPU
+    bound = {"copy_bound_ms": copy_bound_ms(bytes_of(len(items), width, divided=False))} if on_gpu else {}
     np.savez(
         arguments.answers, ids=np.stack([a.ids for a in answers]), distances=np.stack([a.distance for a in answers])
     )
-    return {
+    return bound | {
         "single": _percentiles(single_ms),
         "batch64": _percentiles(batch_ms),
         "build_s": build_s,
@@ -179,6 +189,22 @@ def exhaustive(items: Latents) -> Ask:
         return [Answer(b.ids, b.distance, examined=len(items)) for b in best]
 
     return ask
+
+
+def copy_bound_ms(bytes: int) -> float:
+    """Return how long the GPU takes to read so many bytes of its memory: a copy reads and writes as many."""
+    import torch  # here alone: the other methods must not hold its memory
+
+    given = torch.empty(COPIED_BYTES, dtype=torch.uint8, device="cuda")
+    copy = torch.empty_like(given)
+    spent_s = []
+    for _ in range(COPIES):
+        torch.cuda.synchronize()
+        started = time.perf_counter()
+        copy.copy_(given)
+        torch.cuda.synchronize()
+        spent_s.append(time.perf_counter() - started)
+    return 1000 * bytes * float(np.median(spent_s)) / (2 * COPIED_BYTES)
 
 
 def faiss_flat(items: Latents) -> Ask:

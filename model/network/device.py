@@ -62,6 +62,13 @@ def name_of(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
+def free_bytes(device: torch.device) -> int | None:
+    """Return how much memory of a GPU nobody holds; None for the CPU. Raises what CUDA raises."""
+    import torch
+
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+
+
 def device_failure(error: BaseException) -> DeviceError | None:
     """Return the named error of what a CUDA device failed with; None if it is no failure of a device."""
     import torch

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from gallery_samples import ELSEWHERE, IN_MEMORY, PAPER, Maker, maker
+from gpu_stand_in import gpu_stand_in
 from latent_samples import clustered_latents
 
 import index.approximate_gallery as approximate_gallery
 import index.gallery_choice as choice
+import index.gpu_gallery as gpu_gallery
 from index.approximate_gallery import ApproximateGallery, recall_rows
 from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
-from index.faiss_index import gpus
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
 from model.data.distance import ScoreWeights, distances
@@ -25,7 +26,7 @@ N = 3000
 IDS = np.random.default_rng(5).permutation(N) * 2
 
 
-@pytest.fixture(scope="module", params=[*PROPOSING, *ELSEWHERE, "milvus"])
+@pytest.fixture(scope="module", params=[*PROPOSING, *ELSEWHERE])
 def gallery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApproximateGallery]:
     """Build each approximate gallery over clustered items."""
     with maker(request.param, tmp_path_factory.mktemp("galleries")) as make:
@@ -79,6 +80,19 @@ def test_recall_is_high_on_clustered_items(gallery: ApproximateGallery) -> None:
         assert np.mean([len(set(a.ids) & set(b.ids)) / 10 for a, b in pairs]) > 0.9
 
 
+@pytest.mark.parametrize(("k", "share"), [(500, 1.0), (10, 0.1)])
+def test_neither_many_hits_nor_a_filter_score_everything(gallery: ApproximateGallery, k: int, share: float) -> None:
+    """500 hits, or ten of one item in ten, come from at most 2,048 candidates, and are those of the oracle."""
+    allowed = np.random.default_rng(0).random(N) < share
+    oracle, queries = BruteForceGallery(IDS, gallery.latents, PAPER), clustered_latents(10, seed=2)
+    pairs = zip(gallery.search_batch(queries, k, allowed), oracle.search_batch(queries, k, allowed), strict=True)
+    for found, true in pairs:
+        assert 2 * k <= found.examined <= 2048
+        assert found.examined < np.count_nonzero(allowed)
+        assert not found.certified
+        assert len(set(found.ids) & set(true.ids)) > 0.98 * k
+
+
 @pytest.mark.parametrize("name", PROPOSING)
 def test_the_recall_said_is_that_measured_from_outside(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With so few candidates that a part is missed, the figure is the one that matrices of distances give."""
@@ -115,14 +129,16 @@ def test_what_is_quicker_to_scan_is_scanned(make: Maker) -> None:
     assert not larger.search(query, 10).certified
 
 
-def _paths(monkeypatch: pytest.MonkeyPatch, largest: int) -> dict[str, str]:
+def _paths(monkeypatch: pytest.MonkeyPatch, largest: int, gpu_bytes: int | None = None) -> dict[str, str]:
     items, query = clustered_latents(5000, seed=1), clustered_latents(1, seed=2)
     monkeypatch.setattr(choice, "CERTIFIED_UP_TO", largest)
     wanted: list[choice.GalleryChoice] = ["auto", "certified", "hnsw", "ivf"]
-    return {name: choice.gallery_for(np.arange(5000), items, PAPER, name).search(query, 5).path for name in wanted}
+    return {
+        name: choice.gallery_for(np.arange(5000), items, PAPER, name, gpu_bytes=gpu_bytes).search(query, 5).path
+        for name in wanted
+    }
 
 
-@pytest.mark.skipif(gpus() > 0, reason="a GPU takes the place of graph and lists")
 def test_the_gallery_is_chosen_by_name_or_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to a size "auto" proves its answers, beyond it takes the graph; a name is taken at any size."""
     named = {"certified": "cascade", "hnsw": "hnsw", "ivf": "ivf"}
@@ -130,18 +146,24 @@ def test_the_gallery_is_chosen_by_name_or_size(monkeypatch: pytest.MonkeyPatch) 
     assert _paths(monkeypatch, 4999) == {"auto": "hnsw", **named}
 
 
-@pytest.mark.skipif(gpus() == 0, reason="no GPU that FAISS can use")
-def test_a_gpu_is_used_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the size of proofs "auto" keeps p on the GPU, and "ivf" its lists."""
-    named = {"certified": "cascade", "hnsw": "hnsw", "ivf": "ivf-gpu"}
-    assert _paths(monkeypatch, 4999) == {"auto": "flat-gpu", **named}
+def test_a_gpu_is_used_by_a_session_that_computes_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the size of proofs "auto" keeps p on it, and "ivf" its lists; without its memory FAISS keeps off it."""
+    with gpu_stand_in():
+        named = {"certified": "cascade", "hnsw": "hnsw"}
+        assert _paths(monkeypatch, 4999, 8 << 30) == {"auto": "flat-gpu", "ivf": "ivf-gpu", **named}
+        assert _paths(monkeypatch, 4999, None) == {"auto": "hnsw", "ivf": "ivf", **named}
 
 
-@pytest.mark.skipif(gpus() > 0, reason="there is a GPU")
-def test_without_a_gpu_its_gallery_is_refused() -> None:
-    """The error says what is missing."""
+def test_without_a_gpu_of_faiss_the_index_stays_in_main_memory(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A warning says why; the gallery of the GPU itself is refused."""
+    monkeypatch.setattr(choice, "gpus", lambda: 0)
+    monkeypatch.setattr(gpu_gallery, "gpus", lambda: 0)
+    assert _paths(monkeypatch, 4999, 8 << 30)["ivf"] == "ivf"
+    assert "FAISS has no GPU" in caplog.text
     with pytest.raises(LibraryError, match="no GPU"):
-        choice.GpuGallery(np.arange(10), clustered_latents(10), PAPER)
+        gpu_gallery.GpuGallery(np.arange(10), clustered_latents(10), PAPER)
 
 
 def test_a_choice_hands_on_the_budget() -> None:

@@ -10,6 +10,7 @@ from math import isclose
 import numpy as np
 import pytest
 from gallery_samples import (
+    ELSEWHERE,
     IN_MEMORY,
     KINDS,
     KINDS_OF_GALLERY,
@@ -40,7 +41,7 @@ def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield made
 
 
-@pytest.fixture(scope="module", params=[kind for kind in KINDS_OF_GALLERY if kind not in IN_MEMORY])
+@pytest.fixture(scope="module", params=ELSEWHERE)
 def make_elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
     with maker(request.param, tmp_path_factory.mktemp("galleries")) as made:
         yield made

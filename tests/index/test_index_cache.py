@@ -14,7 +14,7 @@ from latent_samples import clustered_latents
 
 import index.index_cache as index_cache
 from index.approximate_gallery import ApproximateGallery
-from index.faiss_index import flat
+from index.faiss_index import ivf
 from index.hnsw_gallery import HnswGallery
 from index.index_cache import IndexCache
 from index.ivf_gallery import IvfGallery
@@ -29,7 +29,7 @@ IDS = np.arange(900)
 def cache(tmp_path: Path) -> IndexCache:
     """Save an index of VECTORS under the key "audio 7"."""
     cache = IndexCache(tmp_path / "cache" / "audio.faiss")
-    cache.save("audio 7", flat(VECTORS))
+    cache.save("audio 7", ivf(VECTORS))
     return cache
 
 
@@ -92,7 +92,7 @@ def test_what_was_saved_is_loaded(cache: IndexCache, caplog: pytest.LogCaptureFi
     """The loaded index finds what the saved one did; there is one file and no warning."""
     loaded = cache.load("audio 7")
     assert loaded is not None
-    assert np.array_equal(loaded.search(VECTORS[:9], 3)[1], flat(VECTORS).search(VECTORS[:9], 3)[1])
+    assert np.array_equal(loaded.search(VECTORS[:9], 3)[1], ivf(VECTORS).search(VECTORS[:9], 3)[1])
     assert [path.name for path in cache.path.parent.iterdir()] == ["audio.faiss"]
     assert not caplog.records
 
@@ -138,7 +138,7 @@ def test_a_disk_that_refuses_costs_a_warning(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(index_cache, "write", full)
-    assert cache.kept("audio 8", lambda: flat(VECTORS)).ntotal == 500
+    assert cache.kept("audio 8", lambda: ivf(VECTORS)).ntotal == 500
     assert "No space left" in caplog.text
     assert [path.name for path in cache.path.parent.iterdir()] == ["audio.faiss"]
     assert cache.load("audio 7") is not None

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gpu_stand_in import gpu_stand_in
 from hypothesis import strategies as st
 from latent_samples import clustered_latents
 
 from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
-from index.faiss_index import gpus
 from index.gallery import Gallery, SearchResult
 from index.gpu_gallery import GpuGallery
+from index.gpu_index import gpus
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
 from index.milvus_gallery import MilvusGallery, MilvusServer
@@ -36,8 +37,10 @@ IN_MEMORY: dict[str, Maker] = {
     "ivf": lambda *items: IvfGallery(*items, scan=0, compressed=False),
     "ivf-pq": lambda *items: IvfGallery(*items, scan=0, compressed=True),
 }
-ELSEWHERE = {"flat-gpu": False, "ivf-gpu": True}
-KINDS_OF_GALLERY = [*IN_MEMORY, *ELSEWHERE, "milvus"]
+ON_GPU = {"flat-gpu": False, "ivf-gpu": True}  # of a stand-in for the GPU
+ON_CARD = {f"{kind} on a card": divided for kind, divided in ON_GPU.items()}
+ELSEWHERE = [*ON_GPU, *(pytest.param(kind, marks=pytest.mark.gpu) for kind in ON_CARD), "milvus"]
+KINDS_OF_GALLERY = [*IN_MEMORY, *ELSEWHERE]
 PAPER = ScoreWeights()
 WEIGHTS = [PAPER, ScoreWeights(0.25, 4.0), ScoreWeights(1.0, 0.0), ScoreWeights(0.0, 1.0)]
 
@@ -47,10 +50,12 @@ def maker(kind: str, directory: Path) -> Iterator[Maker]:
     """Lend what builds a kind of gallery, one at a time; skip where the machine lacks what it needs."""
     if kind in IN_MEMORY:
         yield IN_MEMORY[kind]
-    elif kind in ELSEWHERE:
-        if gpus() == 0:
-            pytest.skip("no GPU that FAISS can use")
-        yield lambda *items: GpuGallery(*items, scan=0, divided=ELSEWHERE[kind])
+    elif kind in ON_GPU:
+        with gpu_stand_in():
+            yield lambda *items: GpuGallery(*items, scan=0, divided=ON_GPU[kind])
+    elif kind in ON_CARD:
+        need_gpu()
+        yield lambda *items: GpuGallery(*items, scan=0, divided=ON_CARD[kind])
     else:
         need_milvus()
         server, built = MilvusServer(str(directory / "milvus.db"), "contract"), []
@@ -62,6 +67,12 @@ def maker(kind: str, directory: Path) -> Iterator[Maker]:
         yield build
         for gallery in built:
             gallery.close()
+
+
+def need_gpu() -> None:
+    """Skip where FAISS has no GPU."""
+    if gpus() == 0:
+        pytest.skip("no GPU that FAISS can use")
 
 
 def need_milvus() -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from latent_samples import clustered_latents
 from service_samples import until
 
@@ -19,7 +20,7 @@ from app.library.galleries import Galleries, ServedGallery
 from index.brute_force import BruteForceGallery
 from index.records import LatentTable
 from model.data.distance import ScoreWeights
-from model.errors import EmptyLibrary
+from model.errors import DeviceError, DeviceMemoryShort, EmptyLibrary
 from model.modality import Modality
 
 
@@ -28,13 +29,17 @@ class Library:
 
     def __init__(self) -> None:
         self.version, self.builds, self.empty, self.takes_s = 1, 0, False, 0.0
+        self.failure: Exception | None = None
         self.last: ServedGallery | None = None
         self.ready = threading.Event()
         self.ready.set()
 
     def build(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
         assert last is self.last, "the gallery before this one is passed on"
-        version, self.builds, self.last = self.version, self.builds + 1, None
+        version, self.builds = self.version, self.builds + 1
+        if self.failure is not None:
+            raise self.failure
+        self.last = None
         assert self.ready.wait(30)
         time.sleep(self.takes_s)
         if self.empty:
@@ -114,6 +119,44 @@ def test_an_emptied_library_is_told_and_can_be_filled_again(library: Library, ga
     assert old() is None
     library.version, library.empty = 3, False
     assert version(galleries) == 3
+
+
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+FAILED = RuntimeError("CUDA error: unspecified launch failure")
+
+
+@pytest.mark.parametrize("failure", [DeviceMemoryShort("short"), DeviceError("failed"), OUT_OF_MEMORY, FAILED])
+def test_a_device_that_fails_leaves_what_serves(
+    library: Library, galleries: Galleries, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """Readers go on with the gallery that there is, and the next one is built when the device works again.
+
+    Meanwhile it is tried once in each rest, however often readers ask.
+    """
+    monkeypatch.setattr(app.library.galleries, "RETRY_S", 0.1)
+    assert version(galleries) == 1
+    served, started, asked = galleries.get("audio"), time.monotonic(), 0
+    library.version, library.failure = 2, failure
+    while time.monotonic() < started + 0.5:
+        assert galleries.get("audio") is served
+        asked += 1
+    assert 2 <= library.builds <= 2 + (time.monotonic() - started) / 0.1
+    assert asked > 10 * library.builds
+    library.failure = None
+    until(lambda: version(galleries) == 2)
+
+
+@pytest.mark.parametrize("failure", [DeviceMemoryShort("short"), OUT_OF_MEMORY, FAILED])
+def test_a_device_that_fails_before_anything_serves_is_told(
+    library: Library, galleries: Galleries, failure: Exception
+) -> None:
+    """As an error of the device, whatever PyTorch called it; the next question builds again."""
+    library.failure = failure
+    with pytest.raises(DeviceError) as raised:
+        version(galleries)
+    assert isinstance(raised.value, DeviceMemoryShort) == (failure is not FAILED)
+    library.failure = None
+    assert version(galleries) == 1
 
 
 def test_building_rests_where_changes_come_one_after_the_other(

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from gpu_stand_in import gpu_stand_in
 from latent_samples import clustered_latents
 
+import app.library.session
 from app.library.index_settings import IndexSettings
+from app.library.session import Session
 from app.settings import Settings
 from index.library import Library
 from index.records import LatentTable
@@ -46,6 +50,22 @@ def test_the_chosen_index_answers(tmp_path: Path, table: LatentTable) -> None:
             paths[index_settings] = found.path, found.recall is not None
             assert index_settings.budget is None or found.examined <= index_settings.budget
     assert list(paths.values()) == [("cascade", False), ("hnsw", True), ("ivf", True), ("cascade", False)]
+
+
+def test_the_index_lies_on_the_device_of_the_session(own_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU a session keeps FAISS off a GPU that is there; one on the GPU uses it."""
+    with gpu_stand_in() as card:
+
+        def path() -> str:
+            chosen = IndexSettings("ivf")
+            with Session.open(own_library, torch.device("cpu"), create=False, index_settings=chosen) as session:
+                return session.gallery("audio").gallery.path  # type: ignore[attr-defined]
+
+        assert path() == "ivf"
+        assert card.used == 0
+        monkeypatch.setattr(app.library.session, "free_bytes", lambda device: 8 << 30)
+        assert path() == "ivf-gpu"
+        assert card.used > 0
 
 
 def test_a_damaged_index_file_is_made_anew(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model.errors import DeviceError, DeviceMemoryShort
-from model.network.device import choose_device, device_failure
+from model.network.device import choose_device, device_failure, free_bytes
 
 CPU = torch.device("cpu")
 STICKY = "CUDA error: an illegal memory access was encountered\nSearch for `cudaErrorIllegalAddress' in the manual"
@@ -83,3 +83,10 @@ def test_a_failure_of_the_device_is_named(error: Exception, named: type[DeviceEr
 def test_other_errors_are_none_of_the_device(error: Exception) -> None:
     """A mistake in the code is not hidden behind the GPU."""
     assert device_failure(error) is None
+
+
+def test_free_memory_is_that_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA tells what is free and what there is; the CPU has none of it."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: {"cuda": (3, 8)}[device.type])
+    assert free_bytes(torch.device("cuda")) == 3
+    assert free_bytes(CPU) is None
