@@ -107,11 +107,15 @@ def train(
         for i, ((rest, part), start) in enumerate(zip(splits, starts, strict=True))
     ]
     for i, run in enumerate(runs):
-        path = state_path and state_path.with_name(f"{state_path.name}.{i}")
-        run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, path, progress)
+        run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, _state_of(state_path, i), progress)
     if len(runs) == 1:
         return _finish_single(runs[0], prior, chosen)
-    return _finish_folds(runs, corpus, prior, chosen, progress)
+    return _finish_folds(runs, corpus, prior, chosen, _state_of(state_path, len(runs)), progress)
+
+
+def _state_of(path: Path | None, run: int) -> Path | None:
+    """Return where a run keeps its state."""
+    return path and path.with_name(f"{path.name}.{run}")
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,12 @@ def _finish_single(run: Run, prior: Prior | None, chosen: Chosen) -> Trained:
 
 
 def _finish_folds(
-    runs: list[Run], corpus: Corpus, prior: Prior | None, chosen: Chosen, progress: Callable[[Epoch], None]
+    runs: list[Run],
+    corpus: Corpus,
+    prior: Prior | None,
+    chosen: Chosen,
+    state_path: Path | None,
+    progress: Callable[[Epoch], None],
 ) -> Trained:
     """Train once more on all videos, for the epochs and with the share that are best over the folds."""
     first = runs[0]
@@ -209,7 +218,7 @@ def _finish_folds(
         chosen.context,
     )
     number = row - begun
-    final.train(number + 1, None, None, progress)
+    final.train(number + 1, None, state_path, progress)
     for run in runs:
         run.take_untrained() if number < 0 else run.take_best()
     judged = Judged.of(runs, _mean_epochs(runs), number, SHARES[shares[row]], found)

@@ -138,6 +138,22 @@ def test_a_run_over_folds_is_resumed_too(tmp_path: Path) -> None:
     assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
 
 
+def test_a_final_run_is_resumed_too(tmp_path: Path) -> None:
+    """Stopped in the run on all videos and started again, it repeats no saved epoch and gives the same bytes."""
+    corpus, state = planted_corpus(videos=6, noise=1.0), tmp_path / "run.state"
+    recipe = replace(SMALL, warm_start=False, held_epochs=0, learning_rate=0.02, epochs=3)  # each epoch is better
+    told: list[Epoch] = []
+    whole = trained(corpus, recipe, progress=told.append)
+    before = len(told) - 1
+    assert (told[before].run, told[before].number) == (3, 2)
+    with pytest.raises(Stopped):
+        trained(corpus, recipe, state_path=state, progress=stop_after(before))
+    again: list[Epoch] = []
+    resumed = trained(corpus, recipe, state_path=state, progress=again.append)
+    assert [(e.run, e.number) for e in again] == [(3, 2)]
+    assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
+
+
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     """Started once more, it gives the same checkpoint without an epoch."""
     corpus, validation = planted_corpus(videos=8), planted_corpus(videos=4, seed=1)
