@@ -15,8 +15,10 @@ from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.frontends.prior import Prior
 from model.network.checkpoint import Checkpoint
+from model.network.device import name_of
 from model.network.encoder import Encoder
 from model.network.match import Match
+from model.training.attempts import Attempt, first_that_fits
 from model.training.choice import Choice, choose
 from model.training.match_fit import fit_match
 from model.training.recipe import Recipe
@@ -62,6 +64,13 @@ class Trained:
     epochs: tuple[Epoch, ...]
     warnings: tuple[str, ...]
 
+    def noting(self, notes: tuple[str, ...]) -> Trained:
+        """Add notes to the warnings and to the checkpoint's report."""
+        if not notes:
+            return self
+        report = self.checkpoint.training | {"notes": list(notes)}
+        return replace(self, checkpoint=replace(self.checkpoint, training=report), warnings=(*self.warnings, *notes))
+
 
 def train(
     corpus: Corpus,
@@ -73,16 +82,40 @@ def train(
     state_path: Path | None = None,
     progress: Callable[[Epoch], None] = lambda _: None,
     prior: Prior | None = None,
+    retried: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train a model for a front-end, given by its name and identity, and its prior, if it has one.
 
     `validation` is held out; without it, a fifth of the videos. With fewer than 200 videos each fifth is held out in
     turn, and a last run trains on all videos, with the epoch and the score weights that were best on average.
     With `state_path` every epoch is saved, and a training that was stopped continues there.
+    Where a GPU's memory is too short, `retried` is told so, and it is trained anew with half the batch, at last on the
+    CPU; warnings and the checkpoint's report then say so.
 
     Raises:
         TrainingError: too few videos with both modalities, or a saved state of another run.
+        DeviceError: the GPU failed, and this process can do nothing more with it.
     """
+
+    def attempt(at: Attempt) -> Trained:
+        path = state_path and state_path.with_name(state_path.name + at.state_suffix)
+        trained = _train(corpus, at.recipe, front_end, seed, at.device, validation, path, progress, prior)
+        return trained.noting(at.notes)
+
+    return first_that_fits(attempt, recipe, device, retried)
+
+
+def _train(
+    corpus: Corpus,
+    recipe: Recipe,
+    front_end: tuple[str, str],
+    seed: int,
+    device: torch.device,
+    validation: Corpus | None,
+    state_path: Path | None,
+    progress: Callable[[Epoch], None],
+    prior: Prior | None,
+) -> Trained:
     if validation is not None:
         splits = [(corpus, validation)]
     else:
@@ -234,6 +267,8 @@ def _trained(run: Run, pairs: PairedLatents, prior: Prior | None, choice: Choice
         "trained_on": list(run.corpus.video_ids),
         "by_video": {video_id: _five_digits(mrr) for video_id, mrr in judged.by_video.items()},
     }
+    if run.device.type == "cuda":  # the same seed gives the same bytes on the same card alone
+        report["device"] = name_of(run.device)
     checkpoint = replace(
         run.checkpoint(),
         model=run.model.eval().cpu(),
