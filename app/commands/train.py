@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, SeedOption
+from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption, SeedOption
 from app.commands.terminal import opened, out, print_json, progress, warn
 from model.network.device import DeviceName, choose_device
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from model.training.run import Epoch
 
 FEW_HELD_OUT = 8
+TRAINING_DEVICE = typer.Option(
+    "--device",
+    envvar=["ECHOLENS_TRAINING_DEVICE", "ECHOLENS_DEVICE"],
+    help="auto uses CUDA if there is a CUDA device",
+)
 
 
 def train_command(
@@ -34,7 +39,7 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="training recipe: default or published")] = "default",
     resume: Annotated[Path | None, typer.Option(help="keep the run's state here, and go on from it")] = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "auto",
+    device: Annotated[DeviceName, TRAINING_DEVICE] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on footage, without labels. The library uses it if it is better on held-out videos."""

@@ -1,4 +1,4 @@
-"""echolens train on a GPU."""
+"""echolens train, and its device."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from corpus_samples import planted_corpus
 from service_samples import Command
 
 from model.training.plan import train
 from model.training.recipe import DEFAULT
+
+
+def test_the_command_takes_the_device_of_training(
+    echolens: Command, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The setting for training goes before that for serving; a GPU that is not there is named."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("ECHOLENS_DEVICE", "cpu")
+    monkeypatch.setenv("ECHOLENS_TRAINING_DEVICE", "cuda")
+    ran = echolens("train", "--library", library)
+    assert ran.code != 0
+    assert "the device cuda was given, but torch finds no CUDA device" in ran.err
 
 
 def test_the_command_says_that_it_trains_anew(
