@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     most_hits: int = Field(1000, ge=1, description="largest k")
     ingest_roots: tuple[Path, ...] = Field((), description="directories below which POST /jobs may ingest")
     most_queued_jobs: int = Field(1000, ge=1, description="that wait; then 429")
+    training_device: DeviceName | None = Field(None, description="of a training job's process; as `device` without it")
     training_threads: int = Field(1, ge=1, description="of a training job's process")
     index: GalleryChoice = Field("auto", description="auto: certified, and an approximate index for millions of items")
     search_budget: int | None = Field(None, ge=1, description="items that a certified search scores at most")

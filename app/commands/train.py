@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, SeedOption
-from app.commands.terminal import err, opened, out, print_json, progress
+from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption, SeedOption
+from app.commands.terminal import opened, out, print_json, progress, warn
 from model.network.device import DeviceName, choose_device
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from model.training.run import Epoch
 
 FEW_HELD_OUT = 8
+TRAINING_DEVICE = typer.Option(
+    "--device",
+    envvar=["ECHOLENS_TRAINING_DEVICE", "ECHOLENS_DEVICE"],
+    help="auto uses CUDA if there is a CUDA device",
+)
 
 
 def train_command(
@@ -34,7 +39,7 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="training recipe: default or published")] = "default",
     resume: Annotated[Path | None, typer.Option(help="keep the run's state here, and go on from it")] = None,
     seed: SeedOption = 0,
-    device: DeviceOption = "auto",
+    device: Annotated[DeviceName, TRAINING_DEVICE] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on footage, without labels. The library uses it if it is better on held-out videos."""
@@ -93,6 +98,7 @@ def _train_archive(
             features.corpus("val"),
             resume,
             show,
+            retried=_tell_retried,
         )
     return _finish(trained, save)
 
@@ -110,13 +116,26 @@ def _train_library(
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step(), front_end=front_end)
         with _epochs() as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            of = (front_end.name, front_end.identity)
-            trained = train(corpus, recipe, of, seed, session.device, None, resume, show, prior=front_end.prior)
+            trained = train(
+                corpus,
+                recipe,
+                (front_end.name, front_end.identity),
+                seed,
+                session.device,
+                state_path=resume,
+                progress=show,
+                prior=front_end.prior,
+                retried=_tell_retried,
+            )
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:
                 report |= asdict(adopt(session, trained, step))
     return report
+
+
+def _tell_retried(why: str) -> None:
+    warn([why])
 
 
 @contextmanager
@@ -132,8 +151,7 @@ def _epochs() -> Iterator[Callable[[Epoch], None]]:
 def _finish(trained: Trained, save: Path | None) -> dict[str, Any]:
     from app.library.adoption import report_of
 
-    for warning in trained.warnings:
-        err.print(f"[yellow]{warning}[/]")
+    warn(trained.warnings)
     if save:
         trained.checkpoint.save(save)
     return report_of(trained) | {"checkpoint": str(save) if save else None}

@@ -35,7 +35,8 @@ class Jobs:
         self._queue = session.library.catalogue.queue
         writer_wanted = threading.Event()
         self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted, settings.footage_limits)
-        self._training = TrainingWork(session, settings.training_threads, writer_wanted)
+        device = settings.training_device or settings.device
+        self._training = TrainingWork(session, device, settings.training_threads, writer_wanted)
         works: tuple[Work, ...] = (self._ingest, self._training, ReencodeWork(session, writer_wanted))
         self._runners = {work.kind: JobRunner(self._queue, work) for work in works}
 

@@ -1,4 +1,4 @@
-"""Training as a job: in a process of its own, which is started again where it was if it dies."""
+"""Training as a job: in a process of its own, which is started again where it was if it dies or loses its GPU."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import logging
 import shutil
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.jobs.runner import Ended, RunningJob
-from app.jobs.training_process import Failed, Finished, Message, Order, Progress, Waiting, work
+from app.jobs.training_process import Failed, Finished, Lost, Message, Order, Progress, Retried, Waiting, work
 from app.library.session import Session
 from index.records import Job, JobMessage
-from model.errors import LibraryError, TrainingError
+from model.errors import DeviceError, LibraryError, TrainingError
+from model.network.device import DeviceName
 
 log = logging.getLogger("echolens")
 MOST_RESTARTS = 3
@@ -65,12 +67,15 @@ class TrainingProcess:
 
 
 class TrainingWork:
-    """Do training jobs; `writer_wanted` is set while a new model waits for the writer lock."""
+    """Do training jobs; `writer_wanted` is set while a new model waits for the writer lock.
+
+    `device` and `threads` are those of the process that trains.
+    """
 
     kind: ClassVar[str] = "train"
 
-    def __init__(self, session: Session, threads: int, writer_wanted: threading.Event) -> None:
-        self._session, self._threads, self._writer_wanted = session, threads, writer_wanted
+    def __init__(self, session: Session, device: DeviceName, threads: int, writer_wanted: threading.Event) -> None:
+        self._session, self._device, self._threads, self._writer_wanted = session, device, threads, writer_wanted
         self._process: TrainingProcess | None = None
 
     @property
@@ -85,25 +90,33 @@ class TrainingWork:
         return None if process is None else process.pid
 
     def do(self, running: RunningJob) -> Ended | None:
-        """Train in a process; if it is killed, start another, at most three times."""
-        exit_code = None
-        for _ in range(1 + MOST_RESTARTS):
-            process = TrainingProcess(self._order(running.job))
+        """Train in a process; if it is killed or its GPU fails, start another, at most three times.
+
+        Where any device may be taken, the last one takes the CPU if it was the GPU that failed.
+        """
+        lost: DeviceError | None = None  # how the last process lost its GPU; None if it was ended from outside
+        notes: list[str] = []
+        for begun in range(1 + MOST_RESTARTS):
+            without = lost is not None and self._device == "auto" and begun == MOST_RESTARTS
+            process = TrainingProcess(self._order(running.job, "cpu" if without else self._device))
             self._process = process
             try:
-                return self._follow(running, process)
+                return _noting(self._follow(running, process), notes)
+            except DeviceError as error:
+                lost = error
+                notes.append(f"{error}: another process went on")
             except EOFError:
-                process.end()
-                exit_code = process.exit_code
-                log.warning("the process of job %s ended with %s: begun again", running.job.job_id, exit_code)
+                lost = None
             finally:
                 self._process = None
                 self._writer_wanted.clear()
                 process.end()
+                exit_code = process.exit_code
                 process.close()
+            log.warning("the process of job %s ended: %s; begun again", running.job.job_id, lost or exit_code)
             if running.interrupted:
                 return None
-        raise TrainingError(
+        raise lost or TrainingError(
             f"the training process was ended {1 + MOST_RESTARTS} times from outside, at last with {exit_code} (-9: "
             "killed, as where memory is short): what was learnt is kept; give it more memory and try the job again"
         )
@@ -113,12 +126,15 @@ class TrainingWork:
         if job.state != "failed":
             shutil.rmtree(self.directory / job.job_id, ignore_errors=True)
 
-    def _order(self, job: Job) -> Order:
-        library, device = self._session.library.directory, str(self._session.device)
+    def _order(self, job: Job, device: DeviceName) -> Order:
+        library = self._session.library.directory
         return Order(library, device, self.directory / job.job_id, **job.payload, threads=self._threads)
 
     def _follow(self, running: RunningJob, process: TrainingProcess) -> Ended | None:
-        """Handle messages until the process sends its result or the job is interrupted. EOFError if it ends before."""
+        """Handle messages until the process sends its result or the job is interrupted.
+
+        EOFError if it ends before, DeviceError if its GPU fails.
+        """
         while not running.interrupted:
             ended = self._heed(running, process.hear(POLL_S))
             if ended is not None:
@@ -130,13 +146,20 @@ class TrainingWork:
                     return ended
         return None
 
+    @staticmethod
+    def _report(running: RunningJob, progress: float | None, result: dict[str, Any] | None) -> None:
+        try:
+            running.report(progress, result)
+        except LibraryError:  # no reason to lose an hour of training
+            log.exception("the progress of job %s cannot be written", running.job.job_id)
+
     def _heed(self, running: RunningJob, message: Message | None) -> Ended | None:
         if isinstance(message, Progress):
             result = None if message.point is None else {"curve": [*running.result.get("curve", []), message.point]}
-            try:
-                running.report(max(message.share, running.job.progress), result)  # begun again, it reads features anew
-            except LibraryError:  # no reason to lose an hour of training
-                log.exception("the progress of job %s cannot be written", running.job.job_id)
+            self._report(running, max(message.share, running.job.progress), result)  # begun again, it reads anew
+        elif isinstance(message, Retried):
+            log.warning("job %s: %s", running.job.job_id, message.why)
+            self._report(running, None, {"curve": []})
         elif isinstance(message, Waiting):
             if message.waits:
                 self._writer_wanted.set()
@@ -149,4 +172,11 @@ class TrainingWork:
             if message.unforeseen:
                 log.error("job %s failed: %s", running.job.job_id, message.unforeseen)
             return Ended("failed", {"code": message.code, "detail": message.detail})
+        elif isinstance(message, Lost):
+            raise message.error
         return None
+
+
+def _noting(ended: Ended | None, notes: list[str]) -> Ended | None:
+    """Add notes to the last messages of a job."""
+    return ended and replace(ended, messages=(*ended.messages, *(JobMessage("", None, note) for note in notes)))

@@ -25,8 +25,9 @@ from app.library.session import Session
 from app.processes.cores import use_threads
 from index.disk import flush, refused, writing
 from model.data.corpus import Corpus
-from model.errors import EcholensError, LibraryBusy, LibraryError, TrainingError
+from model.errors import DeviceError, EcholensError, LibraryBusy, LibraryError, TrainingError
 from model.frontends.frontend import FrontEnd
+from model.network.device import DeviceName, choose_device, device_failure
 from model.training.plan import Trained, train
 from model.training.recipe import Recipe, recipe_named
 from model.training.run import Epoch
@@ -41,10 +42,13 @@ LEARNING = (0.05, 0.9)
 
 @dataclass(frozen=True)
 class Order:
-    """Say what to train; `directory` keeps the job's state, `epochs` replaces the recipe's number."""
+    """Say what to train; `directory` keeps the job's state, `epochs` replaces the recipe's number.
+
+    `device` is a name: only the process that trains touches a GPU.
+    """
 
     library: Path
-    device: str
+    device: DeviceName
     directory: Path
     seed: int
     recipe: str
@@ -58,6 +62,13 @@ class Progress:
 
     share: float
     point: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Retried:
+    """Say why training began anew within the process: the curve so far is of another model."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,14 @@ class Failed:
     unforeseen: str | None = None
 
 
-Message = Progress | Waiting | Finished | Failed
+@dataclass(frozen=True)
+class Lost:
+    """Say how the device failed: this process can do nothing more with it, another one can."""
+
+    error: DeviceError
+
+
+Message = Progress | Retried | Waiting | Finished | Failed | Lost
 
 
 def work(connection: Connection, order: Order) -> None:
@@ -92,14 +110,26 @@ def work(connection: Connection, order: Order) -> None:
     _be_modest(order.threads)
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     try:
-        connection.send(_train(order, connection.send))
-    except EcholensError as error:
-        if not isinstance(error, LibraryError):
-            # Another try would fail again: not even the choice of videos is kept.
-            shutil.rmtree(order.directory, ignore_errors=True)
+        device = choose_device(order.device)
+    except DeviceError as error:  # `cuda` was given, and another process would not find it either
         connection.send(Failed(error.code, str(error)))
-    except Exception:
-        connection.send(Failed("internal", "not foreseen; the log has it", traceback.format_exc()))
+        return
+    try:
+        connection.send(_train(order, device, connection.send))
+    except Exception as error:
+        connection.send(_ending(error, order.directory))
+
+
+def _ending(error: Exception, directory: Path) -> Failed | Lost:
+    """Return what an error that ends the process is to the service."""
+    failure = device_failure(error)
+    if failure is not None:
+        return Lost(failure)
+    if not isinstance(error, EcholensError):
+        return Failed("internal", "not foreseen; the log has it", traceback.format_exc())
+    if not isinstance(error, LibraryError):
+        shutil.rmtree(directory, ignore_errors=True)  # it would fail again: not even the choice of videos is kept
+    return Failed(error.code, str(error))
 
 
 def _be_modest(threads: int) -> None:
@@ -118,15 +148,20 @@ def _end_with(connection: Connection) -> None:
     os._exit(1)
 
 
-def _train(order: Order, send: Callable[[Message], None]) -> Finished:
-    with Session.open(order.library, torch.device(order.device), create=False) as session:
+def _train(order: Order, device: torch.device, send: Callable[[Message], None]) -> Finished:
+    with Session.open(order.library, device, create=False) as session:
         steps = _Steps(send)
         videos = max(1, session.library.catalogue.stats().videos)
         begin, end = LEARNING
         front_end = footage_front_end(session)
         corpus = _corpus(session, front_end, order.directory, lambda read: steps.tell(begin * min(1.0, read / videos)))
         trained = _learn(
-            session, front_end, corpus, order, lambda epoch: steps.epoch(begin + (end - begin) * epoch.done, epoch)
+            session,
+            front_end,
+            corpus,
+            order,
+            lambda epoch: steps.epoch(begin + (end - begin) * epoch.done, epoch),
+            lambda why: send(Retried(why)),
         )
         written = 0
 
@@ -138,6 +173,7 @@ def _train(order: Order, send: Callable[[Message], None]) -> Finished:
         adoption = _adopt(session, trained, order.directory, step, send)
     report = report_of(trained)
     told = {name: report[name] for name in ("fingerprint", "videos", "pairs", "epochs")}
+    told["device"] = trained.checkpoint.training.get("device", "cpu")
     return Finished(asdict(adoption) | told, trained.warnings)
 
 
@@ -166,21 +202,34 @@ def _corpus(session: Session, front_end: FrontEnd, directory: Path, read: Callab
 
 
 def _learn(
-    session: Session, front_end: FrontEnd, corpus: Corpus, order: Order, each_epoch: Callable[[Epoch], None]
+    session: Session,
+    front_end: FrontEnd,
+    corpus: Corpus,
+    order: Order,
+    each_epoch: Callable[[Epoch], None],
+    retried: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train, and continue where the job was interrupted; a saved state that cannot be resumed is deleted."""
-    of, state = (front_end.name, front_end.identity), order.directory / "state"
 
     def learn() -> Trained:
-        recipe, prior = _recipe(order), front_end.prior
-        return train(corpus, recipe, of, order.seed, session.device, None, state, each_epoch, prior=prior)
+        return train(
+            corpus,
+            _recipe(order),
+            (front_end.name, front_end.identity),
+            order.seed,
+            session.device,
+            state_path=order.directory / "state",
+            progress=each_epoch,
+            prior=front_end.prior,
+            retried=retried,
+        )
 
     try:
         with writing(order.directory):
             try:
                 return learn()
             except TrainingError:
-                states = list(order.directory.glob("state.[0-9]*"))
+                states = list(order.directory.glob("state*.[0-9]*"))
                 if not states:
                     raise
                 for path in states:

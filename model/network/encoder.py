@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,24 +16,37 @@ from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 from model.network.device import name_of
 
-BATCH = 256
+BATCH = 256  # rows that are encoded at a time on the CPU, and at least on CUDA
+CUDA_BATCH_BYTES = 2**26  # of a batch's pairs and hidden units there
+FLOAT_BYTES = 4
 VIDEO_APART_S = 2**32  # longer than any video
 
 
 class Encoder:
-    """Run a checkpoint on a device; safe to share between threads, since nothing is written."""
+    """Run a checkpoint on a device; safe to share between threads, since nothing of it changes."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         self.checkpoint = checkpoint
-        self.fingerprint = checkpoint.fingerprint
         self.device, self.device_name = device, name_of(device)
+        self.batch = BATCH if device.type == "cpu" else max(BATCH, CUDA_BATCH_BYTES // _row_bytes(checkpoint))
         self._model = checkpoint.model.to(device).eval()
         self._normalization = checkpoint.normalization.to(device)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return the fingerprint of the checkpoint."""
+        return self.checkpoint.fingerprint
 
     @torch.inference_mode()
     def latents(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Latents:
         """Return the posterior and the pair generated from its mean (z = mu) for each row."""
         return self.posterior(self.heads(modality, features))
+
+    @torch.inference_mode()
+    def means(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Float32[np.ndarray, "n latent"]:
+        """Return the mean of each row's posterior alone."""
+        batches = self._batches(self.heads(modality, features))
+        return np.concatenate([_host(self._model.posterior(self._sent(batch)).mu) for batch in batches])
 
     def usual(self, modality: Modality) -> Float32[np.ndarray, "..."]:
         """Return the mean by which features are normalized: the embedding of a second of which nothing is known."""
@@ -42,16 +56,13 @@ class Encoder:
     @torch.inference_mode()
     def heads(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Float32[np.ndarray, "n d"]:
         """Return what the encoder says of each row; a mean of such rows has a posterior like any of them."""
-        batches = [features[i : i + BATCH] for i in range(0, len(features), BATCH)] or [features]
-        return np.concatenate(
-            [self._model.heads(modality, self._standard(modality, batch)).cpu().numpy() for batch in batches]
-        )
+        batches = self._batches(features)
+        return np.concatenate([_host(self._model.heads(modality, self._standard(modality, b))) for b in batches])
 
     @torch.inference_mode()
     def posterior(self, heads: Float32[np.ndarray, "n d"]) -> Latents:
         """Return the posterior of each row that `heads` gave, or of means of them, and the pair generated from it."""
-        batches = [heads[i : i + BATCH] for i in range(0, len(heads), BATCH)] or [heads]
-        return Latents.concatenate(self._posterior(batch) for batch in batches)
+        return Latents.concatenate(self._posterior(batch) for batch in self._batches(heads))
 
     def in_context(
         self,
@@ -91,7 +102,8 @@ class Encoder:
         """Number the scenes of one recording by the features of its pictures."""
         if not self.checkpoint.context.width_s:
             return np.zeros(len(start_s), np.int64)
-        return self.checkpoint.context.scenes(start_s, self._standard("visual", visual).cpu().numpy(), seen)
+        standard = np.concatenate([_host(self._standard("visual", batch)) for batch in self._batches(visual)])
+        return self.checkpoint.context.scenes(start_s, standard, seen)
 
     @torch.inference_mode()
     def pair(self, latents: Latents) -> dict[Modality, Float32[np.ndarray, "n ..."]]:
@@ -104,13 +116,33 @@ class Encoder:
         }
 
     def _native(self, modality: Modality, standard: Float32[np.ndarray, "n *shape"]) -> np.ndarray:
-        return self._normalization.inverse(modality, torch.from_numpy(standard).to(self.device)).cpu().numpy()
+        return _host(self._normalization.inverse(modality, self._sent(standard)))
+
+    def _batches(self, rows: Float32[np.ndarray, "n *shape"]) -> list[Float32[np.ndarray, "_ *shape"]]:
+        """Return rows in batches, at least one."""
+        return [rows[i : i + self.batch] for i in range(0, len(rows), self.batch)] or [rows]
 
     def _standard(self, modality: Modality, features: Float32[np.ndarray, "n *shape"]) -> Tensor:
-        standard: Tensor = self._normalization(modality, torch.from_numpy(features).to(self.device))
+        standard: Tensor = self._normalization(modality, self._sent(features))
         return standard
 
     def _posterior(self, heads: Float32[np.ndarray, "n d"]) -> Latents:
-        posterior = self._model.posterior(torch.from_numpy(heads).to(self.device))
-        generated = self._model.decode(posterior.mu)
-        return Latents(*(t.cpu().numpy() for t in (posterior.mu, posterior.sigma, generated)))
+        """Return the latents of a batch; from CUDA they come in one copy."""
+        posterior = self._model.posterior(self._sent(heads))
+        parts = (posterior.mu, posterior.sigma, self._model.decode(posterior.mu))
+        if self.device.type == "cpu":
+            return Latents(*(part.numpy() for part in parts))
+        widths = [part.shape[1] for part in parts]
+        return Latents(*np.split(_host(torch.cat(parts, dim=1)), np.cumsum(widths)[:-1], axis=1))
+
+    def _sent(self, rows: Float32[np.ndarray, "n *shape"]) -> Tensor:
+        return torch.from_numpy(rows).to(self.device)
+
+
+def _row_bytes(checkpoint: Checkpoint) -> int:
+    architecture = checkpoint.model.architecture
+    return FLOAT_BYTES * (architecture.pair + architecture.hidden)
+
+
+def _host(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy()

@@ -13,11 +13,13 @@ import torch
 from model.data.corpus import Corpus, fold
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
-from model.data.temporal_context import SHARP, TemporalContext
 from model.frontends.prior import Prior
 from model.network.checkpoint import Checkpoint
+from model.network.device import name_of
 from model.network.encoder import Encoder
 from model.network.match import Match
+from model.training.attempts import Attempt, first_that_fits
+from model.training.choice import Choice, choose
 from model.training.match_fit import fit_match
 from model.training.recipe import Recipe
 from model.training.run import Epoch, Run
@@ -30,14 +32,12 @@ from model.training.validation import (
     best_share,
     by_video,
     choose_temperature,
-    encode_pairs,
     encode_videos,
     gallery_of,
     is_better,
     mean_validation,
     mean_weights,
     taken,
-    validate,
     validate_shares,
     weights_of,
 )
@@ -47,7 +47,6 @@ ACTIVE_VARIANCE = 0.01  # a latent unit is active if its mean varies more than t
 FEWEST_ACTIVE_SHARE = 0.1
 FOLDS = 5
 ROUNDS = 3  # of folds in which the start is chosen; the runs have those of the first
-CPU = torch.device("cpu")
 ENOUGH_VIDEOS = 200  # from here on one fold is reliable enough, and a second training would cost too much
 
 
@@ -65,6 +64,13 @@ class Trained:
     epochs: tuple[Epoch, ...]
     warnings: tuple[str, ...]
 
+    def noting(self, notes: tuple[str, ...]) -> Trained:
+        """Add notes to the warnings and to the checkpoint's report."""
+        if not notes:
+            return self
+        report = self.checkpoint.training | {"notes": list(notes)}
+        return replace(self, checkpoint=replace(self.checkpoint, training=report), warnings=(*self.warnings, *notes))
+
 
 def train(
     corpus: Corpus,
@@ -76,16 +82,40 @@ def train(
     state_path: Path | None = None,
     progress: Callable[[Epoch], None] = lambda _: None,
     prior: Prior | None = None,
+    retried: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train a model for a front-end, given by its name and identity, and its prior, if it has one.
 
     `validation` is held out; without it, a fifth of the videos. With fewer than 200 videos each fifth is held out in
     turn, and a last run trains on all videos, with the epoch and the score weights that were best on average.
     With `state_path` every epoch is saved, and a training that was stopped continues there.
+    Where a GPU's memory is too short, `retried` is told so, and it is trained anew with half the batch, at last on the
+    CPU; warnings and the checkpoint's report then say so.
 
     Raises:
         TrainingError: too few videos with both modalities, or a saved state of another run.
+        DeviceError: the GPU failed, and this process can do nothing more with it.
     """
+
+    def attempt(at: Attempt) -> Trained:
+        path = state_path and state_path.with_name(state_path.name + at.state_suffix)
+        trained = _train(corpus, at.recipe, front_end, seed, at.device, validation, path, progress, prior)
+        return trained.noting(at.notes)
+
+    return first_that_fits(attempt, recipe, device, retried)
+
+
+def _train(
+    corpus: Corpus,
+    recipe: Recipe,
+    front_end: tuple[str, str],
+    seed: int,
+    device: torch.device,
+    validation: Corpus | None,
+    state_path: Path | None,
+    progress: Callable[[Epoch], None],
+    prior: Prior | None,
+) -> Trained:
     if validation is not None:
         splits = [(corpus, validation)]
     else:
@@ -96,49 +126,26 @@ def train(
     fewest = min(len(rest) for rest, _ in splits)  # all runs have the same teacher, or none
     recipe = replace(recipe, groups=tuple(k for k in recipe.groups if k * VIDEOS_PER_GROUP <= fewest))
     starts: list[Start | None] = [None] * len(splits)
-    chosen = Chosen()
+    choice = Choice()
     if prior is not None and recipe.warm_start:
         starts = [Start.of(prior, rest) for rest, _ in splits]
         more = [] if len(splits) == 1 else [s for r in range(1, ROUNDS) for s in fold(corpus, FOLDS, seed + r)]
         begun = [*starts, *(Start.of(prior, rest) for rest, _ in more)]
-        chosen = _chosen([*splits, *more], [start for start in begun if start], recipe, seed)
+        choice = choose([*splits, *more], [start for start in begun if start], recipe, seed)
     runs = [
-        Run(rest, part, recipe, front_end, seed, device, (i, count), chosen.of(start), chosen.context)
+        Run(rest, part, recipe, front_end, seed, device, (i, count), choice.of(start), choice.context)
         for i, ((rest, part), start) in enumerate(zip(splits, starts, strict=True))
     ]
     for i, run in enumerate(runs):
-        path = state_path and state_path.with_name(f"{state_path.name}.{i}")
-        run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, path, progress)
+        run.train(recipe.epochs, recipe.patience if len(runs) == 1 else None, _state_of(state_path, i), progress)
     if len(runs) == 1:
-        return _finish_single(runs[0], prior, chosen)
-    return _finish_folds(runs, corpus, prior, chosen, progress)
+        return _finish_single(runs[0], prior, choice)
+    return _finish_folds(runs, corpus, prior, choice, _state_of(state_path, len(runs)), progress)
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """Hold what is chosen before the first epoch: the footage's share in the start, and the temporal context."""
-
-    share: float = 0.0
-    context: TemporalContext = SHARP
-
-    def of(self, start: Start | None) -> tuple[Start, float] | None:
-        """Return a start, if there is one, and the footage's share in it."""
-        return None if start is None else (start, self.share)
-
-
-def _chosen(splits: list[tuple[Corpus, Corpus]], starts: list[Start], recipe: Recipe, seed: int) -> Chosen:
-    """Return the share and the context that find held-out videos best, each split judged from its own start."""
-    contexts = [TemporalContext((1.0,) * (1 + width_s)) for width_s in recipe.widths_s]
-    choices = [Chosen(share, context) for share in recipe.footage_shares for context in contexts]
-    figures = []
-    for (rest, part), start in zip(splits, starts, strict=True):
-        for share in recipe.footage_shares:
-            encoder = Encoder(start.checkpoint(rest, share, seed), CPU)
-            for context in contexts:
-                judged = Encoder(replace(encoder.checkpoint, context=context), CPU)
-                figures.append(validate(encode_pairs(judged, part), ScoreWeights(1.0, 0.0)).mrr)
-    means = np.mean(np.reshape(figures, (len(splits), len(choices))), axis=0)
-    return choices[int(np.argmax(means))]
+def _state_of(path: Path | None, run: int) -> Path | None:
+    """Return where a run keeps its state."""
+    return path and path.with_name(f"{path.name}.{run}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +176,7 @@ class Judged:
         return Judged(epochs, kept_epoch, share, validation, tuple(parts), weights, temperature, match, figures)
 
 
-def _finish_single(run: Run, prior: Prior | None, chosen: Chosen) -> Trained:
+def _finish_single(run: Run, prior: Prior | None, choice: Choice) -> Trained:
     assert run.held_out is not None, "a single run has held-out videos"
     number = run.best_epoch
     run.take_best()
@@ -179,11 +186,16 @@ def _finish_single(run: Run, prior: Prior | None, chosen: Chosen) -> Trained:
     pairs = run.encoded(run.held_out)
     found = validate_shares(pairs)
     share = best_share([v.mrr for v in found])
-    return _trained(run, pairs, prior, chosen, Judged.of([run], run.epochs, number, SHARES[share], found[share]))
+    return _trained(run, pairs, prior, choice, Judged.of([run], run.epochs, number, SHARES[share], found[share]))
 
 
 def _finish_folds(
-    runs: list[Run], corpus: Corpus, prior: Prior | None, chosen: Chosen, progress: Callable[[Epoch], None]
+    runs: list[Run],
+    corpus: Corpus,
+    prior: Prior | None,
+    choice: Choice,
+    state_path: Path | None,
+    progress: Callable[[Epoch], None],
 ) -> Trained:
     """Train once more on all videos, for the epochs and with the share that are best over the folds."""
     first = runs[0]
@@ -205,15 +217,15 @@ def _finish_folds(
         first.seed,
         first.device,
         (len(runs), len(runs) + 1),
-        chosen.of(start),
-        chosen.context,
+        choice.of(start),
+        choice.context,
     )
     number = row - begun
-    final.train(number + 1, None, None, progress)
+    final.train(number + 1, None, state_path, progress)
     for run in runs:
         run.take_untrained() if number < 0 else run.take_best()
     judged = Judged.of(runs, _mean_epochs(runs), number, SHARES[shares[row]], found)
-    return _trained(final, final.encoded(corpus), prior, chosen, judged)
+    return _trained(final, final.encoded(corpus), prior, choice, judged)
 
 
 def _figures(run: Run) -> list[tuple[float, ...]]:
@@ -233,7 +245,7 @@ def _mean_epochs(runs: list[Run]) -> list[Epoch]:
     ]
 
 
-def _trained(run: Run, pairs: PairedLatents, prior: Prior | None, chosen: Chosen, judged: Judged) -> Trained:
+def _trained(run: Run, pairs: PairedLatents, prior: Prior | None, choice: Choice, judged: Judged) -> Trained:
     """Build the result; the posteriors of `pairs` are reported."""
     posterior, warnings = _posterior(run, pairs)
     encoder = Encoder(replace(run.checkpoint(), weights=judged.weights), run.device)
@@ -249,12 +261,14 @@ def _trained(run: Run, pairs: PairedLatents, prior: Prior | None, chosen: Chosen
         "history": [_history(epoch) for epoch in judged.epochs],
         "kept_epoch": judged.kept_epoch,
         "generated_share": judged.share,
-        "footage_share": chosen.share,
+        "footage_share": choice.share,
         "validation": asdict(judged.validation),
         "posterior": posterior,
         "trained_on": list(run.corpus.video_ids),
         "by_video": {video_id: _five_digits(mrr) for video_id, mrr in judged.by_video.items()},
     }
+    if run.device.type == "cuda":  # the same seed gives the same bytes on the same card alone
+        report["device"] = name_of(run.device)
     checkpoint = replace(
         run.checkpoint(),
         model=run.model.eval().cpu(),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from model.data.corpus import Corpus
@@ -22,6 +23,7 @@ from model.network.encoder import Encoder
 from model.network.msvae import MSVAE, Architecture, VectorEncoder
 from model.network.normalization import Normalization
 from model.training.augmentation import mirror_and_shift
+from model.training.batches import Batches
 from model.training.objective import Terms
 from model.training.recipe import Recipe
 from model.training.start import HIDDEN, LATENT, Start
@@ -86,11 +88,11 @@ class Run:
             raise TrainingError("held-out videos without a second of both sound and picture given: nothing to judge by")
         self.context, self.anchored = context, start is not None
         torch.manual_seed(seed)
-        self.normalization = Normalization.fit(corpus).to(device)
+        self.normalization = Normalization.fit(corpus)
         architecture = architecture_of(corpus, recipe)
         if start is not None:
             architecture = replace(architecture, latent=LATENT, hidden=HIDDEN)
-        self.model = MSVAE(architecture).to(device)
+        self.model = MSVAE(architecture)
         self.vector_encoders = [e for e in self.model.encoders.values() if isinstance(e, VectorEncoder)]
         self.teacher: Teacher | None = None
         if recipe.warm_start and len(self.vector_encoders) == len(MODALITIES):
@@ -98,11 +100,15 @@ class Run:
                 self._warm_start()
             else:
                 start[0].apply(self.model, self.normalization, start[1], corpus)
-            teacher = Teacher(architecture.latent, recipe.groups, len(corpus)).to(device)
-            self.teacher = teacher if len(teacher) else None
+            teacher = Teacher(architecture.latent, recipe.groups, len(corpus))
+            self.teacher = teacher.to(device) if len(teacher) else None
+        self.model, self.normalization = self.model.to(device), self.normalization.to(device)
         taught = self.teacher.parameters() if self.teacher else ()
         self.optimizer = torch.optim.AdamW(
-            [*self.model.parameters(), *taught], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+            [*self.model.parameters(), *taught],
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=device.type == "cuda" or None,  # one kernel for all weights; on the CPU it would round otherwise
         )
         self.best = self.untrained = copy.deepcopy(self.model.state_dict())
         self.epochs: list[Epoch] = []
@@ -123,11 +129,11 @@ class Run:
         """
         if state_path:
             self._resume(state_path)
-        count = min(epochs, self.most_epochs)
+        count, batches = min(epochs, self.most_epochs), Batches(self.corpus, self.pairs, self.device)
         for number in range(len(self.epochs), count):
             if patience is not None and self.epochs and number - self.best_epoch > patience:
                 break
-            self._epoch(number, count)
+            self.learn(number, count, batches)
             progress(self.epochs[-1])
             if state_path:
                 self._save(state_path)
@@ -174,7 +180,8 @@ class Run:
         """Encode the paired seconds of a corpus, or a random part of them, with the network as it is now."""
         return encode_pairs(self.encoder(), corpus)
 
-    def _epoch(self, number: int, of: int) -> None:
+    def learn(self, number: int, of: int, batches: Batches) -> None:
+        """Train epoch `number` of `of` on the pairs, and judge it; the host waits for the device at its end alone."""
         torch.manual_seed(self.seed * 100_003 + number)  # by epoch, so that a resumed run gives the same weights
         self._set_learning_rate(number)
         for encoder in self.vector_encoders:
@@ -184,16 +191,17 @@ class Run:
             self._regroup(self.teacher)
         objective = replace(self.recipe.objective, kl=self.recipe.kl_of(number))
         self.model.train()
-        totals: list[list[float]] = []
-        for audio, visual, video in self._batches(number):
-            terms = objective(self.model, audio, visual, video, self.teacher)
+        terms_of_steps: list[Tensor] = []
+        for audio, visual, video in batches.of(self._places(number)):
+            terms = objective(self.model, *self._inputs(audio, visual), video, self.teacher)
             self.optimizer.zero_grad(set_to_none=True)
             terms.loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
-            totals.append([float(t.detach()) for t in terms])
-        means = dict(zip(Terms._fields, np.mean(totals, axis=0).tolist(), strict=True))
+            terms_of_steps.append(torch.stack([t.detach() for t in terms]))
+        means = torch.stack(terms_of_steps).double().cpu().numpy().mean(axis=0).tolist()
         found = validate_shares(self.encoded(self.held_out)) if self.held_out else []
-        self.epochs.append(Epoch(*self.number, number, of, means, tuple(v.mrr for v in found)))
+        terms_by_name = dict(zip(Terms._fields, means, strict=True))
+        self.epochs.append(Epoch(*self.number, number, of, terms_by_name, tuple(v.mrr for v in found)))
         if self.best_epoch == number:
             self.best = copy.deepcopy(self.model.state_dict())
 
@@ -204,37 +212,33 @@ class Run:
         having = {"audio": self.corpus.heard, "visual": self.corpus.seen}
         for modality in MODALITIES:
             rows = np.flatnonzero(having[modality])
-            mu = encoder.latents(modality, getattr(self.corpus, modality)[rows]).mu
-            np.add.at(total, self.corpus.video[rows], mu)
+            means = encoder.means(modality, getattr(self.corpus, modality)[rows])
+            np.add.at(total, self.corpus.video[rows], means)
         teacher.regroup(total, self.seed)
 
     def _warm_start(self) -> None:
         """Start the encoders from the CCA of the training pairs, in standard units."""
-        standard = [
-            self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs]).to(self.device))
-            for m in MODALITIES
-        ]
-        projections = correlate(standard[0].cpu().numpy(), standard[1].cpu().numpy(), self.recipe.latent)
+        standard = [self.normalization(m, torch.from_numpy(getattr(self.corpus, m)[self.pairs])) for m in MODALITIES]
+        projections = correlate(standard[0].numpy(), standard[1].numpy(), self.recipe.latent)
         for encoder, projection in zip(self.vector_encoders, projections, strict=True):
             encoder.start(projection)
 
-    def _batches(self, number: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _places(self, number: int) -> list[Int64[np.ndarray, "_"]]:
+        """Return the batches of an epoch: places among the pairs."""
         video, rng = self.corpus.video[self.pairs], np.random.default_rng((self.seed, number))
         count = max(1, round(len(self.pairs) / self.recipe.batch))
         if self.recipe.one_video_steps:
-            batches = [self.pairs[video == v] for v in np.unique(video)]
-        elif self.recipe.whole_videos:
+            return [np.flatnonzero(video == v) for v in np.unique(video)]
+        if self.recipe.whole_videos:
             order = rng.permutation(np.unique(video))
-            parts = np.array_split(order, min(count, len(order)))
-            batches = [self.pairs[np.isin(video, part)] for part in parts]
-        else:
-            batches = np.array_split(rng.permutation(self.pairs), count)  # even parts: no batch of a few pairs
-        for rows in batches:
-            audio, visual = (torch.from_numpy(getattr(self.corpus, m)[rows]).to(self.device) for m in MODALITIES)
-            if self.recipe.augment and visual.ndim == 4:
-                visual = mirror_and_shift(visual)
-            videos = torch.from_numpy(self.corpus.video[rows]).to(self.device)
-            yield self.normalization("audio", audio), self.normalization("visual", visual), videos
+            return [np.flatnonzero(np.isin(video, part)) for part in np.array_split(order, min(count, len(order)))]
+        return np.array_split(rng.permutation(len(self.pairs)), count)  # even parts: no batch of a few pairs
+
+    def _inputs(self, audio: Tensor, visual: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features as the network takes them: pictures augmented, all in standard units."""
+        if self.recipe.augment and visual.ndim == 4:
+            visual = mirror_and_shift(visual)
+        return self.normalization("audio", audio), self.normalization("visual", visual)
 
     def _set_learning_rate(self, number: int) -> None:
         """Follow a cosine from the recipe's learning rate down to its `lowest_rate`."""

@@ -31,7 +31,8 @@ class TrainingState:
         tensors |= {f"optimizer/{i}/{k}": v for i, slots in self.optimizer.items() for k, v in slots.items()}
         partial = path.with_suffix(".partial")
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"facts": json.dumps(self.facts)})
+        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        save_file(tensors, partial, {"facts": json.dumps(self.facts)})
         os.replace(partial, path)
 
     @staticmethod

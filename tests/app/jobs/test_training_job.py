@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -28,17 +30,34 @@ from service_samples import (
 )
 from starlette.testclient import TestClient
 
+import app.jobs.training_job
 import app.jobs.training_process
 import app.processes.cores
-from app.jobs.training_process import Order, _corpus, _learn
+from app.jobs.jobs import Jobs
+from app.jobs.runner import Ended, RunningJob
+from app.jobs.training_job import TrainingWork
+from app.jobs.training_process import (
+    Failed,
+    Finished,
+    Lost,
+    Message,
+    Order,
+    Progress,
+    Retried,
+    _corpus,
+    _learn,
+    work,
+)
 from app.library.adoption import adopt
 from app.library.features import corpus_of
 from app.library.ingest import Source
 from app.library.session import Session
+from app.settings import Settings
 from index.library import Library
 from index.records import Job
 from model.data.corpus import Corpus
-from model.errors import LibraryBusy
+from model.errors import DeviceError, DeviceMemoryShort, LibraryBusy
+from model.network.device import DeviceName
 from model.training.plan import Trained, train
 from model.training.recipe import DEFAULT, Recipe
 from model.training.run import Epoch
@@ -126,7 +145,7 @@ def test_a_training_tells_both_figures_and_does_as_it_says(own_library: Path) ->
         assert result["adopted"] is better
         serving_now = client.get("/health/ready").json()["fingerprint"]
         assert serving_now == (result["fingerprint"] if better else before)
-        assert (result["videos"], result["pairs"]) == (6, 30)
+        assert (result["videos"], result["pairs"], result["device"]) == (6, 30, "cpu")
         assert {tuple(point) for point in result["curve"]} == {("run", "runs", "epoch", "held_out_mrr")}
         assert all(0 < point["held_out_mrr"] <= 1 for point in result["curve"])
         assert job["subject"] is None
@@ -396,6 +415,125 @@ def test_progress_grows_over_all_runs_and_after_a_cut(own_library: Path, tmp_pat
     assert shares[-1] == 1
     assert shares.count(shares[3]) == 2, "the epoch at which it was cut off is done again, no other"
     assert len(set(shares)) == len(shares) - 1
+
+
+class PlayedProcess:
+    """Say what a training process would say, one script after the other; an empty script is a kill."""
+
+    scripts: ClassVar[list[list[Message]]] = []
+    devices: ClassVar[list[str]] = []
+    pid, exit_code = 1, -9
+
+    def __init__(self, order: Order) -> None:
+        self._messages = PlayedProcess.scripts[len(PlayedProcess.devices)][:]
+        PlayedProcess.devices.append(order.device)
+
+    def hear(self, _: float) -> Message:
+        if not self._messages:
+            raise EOFError
+        return self._messages.pop(0)
+
+    def end(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class NoQueue:
+    """Keep nothing of what a job reports."""
+
+    def update(self, *_: Any, **__: Any) -> None: ...
+
+
+LOST = Lost(DeviceError("the GPU failed (CUDA error: unspecified launch failure)"))
+DONE = Finished({"adopted": True}, ("trained anew",))
+
+
+def played(monkeypatch: pytest.MonkeyPatch, device: DeviceName, *scripts: list[Message]) -> tuple[Ended, list[str]]:
+    """Do a job with processes that play scripts; return how it ended, and the devices that they were ordered to use."""
+    monkeypatch.setattr(PlayedProcess, "scripts", list(scripts))
+    monkeypatch.setattr(PlayedProcess, "devices", [])
+    monkeypatch.setattr(app.jobs.training_job, "TrainingProcess", PlayedProcess)
+    session: Any = SimpleNamespace(library=SimpleNamespace(directory=Path("library"), cache=Path("cache")))
+    now, queue = "2026-01-01T00:00:00+00:00", NoQueue()
+    job = Job("j", "train", "running", {"seed": 0, "recipe": "default", "epochs": 1}, 0.0, {}, now, now)
+    running = RunningJob(queue, job)  # type: ignore[arg-type]
+    ended = TrainingWork(session, device, 1, threading.Event()).do(running)
+    assert ended is not None
+    return ended, PlayedProcess.devices
+
+
+def test_a_training_that_loses_its_gpu_goes_on_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that was killed does; the job's messages say so."""
+    ended, devices = played(monkeypatch, "auto", [Progress(0.1), LOST], [], [DONE])
+    assert (ended.state, devices) == ("done", ["auto"] * 3)
+    assert [message.detail for message in ended.messages] == ["trained anew", f"{LOST.error}: another process went on"]
+
+
+def test_where_the_gpu_fails_each_time_the_last_process_takes_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If any device may be taken; `cuda` is kept to, and the job fails by the name of that failure."""
+    ended, devices = played(monkeypatch, "auto", [LOST], [LOST], [LOST], [DONE])
+    assert (ended.state, devices) == ("done", ["auto", "auto", "auto", "cpu"])
+    with pytest.raises(DeviceError, match="unspecified launch failure"):
+        played(monkeypatch, "cuda", [LOST], [LOST], [LOST], [LOST])
+    assert PlayedProcess.devices == ["cuda"] * 4
+
+
+def test_the_curve_begins_anew_with_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs with a batch that did not fit are not of the model that is made."""
+    first, second = ({"run": 0, "runs": 1, "epoch": 0, "held_out_mrr": mrr} for mrr in (0.1, 0.2))
+    ended, _ = played(monkeypatch, "auto", [Progress(0.1, first), Retried("too little"), Progress(0.1, second), DONE])
+    assert ended.result["curve"] == [second]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), DeviceError),
+        (torch.OutOfMemoryError("CUDA out of memory"), DeviceMemoryShort),
+        (DeviceError("the GPU failed"), DeviceError),
+    ],
+)
+def test_a_process_that_loses_its_gpu_says_so_and_keeps_what_was_learnt(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, said: type[DeviceError]
+) -> None:
+    """Whichever library met the failure, and wherever: in training it has been tried with less memory before."""
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(app.jobs.training_process, "_train", fail)
+    (message,) = said_by_work(monkeypatch, order(tmp_path, tmp_path))
+    assert isinstance(message, Lost)
+    assert type(message.error) is said
+    assert tmp_path.exists()
+
+
+def test_a_process_without_the_device_that_was_given_fails_the_job(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another one would not find it either; what was learnt is kept for the next try."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (message,) = said_by_work(monkeypatch, replace(order(tmp_path, tmp_path), device="cuda"))
+    assert isinstance(message, Failed)
+    assert (message.code, "use auto or cpu" in message.detail, tmp_path.exists()) == ("device", True, True)
+
+
+def said_by_work(monkeypatch: pytest.MonkeyPatch, ordered: Order) -> list[Message]:
+    """Return what the process of an order sends, done in this one."""
+    for name in ("_be_modest", "_end_with"):
+        monkeypatch.setattr(app.jobs.training_process, name, lambda *_: None)
+    said: list[Message] = []
+    work(SimpleNamespace(send=said.append), ordered)  # type: ignore[arg-type]
+    return said
+
+
+def test_training_has_a_device_of_its_own(own_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting's, else that of serving; by its name, since the service leaves GPUs to its processes."""
+    with Session.open(own_library, CPU, create=False) as session:
+        monkeypatch.setenv("ECHOLENS_DEVICE", "cuda")
+        assert Jobs(session, Settings())._training._device == "cuda"
+        monkeypatch.setenv("ECHOLENS_TRAINING_DEVICE", "cpu")
+        assert Jobs(session, Settings())._training._device == "cpu"
 
 
 def test_the_process_leaves_the_machine_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_training_is_told_the_prior(
     """By the command and by the job."""
     told: list[Prior | None] = []
 
-    def train(*given: Any, prior: Prior | None = None) -> None:
+    def train(*given: Any, prior: Prior | None = None, **_: Any) -> None:
         told.append(prior)
         raise TrainingError("enough")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from corpus_samples import planted_corpus
+from emulated_device import CPU, CUDA, emulated_device
 
 from model.data.latents import Latents
 from model.data.temporal_context import TemporalContext
@@ -16,8 +18,6 @@ from model.network.checkpoint import Checkpoint
 from model.network.encoder import BATCH, Encoder
 from model.network.msvae import MSVAE, Architecture
 from model.network.normalization import Normalization
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -114,6 +114,35 @@ def test_the_encoder_carries_the_fingerprint(encoder: Encoder) -> None:
     assert encoder.fingerprint == encoder.checkpoint.fingerprint
 
 
+def test_a_device_gives_the_latents_of_the_cpu(encoder: Encoder) -> None:
+    """Asked in each way it gives the same rows. Features, heads and latents are copied once each, by the batch."""
+    features, start_s = planted_corpus(seed=5).visual, np.arange(120)
+    wide = replace(encoder.checkpoint, context=TemporalContext((1.0, 0.5), cut=0.5))
+    here = Encoder(wide, CPU)
+    latents, means = here.latents("visual", features), here.means("visual", features)
+    scenes = here.scenes(start_s, features, np.ones(120, bool))
+    near, pair = here.in_context("visual", features, start_s, scenes), here.pair(latents)["visual"]
+    with emulated_device() as device:
+        there = Encoder(replace(wide, model=copy.deepcopy(wide.model)), CUDA)
+        device.waits.clear()
+        assert_close(there.latents("visual", features), latents)
+        assert device.waits == {"copy to the device": 2, "copy to the host": 2}
+        np.testing.assert_allclose(there.means("visual", features), means, atol=1e-5)
+        np.testing.assert_array_equal(there.scenes(start_s, features, np.ones(120, bool)), scenes)
+        assert_close(there.in_context("visual", features, start_s, scenes), near)
+        np.testing.assert_allclose(there.pair(latents)["visual"], pair, atol=1e-5)
+
+
+@pytest.mark.parametrize(("pair", "batch"), [(28, 279_620), (10_000, 1672), (100_000, 256)])
+def test_a_gpu_takes_about_64_mib_at_a_time(pair: int, batch: int) -> None:
+    """Counted in rows, at least as many as the processor takes."""
+    architecture = Architecture((pair - 16,), (16,), latent=8, hidden=32)
+    checkpoint = Checkpoint(MSVAE(architecture), Normalization((pair - 16,), (16,)), "raw", "raw-1")
+    assert Encoder(checkpoint, CPU).batch == BATCH
+    with emulated_device():
+        assert Encoder(checkpoint, CUDA).batch == batch
+
+
 @pytest.mark.gpu
 def test_a_gpu_gives_the_latents_of_the_processor() -> None:
     """Within 1e-3, the matrix kernels being others."""
@@ -121,6 +150,6 @@ def test_a_gpu_gives_the_latents_of_the_processor() -> None:
     model = MSVAE(Architecture((12,), (16,), latent=8, hidden=32))
     checkpoint = Checkpoint(model, Normalization.fit(corpus), "raw", "raw-1")
     slow = Encoder(checkpoint, CPU).latents("audio", corpus.audio)
-    fast = Encoder(checkpoint, torch.device("cuda")).latents("audio", corpus.audio)
+    fast = Encoder(checkpoint, CUDA).latents("audio", corpus.audio)
     np.testing.assert_allclose(fast.mu, slow.mu, atol=1e-3)
     np.testing.assert_allclose(fast.generated, slow.generated, atol=1e-3)

@@ -14,6 +14,7 @@ from safetensors.torch import save
 
 from model.data.corpus import Corpus
 from model.errors import TrainingError
+from model.network.device import choose_device
 from model.network.encoder import Encoder
 from model.training.objective import Objective
 from model.training.plan import Trained, train
@@ -24,6 +25,7 @@ from model.training.validation import encode_pairs, validate
 
 CPU = torch.device("cpu")
 SMALL = replace(DEFAULT, latent=8, hidden=32, epochs=4, held_epochs=1, batch=32)
+PICTURES: dict[str, Any] = {"audio_shape": (16, 32), "visual_shape": (3, 16, 16)}
 SMALL_PUBLISHED = replace(PUBLISHED, epochs=3, kl_warm_up=(2, 0.1))
 
 
@@ -88,6 +90,23 @@ def test_the_same_seed_gives_the_same_bytes(recipe: Recipe) -> None:
     assert trained(corpus, recipe, seed=1, validation=validation).checkpoint.fingerprint != one
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("shapes", [{}, PICTURES], ids=["vectors", "pictures"])
+def test_the_same_seed_gives_the_same_bytes_on_a_gpu(monkeypatch: pytest.MonkeyPatch, shapes: dict[str, Any]) -> None:
+    """Twice, and once more with the features on the host, where the GPU has no room for them."""
+    corpus, validation = planted_corpus(videos=20, **shapes), planted_corpus(videos=4, seed=1, **shapes)
+    found = set()
+    try:
+        for room in (2**40, 2**40, -(2**40)):
+            monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *_, room=room: (room, room))
+            device = choose_device("cuda")
+            result = train(corpus, SMALL, ("raw", "raw-1"), 0, device, validation)
+            found.add(result.checkpoint.fingerprint)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize(
     ("recipe", "stop"), [(SMALL, 1), (SMALL, 3), (SMALL_PUBLISHED, 2)], ids=["1", "3", "published-2"]
 )
@@ -116,6 +135,22 @@ def test_a_run_over_folds_is_resumed_too(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         trained(corpus, recipe, state_path=state, progress=stop_after(3))
     resumed = trained(corpus, recipe, state_path=state)
+    assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
+
+
+def test_a_final_run_is_resumed_too(tmp_path: Path) -> None:
+    """Stopped in the run on all videos and started again, it repeats no saved epoch and gives the same bytes."""
+    corpus, state = planted_corpus(videos=6, noise=1.0), tmp_path / "run.state"
+    recipe = replace(SMALL, warm_start=False, held_epochs=0, learning_rate=0.02, epochs=3)  # each epoch is better
+    told: list[Epoch] = []
+    whole = trained(corpus, recipe, progress=told.append)
+    before = len(told) - 1
+    assert (told[before].run, told[before].number) == (3, 2)
+    with pytest.raises(Stopped):
+        trained(corpus, recipe, state_path=state, progress=stop_after(before))
+    again: list[Epoch] = []
+    resumed = trained(corpus, recipe, state_path=state, progress=again.append)
+    assert [(e.run, e.number) for e in again] == [(3, 2)]
     assert resumed.checkpoint.fingerprint == whole.checkpoint.fingerprint
 
 
@@ -221,8 +256,7 @@ def test_the_published_recipe_lowers_its_loss() -> None:
 
 def test_pictures_and_spectrograms_are_trained_end_to_end() -> None:
     """The convolutional path runs, lowers its loss and gives finite latents."""
-    shapes: dict[str, Any] = {"audio_shape": (16, 32), "visual_shape": (3, 16, 16)}
-    corpus, validation = planted_corpus(videos=12, **shapes), planted_corpus(videos=4, seed=1, **shapes)
+    corpus, validation = planted_corpus(videos=12, **PICTURES), planted_corpus(videos=4, seed=1, **PICTURES)
     result = trained(corpus, replace(SMALL, batch=8, epochs=3), validation=validation)
     reconstructions = [e.terms["reconstruction"] for e in result.epochs]
     assert reconstructions[-1] < reconstructions[0]
