@@ -126,3 +126,5 @@ def _compute_exactly() -> None:
         kind.fp32_precision = "ieee"  # no TF32, which keeps 10 of 23 bits: distances would be off by a thousandth
     backends.cudnn.deterministic, backends.cudnn.benchmark = True, False
     torch.use_deterministic_algorithms(True, warn_only=True)
+    deterministic: Any = torch.utils.deterministic
+    deterministic.fill_uninitialized_memory = False  # a help in debugging that writes all new memory

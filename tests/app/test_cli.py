@@ -126,7 +126,7 @@ def test_retrieve_answers_as_the_service_does(echolens: Command, library: Path, 
     """The clip's own second is first; filters and grouping work; a table without --json."""
     arguments = ("retrieve", footage[2], "--query-modality", "visual", "--at", 3, "--library", library)
     body = parsed(echolens(*arguments, "--target", "visual", "--k", 4, "--json"))
-    assert set(body) == {"hits", "verdict", "search", "query", "warnings", "notes", "timings_ms"}
+    assert set(body) == {"hits", "verdict", "search", "query", "device", "warnings", "notes", "timings_ms"}
     assert len(body["hits"]) == 4
     assert (body["hits"][0]["file_name"], body["hits"][0]["start_s"]) == (footage[2].name, 3)
     grouped = parsed(echolens(*arguments, "--target", "audio", "--group-by", "video", "--json"))["hits"]
