@@ -1,7 +1,8 @@
 """Greatest Hits: things that are struck or scratched with a drumstick.
 
-Owens et al., "Visually Indicated Sounds", CVPR 2016; https://andrewowens.com/vis. Each recording has ID_denoised.mp4
-and ID_mic.mp4, and ID_times.txt with a line a stroke: seconds, material, action and perhaps the reaction.
+Owens et al., "Visually Indicated Sounds", CVPR 2016; https://andrewowens.com/vis. As others describe the files (that
+page could not be read when this was written), a recording has ID_denoised.mp4 and ID_mic.mp4, and ID_times.txt with a
+line a stroke: seconds, material, action and perhaps the reaction.
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ def listed_item(
         return Fault(where, "bad_row", str(error))
     if path is None:
         return Fault(name, "missing_file", f"{where}: {name} is not there", split)
-    return Item(path, name, tuple(labels), *((None, None) if cut else (start_s, end_s)), split)
+    if cut or start_s is None or end_s is None:
+        return Item(path, name, tuple(labels), split=split)
+    return Item(path, name, tuple(labels), float(start_s), float(end_s), split)
 
 
 def bad_row(where: str, reason: str) -> Fault:

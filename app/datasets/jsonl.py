@@ -48,4 +48,7 @@ def _entry(line: Line, directory: Path) -> Entry:
 
 
 def _is_time(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value))
+    try:
+        return value is None or (not isinstance(value, bool) and math.isfinite(value))
+    except (TypeError, OverflowError):
+        return False

@@ -45,7 +45,7 @@ class MediaFolders:
 
     def __init__(self, root: Path, folders: Iterable[str]) -> None:
         inner = (root.joinpath(*parts) for folder in folders if ".." not in (parts := folder.split("/")))
-        self._folders = [folder for folder in inner if os.path.isdir(folder)]
+        self._folders = [str(folder) for folder in inner if os.path.isdir(folder)]
 
     def find(self, *stems: str, endings: Iterable[str] = ENDINGS) -> Path | None:
         """Return the file of the first name that is there; None where none is, or a name leads out of the folder."""
@@ -54,8 +54,8 @@ class MediaFolders:
                 continue
             for folder in self._folders:
                 for ending in endings:
-                    if os.path.isfile(path := folder / f"{stem}.{ending}"):  # False, too, for an impossible name
-                        return path
+                    if os.path.isfile(path := f"{folder}/{stem}.{ending}"):  # False, too, for an impossible name
+                        return Path(path)
         return None
 
 

@@ -30,12 +30,12 @@ def read(directory: Path) -> Iterator[Entry]:
 def _entry(line: Line, folders: MediaFolders) -> Entry:
     try:
         video_id, start, label, split = line.columns()
-        start_s = int(start)
-    except (ValueError, csv.Error):
+        start_s, end_s = int(start), float(int(start) + CLIP_S)
+    except (ValueError, OverflowError, csv.Error):
         return bad_row(line.where, "YouTube id, first second, label and train or test expected")
     if split not in SPLITS:
         return bad_row(line.where, f"the split {split!r} given, train or test expected")
     name = f"{video_id}_{start_s:06d}"
     clip = folders.find(name, f"{video_id}_{1000 * start_s}_{1000 * (start_s + CLIP_S)}")
-    found, end_s = clip or folders.find(video_id), start_s + CLIP_S
+    found = clip or folders.find(video_id)
     return listed_item(line.where, found, name, (label,), start_s, end_s, SPLITS[split], cut=clip is not None)

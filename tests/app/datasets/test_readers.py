@@ -123,12 +123,16 @@ def test_an_ave_split_file_that_was_cut_off_is_named(clips: Clips, tmp_path: Pat
     assert [item.split for item in items(entries)] == ["", "val"]
 
 
+BIG = "9" * 400  # no float
 BAD_ROWS: dict[DatasetName, tuple[str, list[str]]] = {
     "ave": (
         "Annotations.txt",
         [f"Bell&{ONE}&good&0", f"Bell&{ONE}&good&a&b", f"Bell&{ONE}&good&0&0", f"Bell&{ONE}&good&nan&1"],
     ),
-    "vggsound": ("vggsound.csv", [f"{ONE},30,dog", f"{ONE},x,dog,train", f"{ONE},-4,dog,train", f"{ONE},3,dog,val"]),
+    "vggsound": (
+        "vggsound.csv",
+        ["a,30,dog", "a,x,dog,train", "a,-4,dog,train", "a,3,dog,val", f"a,{BIG},dog,test"],
+    ),
     "audioset": (
         "eval_segments.csv",
         [f"{TWO}, 1.0, 2.0", f'{TWO}, 2.0, 1.0, "/m/1"', f"{TWO}, inf, 9, a", f'{TWO},1,2,""'],
@@ -140,6 +144,7 @@ BAD_ROWS: dict[DatasetName, tuple[str, list[str]]] = {
             *("{", "[1]", '{"label": "dog"}', '{"path": "one.mp4", "label": 7}'),
             *('{"path": "one.mp4", "start_s": 1}', '{"path": "one.mp4", "split": "dev"}'),
             '{"path": "one.mp4", "start_s": "a", "end_s": 2}',
+            f'{{"path": "one.mp4", "start_s": 0, "end_s": {BIG}}}',
         ],
     ),
     "greatest-hits": ("2015-02_times.txt", ["0.5", "soon wood hit", "-1 wood hit"]),
