@@ -11,6 +11,7 @@ import typer
 
 from app.commands import (
     benchmark,
+    dataset,
     demo,
     evaluate,
     frontends,
@@ -51,6 +52,7 @@ def command_line() -> typer.Typer:
     )
     cli.command("demo", rich_help_panel=FOOTAGE, epilog=examples("demo"))(demo.demo)
     cli.command("ingest", rich_help_panel=FOOTAGE, epilog=examples("ingest"))(ingest.ingest_command)
+    cli.command("dataset", rich_help_panel=FOOTAGE, epilog=examples("dataset"))(dataset.dataset_command)
     cli.add_typer(videos.app, name="videos", rich_help_panel=FOOTAGE)
     cli.command("retrieve", rich_help_panel=QUESTIONS, epilog=examples("retrieve"))(retrieve.retrieve_command)
     cli.command("localize", rich_help_panel=QUESTIONS, epilog=examples("localize"))(localize.localize_command)

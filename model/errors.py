@@ -33,6 +33,7 @@ EcholensError
 ├── ClientGone                 the client hung up before it had an answer
 ├── FrontEndError              weights absent or not the pinned ones
 ├── ArchiveError               a feature archive that breaks its layout
+├── DatasetError               a data set of which nothing can be read
 ├── CheckpointError            a checkpoint that is absent, corrupt or foreign
 ├── TrainingError              too little footage, or a run that cannot be resumed
 ├── FigureError                a picture that cannot be drawn or written
@@ -196,6 +197,10 @@ class FrontEndError(EcholensError):
 
 class ArchiveError(EcholensError):
     code = "archive"
+
+
+class DatasetError(EcholensError):
+    code = "dataset"
 
 
 class CheckpointError(EcholensError):

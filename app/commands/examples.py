@@ -16,6 +16,11 @@ LINES = {
         "echolens ingest dog.mp4 rain.mkv --library mine",
         "echolens ingest ~/Videos --labels labels.csv",
     ),
+    "dataset": (
+        "echolens dataset vggsound ~/VGGSound --library vgg --limit 100",
+        "echolens dataset ave ~/AVE --archive ave.npz --frontend raw",
+        "echolens dataset folder ~/Videos --split test --json",
+    ),
     "retrieve": (
         "echolens retrieve knock.wav --target visual",
         "echolens retrieve beach.jpg --target audio --k 5",

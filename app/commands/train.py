@@ -95,7 +95,7 @@ def _train_archive(
             ("archive", features.identity),
             seed,
             choose_device(device),
-            features.corpus("val"),
+            features.corpus("val") if "val" in features.split else None,
             resume,
             show,
             retried=_tell_retried,

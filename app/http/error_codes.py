@@ -198,6 +198,13 @@ ROWS = (
     Row("training_runs", (409,), "Another training waits or runs; only one may.", "Wait, or cancel it: `/jobs`."),
     Row("archive", (500,), "The layout of the feature archive is wrong.", "Write the archive again.", job_only=True),
     Row(
+        "dataset",
+        (500,),
+        "Nothing of the data set can be read.",
+        "Put its lists and media where docs/datasets.md says.",
+        job_only=True,
+    ),
+    Row(
         "checkpoint", (500,), "The checkpoint is missing, corrupt or foreign.", "Put the right one back.", job_only=True
     ),
     Row("figure", (500,), "The figure cannot be drawn or written.", "Check its directory.", job_only=True),

@@ -6,7 +6,8 @@ import csv
 import math
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.library.listing import Listed
@@ -17,11 +18,35 @@ COLUMNS = ("file", "label")
 LONGEST_LABEL = 200
 
 
+@dataclass(frozen=True)
+class LabelRow:
+    """Hold a row of a CSV of labels: `where` it stands, its columns, and its annotation or what is wrong with it."""
+
+    where: str
+    columns: dict[str, str]
+    path: Path
+    annotation: Annotation | QueryError
+
+
 def read_labels(path: Path) -> dict[Path, Annotation]:
     """Return annotations by absolute path; further columns are passed over, an empty label is none.
 
     Raises:
         QueryError: no such file, a column missing, or times that make no interval.
+    """
+    found: dict[Path, Annotation] = {}
+    for row in label_rows(path):
+        if isinstance(row.annotation, QueryError):
+            raise row.annotation
+        found[row.path] = row.annotation
+    return found
+
+
+def label_rows(path: Path) -> Iterator[LabelRow]:
+    """Yield the rows of a CSV of labels; one that says otherwise than an earlier one of its file is wrong.
+
+    Raises:
+        QueryError: no such file, or a column missing.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -30,17 +55,22 @@ def read_labels(path: Path) -> dict[Path, Annotation]:
             if missing:
                 raise QueryError(f"{path} has no column {missing[0]}; {', '.join(COLUMNS)} are expected")
             found: dict[Path, Annotation] = {}
-            for row in reader:
-                annotation = _annotation(f"{path.name}, line {reader.line_num}", row)
-                labelled = Path(os.path.abspath(path.parent / annotation.video_id))
-                if found.setdefault(labelled, annotation) != annotation:
-                    raise QueryError(
-                        f"{path.name}, line {reader.line_num}: {annotation.video_id} was labelled otherwise above; "
-                        "one line a file is expected"
-                    )
-            return found
+            for columns in reader:
+                where = f"{path.name}, line {reader.line_num}"
+                labelled = Path(os.path.abspath(path.parent / (columns["file"] or "")))
+                yield LabelRow(where, columns, labelled, _checked(where, columns, labelled, found))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise QueryError(f"the labels {path} cannot be read ({error}); a CSV in UTF-8 is expected") from error
+
+
+def _checked(where: str, columns: dict[str, str], path: Path, found: dict[Path, Annotation]) -> Annotation | QueryError:
+    try:
+        annotation = _annotation(where, columns)
+    except QueryError as error:
+        return error
+    if found.setdefault(path, annotation) != annotation:
+        return QueryError(f"{where}: {annotation.video_id} was labelled otherwise above; one line a file is expected")
+    return annotation
 
 
 def of_files(labels: dict[Path, Annotation], files: Iterable[Listed]) -> tuple[dict[Path, Annotation], list[Path]]:
@@ -75,11 +105,16 @@ def checked_annotation(
     if (start_s is None) != (end_s is None):
         raise QueryError(f"{where}: an event needs both event_start_s and event_end_s, or neither")
     if start_s is not None and end_s is not None:
-        if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s < end_s):
-            raise QueryError(f"{where}: the event [{start_s}, {end_s}) s given, 0 <= start < end expected")
+        check_interval(where, start_s, end_s)
         if not label:
             raise QueryError(f"{where}: an event was given without a label")
     return Annotation(video_id, label or None, start_s, end_s)
+
+
+def check_interval(where: str, start_s: float, end_s: float) -> None:
+    """Raise QueryError where two times make no interval."""
+    if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s < end_s):
+        raise QueryError(f"{where}: the event [{start_s}, {end_s}) s given, 0 <= start < end expected")
 
 
 def _annotation(where: str, row: dict[str, str]) -> Annotation:

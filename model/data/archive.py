@@ -1,7 +1,8 @@
 """Feature archives: recordings as features that were extracted before.
 
 Two layouts: the project's npz (`audio` (N,T,Da), `visual` (N,T,Dv), `label`, `event`, `split`, `video_id`,
-`classes`), and the AVE data set's directory of HDF5 files beside its annotation file.
+`classes`; where it has them `heard` and `seen` (N,T)), and the AVE data set's directory of HDF5 files beside its
+annotation file.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import h5py
 import numpy as np
 from jaxtyping import Bool, Float32, Int64, Num, Shaped
 
-from model.data.corpus import Corpus
+from model.data.corpus import UNLABELLED, Corpus
 from model.errors import ArchiveError
 
 SPLITS = ("train", "val", "test")
 NPZ_KEYS = ("audio", "visual", "label", "event", "split", "video_id", "classes")
+MASKS = ("heard", "seen")  # an npz without them has sound and picture in every second
 AVE_FILES = {"audio": "audio_feature.h5", "visual": "visual_feature.h5"}
 AVE_ANNOTATIONS = "Annotations.txt"
 AVE_SPLITS = {split: f"{split}_order.h5" for split in SPLITS}
 AVE_DATASET = "avadataset"
+AVE_FIELDS = "Category&VideoID&Quality&Start&End"
 
 BROKEN_ZIP = (EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 UNREADABLE = (OSError, LookupError, TypeError, ValueError, *BROKEN_ZIP)
@@ -32,12 +35,18 @@ UNREADABLE = (OSError, LookupError, TypeError, ValueError, *BROKEN_ZIP)
 
 @dataclass(frozen=True, eq=False)
 class FeatureArchive:
-    """Hold N videos of T seconds; labels and events serve evaluation alone."""
+    """Hold N videos of at most T seconds; labels and events serve evaluation alone.
+
+    `heard`, `seen`: which seconds have sound, and a picture; a video of fewer seconds ends with seconds of neither.
+    `label`: a row of `classes`, or -1.
+    """
 
     audio: Float32[np.ndarray, "N T Da"]
     visual: Float32[np.ndarray, "N T Dv"]
     label: Int64[np.ndarray, "N"]
     event: Bool[np.ndarray, "N T"]
+    heard: Bool[np.ndarray, "N T"]
+    seen: Bool[np.ndarray, "N T"]
     split: Shaped[np.ndarray, "N"]
     video_id: tuple[str, ...]
     classes: tuple[str, ...]
@@ -52,6 +61,8 @@ class FeatureArchive:
         expected = {
             "visual": (videos, seconds),
             "event": (videos, seconds),
+            "heard": (videos, seconds),
+            "seen": (videos, seconds),
             "label": (videos,),
             "split": (videos,),
         }
@@ -65,8 +76,8 @@ class FeatureArchive:
             raise ArchiveError(f"split holds {', '.join(unknown)}, only {', '.join(SPLITS)} expected")
         if not (np.isfinite(self.audio).all() and np.isfinite(self.visual).all()):
             raise ArchiveError("features hold NaN or infinite numbers; write them again without")
-        if videos and not (self.label.min() >= 0 and self.label.max() < len(self.classes)):
-            raise ArchiveError(f"labels must be rows of the {len(self.classes)} classes")
+        if videos and not (self.label.min() >= UNLABELLED and self.label.max() < len(self.classes)):
+            raise ArchiveError(f"labels must be rows of the {len(self.classes)} classes, or {UNLABELLED}")
 
     @property
     def identity(self) -> str:
@@ -82,15 +93,17 @@ class FeatureArchive:
         rows = np.flatnonzero(self.split == split)
         if split not in SPLITS or not len(rows):
             raise ArchiveError(f"split {split!r} given, one of {', '.join(SPLITS)} that has videos expected")
-        n, seconds = len(rows), self.audio.shape[1]
+        heard, seen = self.heard[rows], self.seen[rows]
+        there = heard | seen
+        video, start_s = np.nonzero(there)
         return Corpus(
-            audio=self.audio[rows].reshape(n * seconds, -1),
-            visual=self.visual[rows].reshape(n * seconds, -1),
-            heard=np.ones(n * seconds, bool),
-            seen=np.ones(n * seconds, bool),
-            event=self.event[rows].reshape(-1),
-            video=np.repeat(np.arange(n), seconds),
-            start_s=np.tile(np.arange(seconds), n),
+            audio=self.audio[rows][there],
+            visual=self.visual[rows][there],
+            heard=heard[there],
+            seen=seen[there],
+            event=self.event[rows][there],
+            video=video,
+            start_s=start_s,
             video_ids=tuple(self.video_id[row] for row in rows),
             label=self.label[rows],
             classes=self.classes,
@@ -114,11 +127,15 @@ def load_archive(path: Path) -> FeatureArchive:
 
 def _load_npz(path: Path) -> FeatureArchive:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # numpy leaks a path it cannot read
+        event = arrays["event"].astype(bool)
+        heard, seen = (arrays[name].astype(bool) if name in arrays else np.ones_like(event) for name in MASKS)
         return FeatureArchive(
             arrays["audio"].astype(np.float32),
             arrays["visual"].astype(np.float32),
             _whole(arrays["label"]),
-            arrays["event"].astype(bool),
+            event,
+            heard,
+            seen,
             arrays["split"].astype(str),
             tuple(arrays["video_id"].astype(str)),
             tuple(arrays["classes"].astype(str)),
@@ -143,14 +160,17 @@ def _load_ave(directory: Path) -> FeatureArchive:
     seconds = np.arange(audio.shape[1])
     split = np.full(len(audio), "", "U5")
     for name, file_name in AVE_SPLITS.items():
-        split[_read_h5(directory / file_name, "order").astype(int)] = name
+        split[read_ave_order(directory / file_name)] = name
     files = (*AVE_FILES.values(), AVE_ANNOTATIONS, *AVE_SPLITS.values())
     digest = hashlib.sha256(b"".join((directory / f).read_bytes() for f in files))
+    everywhere = np.ones(audio.shape[:2], bool)
     return FeatureArchive(
         audio.astype(np.float32),
         visual.astype(np.float32),
         np.array([classes.index(a.category) for a in annotations], np.int64),
         np.array([(seconds >= a.start_s) & (seconds < a.end_s) for a in annotations]),
+        everywhere,
+        everywhere,
         split,
         tuple(a.video_id for a in annotations),
         classes,
@@ -180,8 +200,13 @@ def parse_ave_annotations(text: str) -> list[AveAnnotation]:
         rows = rows[1:]
     for number, row in enumerate(rows, 1):
         if len(row) != 5:
-            raise ValueError(f"row {number} has {len(row)} fields, Category&VideoID&Quality&Start&End expected")
+            raise ValueError(f"row {number} has {len(row)} fields, {AVE_FIELDS} expected")
     return [AveAnnotation(c, v, q, int(start), int(end)) for c, v, q, start, end in rows]
+
+
+def read_ave_order(path: Path) -> Int64[np.ndarray, "n"]:
+    """Return which rows of the annotation file are in a split. Raises UNREADABLE, as for a file that was cut off."""
+    return _read_h5(path, "order").astype(np.int64)
 
 
 def _read_h5(path: Path, name: str) -> Num[np.ndarray, "..."]:

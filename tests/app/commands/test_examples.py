@@ -38,7 +38,8 @@ def test_an_example_is_accepted(line: str, tmp_path: Path, monkeypatch: pytest.M
     """Its command parses it where its files exist: no flag is mistyped, none is missing."""
     for name in ("labels.csv", "features.npz", "backup.tar"):
         (tmp_path / name).touch()
-    (tmp_path / "~" / "weights").mkdir(parents=True)
+    for name in ("weights", "VGGSound", "AVE", "Videos"):
+        (tmp_path / "~" / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line.partition(" #")[0].partition(" >")[0])[1:]
     group = ROOT

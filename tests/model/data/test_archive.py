@@ -84,6 +84,21 @@ def test_a_split_is_a_corpus_of_its_videos_alone(tmp_path: Path) -> None:
     assert corpus.paired.all()
 
 
+def test_videos_may_be_short_silent_and_unlabelled(tmp_path: Path) -> None:
+    """Seconds of neither sound nor picture are no seconds; masks say what the others have; -1 is no label."""
+    content = arrays() | {"label": np.array([-1, 0, 1, 0])}
+    content["heard"] = np.array([[1, 1, 0, 0, 0]] * 4)
+    content["seen"] = np.array([[0, 1, 1, 0, 0]] * 4)
+    corpus = load_archive(write_npz(tmp_path / "a.npz", content)).corpus("train")
+    np.testing.assert_array_equal(corpus.start_s, [0, 1, 2] * 2)
+    np.testing.assert_array_equal(corpus.video, [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(corpus.heard, [1, 1, 0] * 2)
+    np.testing.assert_array_equal(corpus.seen, [0, 1, 1] * 2)
+    np.testing.assert_array_equal(corpus.event, [0, 1, 1] * 2)
+    np.testing.assert_array_equal(corpus.audio[4], content["audio"][2, 1].astype(float))
+    np.testing.assert_array_equal(corpus.label, [-1, 1])
+
+
 def test_the_hash_of_an_archive_is_that_of_its_bytes(tmp_path: Path) -> None:
     """One feature, or one split file, changed gives another hash; the same content gives the same."""
     one, same = (write_npz(tmp_path / f"{n}.npz", arrays()) for n in "ab")
@@ -145,7 +160,8 @@ BROKEN: dict[str, Callable[[Arrays], object]] = {
     "one id less": lambda a: a.update(video_id=a["video_id"][1:]),
     "a split of another name": lambda a: a.update(split=np.array(["train", "dev", "train", "val"])),
     "a label beyond the classes": lambda a: a.update(label=a["label"] + 1),
-    "a negative label": lambda a: a.update(label=a["label"] - 1),
+    "a label under -1": lambda a: a.update(label=a["label"] - 2),
+    "masks of one second less": lambda a: a.update(heard=a["event"][:, 1:]),
     "labels that are no whole numbers": lambda a: a.update(label=a["label"] + 0.5),
     "a NaN": lambda a: a.update(visual=np.where(a["visual"] > 0.9, np.nan, a["visual"])),
     "an infinity": lambda a: a.update(visual=np.where(a["visual"] > 0.9, np.inf, a["visual"])),

@@ -1,0 +1,1 @@
+"""Published data sets: readers of their lists, and what is made of them."""
