@@ -33,7 +33,9 @@ class FrontEndAnswer(Answering):
 
     name: str
     current: bool
-    ready: bool = Field(description="false: its weights are not here, and are fetched first")
+    ready: bool = Field(
+        description="false: its weights are not here, and are fetched first; true for a package's, which is not tried"
+    )
 
 
 class LabelAnswer(Answering):

@@ -7,30 +7,35 @@ from pathlib import Path
 
 from model.errors import FrontEndError
 from model.frontends.frontend import FrontEnd
-from model.frontends.names import NAMES
+from model.frontends.names import all_names
 from model.frontends.pretrained import PretrainedFrontEnd
 from model.frontends.raw import RawFrontEnd
+from model.frontends.third_party import third_party_front_end
 from model.frontends.weights import are_pulled, pull_absent
 
 
 def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
     """Return the front-end called `name`; what it reads lies in the directory.
 
-    That is weights for `pretrained`, a filter bank for `raw`, which writes it there if it is absent and `keep`.
+    That is weights for `pretrained`, a filter bank for `raw`, which writes it there if it is absent and `keep`. A name
+    that is not built in is looked up among the entry points of the installed packages.
 
     Raises:
-        FrontEndError: an unknown name, or weights that are absent or not the pinned ones.
+        FrontEndError: an unknown name, weights that are absent or not the pinned ones, or a package's front-end that
+            cannot be loaded or breaks the contract.
     """
     match name:
         case "raw":
             return RawFrontEnd(directory, keep)
         case "pretrained":
             return PretrainedFrontEnd(directory)
-        case _:
-            raise FrontEndError(
-                f"front-end {name!r} given, one of {', '.join(NAMES)} expected; "
-                "features of an archive have no front-end, so no recording can be encoded with them"
-            )
+    front_end = third_party_front_end(name, directory)
+    if front_end is None:
+        raise FrontEndError(
+            f"front-end {name!r} given, one of {', '.join(all_names())} expected; a front-end of a package is found "
+            "once the package is installed; features of an archive have none, so no recording can be encoded with them"
+        )
+    return front_end
 
 
 def has_weights(name: str, directory: Path) -> bool:

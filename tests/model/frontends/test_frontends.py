@@ -20,8 +20,9 @@ from model.data.features import Features
 from model.errors import FrontEndError
 from model.frontends.efficientnet_lite import EfficientNetLite2
 from model.frontends.frontend import FrontEnd
+from model.frontends.names import NAMES
 from model.frontends.raw import RawFrontEnd
-from model.frontends.registry import NAMES, make_front_end
+from model.frontends.registry import make_front_end
 from model.frontends.weights import EFFICIENTNET, YAMNET, installed
 from model.media.segments import Segment
 
