@@ -75,6 +75,7 @@ def start_command(
 
 def _lack(name: str, directory: Path) -> FrontEndError | None:
     """Return why a front-end cannot be used. Those of packages are made and checked; built-in ones have their files."""
+    from model.frontends.pe_av_files import REPOSITORIES, located
     from model.frontends.registry import make_front_end
     from model.frontends.weights import EFFICIENTNET, YAMNET, installed, verified
 
@@ -82,6 +83,8 @@ def _lack(name: str, directory: Path) -> FrontEndError | None:
         if name == "pretrained":
             verified(directory, YAMNET)
             installed(EFFICIENTNET)
+        elif name in REPOSITORIES:
+            located(name, directory)
         elif name != "raw":
             make_front_end(name, directory)
     except FrontEndError as error:

@@ -19,7 +19,8 @@ DEFAULT_MODEL = Path(__file__).parent.parent / "default" / "generated"
 def begin(library: Library, front_end: FrontEnd) -> str | None:
     """Put the first model of a front-end into a library; return its fingerprint, None where there is no such model.
 
-    `raw` has the shipped one, which knows drawn clips alone. A front-end with a prior has its starting model.
+    `raw` has the shipped one, which knows drawn clips alone. A front-end with a prior, or whose modalities share a
+    space, has a starting model.
     """
     if front_end.name == OF_DRAWN_CLIPS:
         return _copy_default_model(library.checkpoints)
@@ -33,7 +34,11 @@ def begin(library: Library, front_end: FrontEnd) -> str | None:
 
 
 def first_model(front_end: FrontEnd) -> Checkpoint | None:
-    """Return the starting model of a front-end; None for one without a prior."""
+    """Return the starting model of a front-end; None for one that knows nothing across modalities."""
+    if front_end.shares_space:
+        from model.training.common_space import common_space_model
+
+        return common_space_model((front_end.name, front_end.identity), front_end.audio_shape[0])
     if front_end.prior is None:
         return None
     from model.training.starting_model import starting_model  # a question needs nothing of training

@@ -34,7 +34,7 @@ class FrontEndAnswer(Answering):
     name: str
     current: bool
     ready: bool = Field(
-        description="false: its weights are not here, and are fetched first; true for a package's, which is not tried"
+        description="false: its weights are not here; those of `pretrained` are fetched first; true for a package's"
     )
 
 

@@ -14,6 +14,8 @@ from model.media.segments import SAMPLE_RATE_HZ
 from model.modality import MODALITIES, Modality
 
 IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it names a directory of the library
+SAME = 1e-5  # of their length: so little is the rounding of float32
+UNIT = 1e-3  # how far from 1 the length of a unit vector may be
 GRID = 16  # the network halves the height and width of features in two or three dimensions four times
 
 
@@ -36,8 +38,9 @@ def check_front_end(front_end: object, name: str) -> FrontEnd:
         )
     if not isinstance(front_end.prior, Prior | None):
         raise FrontEndError(f"its prior is {type(front_end.prior).__name__}, a Prior or None expected")
-    for modality in MODALITIES:
-        _check_features(front_end, modality)
+    rows = [row for modality in MODALITIES for row in _checked_features(front_end, modality)]
+    if front_end.shares_space:
+        _check_space(rows)
     return front_end
 
 
@@ -57,7 +60,17 @@ def probe_pictures() -> tuple[UInt8[np.ndarray, "48 64 3"], UInt8[np.ndarray, "9
     return ramp, squares
 
 
-def _check_features(front_end: FrontEnd, modality: Modality) -> None:
+def _check_space(rows: list[np.ndarray]) -> None:
+    lengths = [float(np.linalg.norm(row)) for row in rows]
+    if any(row.shape != rows[0].shape for row in rows) or any(abs(length - 1) > UNIT for length in lengths):
+        shapes, told = {row.shape for row in rows}, ", ".join(f"{length:.3g}" for length in lengths)
+        raise FrontEndError(
+            "its sounds and pictures are said to share a space, so unit vectors of one size are expected, but known "
+            f"seconds have features of the shapes {', '.join(map(str, sorted(shapes)))} and the lengths {told}"
+        )
+
+
+def _checked_features(front_end: FrontEnd, modality: Modality) -> list[np.ndarray]:
     shape = getattr(front_end, f"{modality}_shape", None)
     if (
         not isinstance(shape, tuple)
@@ -73,9 +86,10 @@ def _check_features(front_end: FrontEnd, modality: Modality) -> None:
         rows = [_checked(front_end.audio(sound), shape, modality) for sound in probe_sounds()]
     else:
         rows = [_checked(front_end.visual(picture), shape, modality) for picture in probe_pictures()]
-    if np.array_equal(rows[0], rows[1]):
+    if np.linalg.norm(rows[0] - rows[1]) <= SAME * np.linalg.norm(rows[0]):
         kinds = {"audio": "a tone and a burst of noise", "visual": "a ramp and coloured squares"}
         raise FrontEndError(f"its {modality} features of {kinds[modality]} are equal, different ones expected")
+    return rows
 
 
 def _checked(features: object, shape: tuple[int, ...], modality: Modality) -> np.ndarray:

@@ -26,6 +26,7 @@ class FrontEnd(ABC):
     audio_shape: tuple[int, ...]
     visual_shape: tuple[int, ...]
     prior: Prior | None = None  # what it knows across modalities before any footage; None: nothing
+    shares_space: bool = False  # features of sound and picture are unit vectors in one space: what matches is close
 
     @abstractmethod
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "..."]:

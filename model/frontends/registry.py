@@ -8,6 +8,7 @@ from pathlib import Path
 from model.errors import FrontEndError
 from model.frontends.frontend import FrontEnd
 from model.frontends.names import all_names
+from model.frontends.pe_av_files import REPOSITORIES, located
 from model.frontends.pretrained import PretrainedFrontEnd
 from model.frontends.raw import RawFrontEnd
 from model.frontends.third_party import third_party_front_end
@@ -29,6 +30,10 @@ def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
             return RawFrontEnd(directory, keep)
         case "pretrained":
             return PretrainedFrontEnd(directory)
+        case _ if name in REPOSITORIES:
+            from model.frontends.pe_av import PeAvFrontEnd  # transformers takes seconds to import
+
+            return PeAvFrontEnd(name, directory)
     front_end = third_party_front_end(name, directory)
     if front_end is None:
         raise FrontEndError(
@@ -39,12 +44,19 @@ def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
 
 
 def has_weights(name: str, directory: Path) -> bool:
-    """Say whether the files that a front-end reads of the directory are there; they are not checked."""
+    """Say whether the files that a front-end reads are there; they are not checked."""
+    if name in REPOSITORIES:
+        try:
+            located(name, directory)
+        except FrontEndError:
+            return False
     return name != PretrainedFrontEnd.name or are_pulled(directory)
 
 
 def pull_absent_weights(name: str, directory: Path, report: Callable[[str], None]) -> None:
     """Download the weights that a front-end needs and the directory lacks, if any; `report` is told before each.
+
+    Those of `pe-av` are large: they are never downloaded.
 
     Raises:
         FrontEndError: they cannot be fetched, or are not the pinned ones.

@@ -76,7 +76,7 @@ def test_a_library_says_which_front_end_it_lacks(answers: list[str], site: Path,
     question = (site.parent / "clips" / "red-0.mp4", "--query-modality", "audio", "--target", "visual")
     ran = echolens("retrieve", *question, "--library", site.parent / "mine")
     assert ran.code == OTHER, ran.err
-    assert ran.err.startswith(f"{FrontEndError.code}: front-end 'bands' given, one of raw, pretrained expected")
+    assert ran.err.startswith(f"{FrontEndError.code}: front-end 'bands' given, one of raw, pretrained, ")
 
 
 def test_an_unknown_front_end_is_wrong_usage(echolens: Command, tmp_path: Path) -> None:

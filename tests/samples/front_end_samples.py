@@ -19,7 +19,7 @@ def documented_package() -> dict[str, str]:
 
 def documented_commands() -> list[list[str]]:
     """Return the words of the commands that use the documented example."""
-    text = DOCUMENT.read_text(encoding="utf-8")
+    text = DOCUMENT.read_text(encoding="utf-8").partition("\n## Add one\n")[2]
     return [line.split() for line in re.findall(r"^echolens .+$", text, re.MULTILINE)]
 
 

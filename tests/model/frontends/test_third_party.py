@@ -49,6 +49,7 @@ BROKEN = {
     "empty shape": ("(2,), (3,)", "(2,), (0,)", r"its visual_shape is \(0,\); "),
     "odd grid": ("(2,), (3,)", "(30, 20), (3,)", r"its audio_shape is \(30, 20\); .* multiples of 16"),
     "prior": ("audio_shape,", "prior = 'words'; audio_shape,", "its prior is str, a Prior or None expected"),
+    "two spaces": ("audio_shape,", "shares_space = True; audio_shape,", r".* of the shapes \(2,\), \(3,\) and"),
     "other shape": (f"[{MEAN}, {MAXIMUM}]", f"[{MEAN}]", r"its audio features are float32 \(1,\), .* float32 \(2,\)"),
     "other kind": ("frame.mean((0, 1)).astype(np.float32)", VISUAL, r"its visual features are float64 \(3,\)"),
     "a list": ("frame.mean((0, 1)).astype(np.float32)", "[1.0, 2.0, 3.0]", "its visual features are list"),
@@ -91,6 +92,14 @@ def test_what_breaks_the_contract_is_refused_by_name(case: str, tmp_path: Path, 
     install(GOOD.replace(good, bad))
     who = r"'levels' of the package loud_package 1\.5 \(entry point levels = levels_\d+:Levels\) cannot be used: "
     with pytest.raises(FrontEndError, match=who + message):
+        make_front_end("levels", tmp_path)
+
+
+def test_a_space_that_is_shared_is_one_of_unit_vectors(tmp_path: Path, install: Callable[..., None]) -> None:
+    """Cosines are compared there as distances, which other lengths would spoil."""
+    sized = GOOD.replace("(2,), (3,)", "(2,), (2,)").replace(VISUAL, "frame.mean((0, 1))[:2]")
+    install(sized.replace("audio_shape,", "shares_space = True; audio_shape,"))
+    with pytest.raises(FrontEndError, match=r"of the shapes \(2,\) and the lengths 0\.35.*, 180"):
         make_front_end("levels", tmp_path)
 
 
