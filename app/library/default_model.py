@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from index.disk import writing
 from index.library import Library
 from model.frontends.frontend import FrontEnd
-from model.frontends.names import OF_DRAWN_CLIPS
+from model.frontends.names import OF_DRAWN_CLIPS, OF_REAL_FOOTAGE
 from model.modality import Modality
 from model.network.checkpoint import Checkpoint
 
@@ -44,7 +45,10 @@ def first_model(front_end: FrontEnd) -> Checkpoint | None:
     from model.training.starting_model import starting_model  # a question needs nothing of training
 
     shapes: dict[Modality, int] = {"audio": front_end.audio_shape[0], "visual": front_end.visual_shape[0]}
-    return starting_model((front_end.name, front_end.identity), front_end.prior, shapes)
+    start = starting_model((front_end.name, front_end.identity), front_end.prior, shapes)
+    if front_end.name == OF_REAL_FOOTAGE:
+        return start
+    return replace(start, match=None, temperature=1.0)  # these were measured with the features of `pretrained`
 
 
 def _copy_default_model(into: Path) -> str:
