@@ -76,6 +76,7 @@ def start_command(
 def _lack(name: str, directory: Path) -> FrontEndError | None:
     """Return why a front-end cannot be used. Those of packages are made and checked; built-in ones have their files."""
     from model.frontends.pe_av_files import REPOSITORIES, located
+    from model.frontends.published import DIRECTORY, VGG19, VGGISH, read_published
     from model.frontends.registry import make_front_end
     from model.frontends.weights import EFFICIENTNET, YAMNET, installed, verified
 
@@ -83,6 +84,9 @@ def _lack(name: str, directory: Path) -> FrontEndError | None:
         if name == "pretrained":
             verified(directory, YAMNET)
             installed(EFFICIENTNET)
+        elif name == "paper":
+            for file in (VGGISH, VGG19):
+                read_published(directory / DIRECTORY, file)
         elif name in REPOSITORIES:
             located(name, directory)
         elif name != "raw":

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 
 from model.frontends.entry_points import entry_point_names, entry_points_of
 
-NAMES = ("raw", "pretrained", "pe-av-small", "pe-av-base", "pe-av-large", "pe-av")  # the built-in ones
+NAMES = ("raw", "pretrained", "paper", "pe-av-small", "pe-av-base", "pe-av-large", "pe-av")  # the built-in ones
 OF_REAL_FOOTAGE = "pretrained"  # of a new library, unless told otherwise
 OF_DRAWN_CLIPS = "raw"  # of the demonstration
 

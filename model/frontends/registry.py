@@ -10,6 +10,7 @@ from model.frontends.frontend import FrontEnd
 from model.frontends.names import all_names
 from model.frontends.pe_av_files import REPOSITORIES, located
 from model.frontends.pretrained import PretrainedFrontEnd
+from model.frontends.published import has_published
 from model.frontends.raw import RawFrontEnd
 from model.frontends.third_party import third_party_front_end
 from model.frontends.weights import are_pulled, pull_absent
@@ -30,6 +31,10 @@ def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
             return RawFrontEnd(directory, keep)
         case "pretrained":
             return PretrainedFrontEnd(directory)
+        case "paper":
+            from model.frontends.paper import PaperFrontEnd  # a question needs no h5py
+
+            return PaperFrontEnd(directory)
         case _ if name in REPOSITORIES:
             from model.frontends.pe_av import PeAvFrontEnd  # transformers takes seconds to import
 
@@ -50,13 +55,15 @@ def has_weights(name: str, directory: Path) -> bool:
             located(name, directory)
         except FrontEndError:
             return False
+    if name == "paper":
+        return has_published(directory)
     return name != PretrainedFrontEnd.name or are_pulled(directory)
 
 
 def pull_absent_weights(name: str, directory: Path, report: Callable[[str], None]) -> None:
     """Download the weights that a front-end needs and the directory lacks, if any; `report` is told before each.
 
-    Those of `pe-av` are large: they are never downloaded.
+    Those of `pe-av` and `paper` are large: they are never downloaded.
 
     Raises:
         FrontEndError: they cannot be fetched, or are not the pinned ones.
