@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from service_samples import Command, Ran, film_footage
+from service_samples import Command, Ran
+
+from model.training.recipe import DEFAULT
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'echolens[peav]'")
 from pe_av_samples import save_tiny_pe_av, without_timm
@@ -22,11 +25,10 @@ OTHER = 6
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where a new library finds a model of its own; `clips` lies beside it."""
+    """Return where a new library finds a model of its own; training is short."""
     without_timm(monkeypatch)
+    monkeypatch.setattr("model.training.recipe.recipe_named", lambda name: replace(DEFAULT, epochs=2))
     save_tiny_pe_av(tmp_path / "mine" / "frontends" / "pe-av")
-    (tmp_path / "clips").mkdir()
-    film_footage(tmp_path / "clips")
     return tmp_path / "mine"
 
 
@@ -35,9 +37,11 @@ def parsed(ran: Ran) -> Any:
     return json.loads(ran.out)
 
 
-def test_a_library_is_searched_by_the_common_space_and_then_trained(library: Path, echolens: Command) -> None:
+def test_a_library_is_searched_by_the_common_space_and_then_trained(
+    library: Path, footage: list[Path], echolens: Command
+) -> None:
     """Before training, pictures come in the order of their cosine with the sound, and no match is claimed."""
-    clips, of = library.parent / "clips", ("--library", library, "--json")
+    clips, of = footage[0].parent, ("--library", library, "--json")
     ingested = parsed(echolens("ingest", clips, "--frontend", "pe-av", *of))
     assert (ingested["added"], ingested["untrained"]) == (6, False)
 
