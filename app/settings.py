@@ -15,10 +15,11 @@ from app.http.prefix import plain_prefix
 from app.library.index_settings import IndexSettings
 from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
+from app.schemas.front_end_name import FrontEndName
 from app.telemetry.logs import LogFormat
 from index.gallery_choice import GalleryChoice
 from model.errors import LibraryError
-from model.frontends.names import OF_REAL_FOOTAGE, FrontEndName
+from model.frontends.names import OF_REAL_FOOTAGE
 from model.media.medium import FOOTAGE, Limits
 from model.network.device import DeviceName
 

@@ -34,7 +34,6 @@ from app.schemas.search import LocalizeAnswer, RetrieveAnswer
 from app.schemas.videos import SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer
 from echolens.connection import TRIES, Connection, Medium, Problem
 from index.job_state import JobState
-from model.frontends.names import FrontEndName
 from model.modality import Modality
 
 __all__ = ["Client", "Problem"]
@@ -311,7 +310,7 @@ class Client:
 
     def reencode(
         self,
-        frontend: FrontEndName | None = None,
+        frontend: str | None = None,
         checkpoint: str | None = None,
         leave_out: bool = False,
         idempotency_key: str | None = None,

@@ -10,7 +10,7 @@ import typer
 
 from app.commands.examples import examples
 from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption
-from app.commands.terminal import err, out, print_json, say
+from app.commands.terminal import err, out, print_json, say, warn
 from model.errors import FrontEndError
 
 app = typer.Typer(help="List the front-ends and fetch the weights that they need.", no_args_is_help=True)
@@ -18,15 +18,17 @@ app = typer.Typer(help="List the front-ends and fetch the weights that they need
 
 @app.command("list", epilog=examples("frontends list"))
 def list_command(library: LibraryOption = LIBRARY_DEFAULT, as_json: JsonOption = False) -> None:
-    """List the front-ends, and say which are ready for use with a library."""
-    from model.frontends.names import NAMES
+    """List the front-ends, also those of installed packages, and say which are ready for use with a library."""
+    from model.frontends.entry_points import described
+    from model.frontends.names import all_names, hidden_entry_points
 
-    lacks = {name: None if name == "raw" else _error_of_weights(library / "frontends") for name in NAMES}
+    lacks = {name: _lack(name, library / "frontends") for name in all_names()}
     if as_json:
-        print_json([{"name": name, "ready": lacks[name] is None} for name in NAMES])
-        return
-    for name in NAMES:
-        say(f"{name:12s} {lacks[name] or 'ready'}")
+        print_json([{"name": name, "ready": lack is None} for name, lack in lacks.items()])
+    else:
+        for name, lack in lacks.items():
+            say(f"{name:12s} {lack or 'ready'}")
+    warn(f"the front-end {described(p)} is never used: a built-in one has its name" for p in hidden_entry_points())
 
 
 @app.command("pull", epilog=examples("frontends pull"))
@@ -71,12 +73,24 @@ def start_command(
         )
 
 
-def _error_of_weights(directory: Path) -> FrontEndError | None:
+def _lack(name: str, directory: Path) -> FrontEndError | None:
+    """Return why a front-end cannot be used. Those of packages are made and checked; built-in ones have their files."""
+    from model.frontends.pe_av_files import REPOSITORIES, located
+    from model.frontends.published import DIRECTORY, VGG19, VGGISH, read_published
+    from model.frontends.registry import make_front_end
     from model.frontends.weights import EFFICIENTNET, YAMNET, installed, verified
 
     try:
-        verified(directory, YAMNET)
-        installed(EFFICIENTNET)
+        if name == "pretrained":
+            verified(directory, YAMNET)
+            installed(EFFICIENTNET)
+        elif name == "paper":
+            for file in (VGGISH, VGG19):
+                read_published(directory / DIRECTORY, file)
+        elif name in REPOSITORIES:
+            located(name, directory)
+        elif name != "raw":
+            make_front_end(name, directory)
     except FrontEndError as error:
         return error
     return None

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, AudioTrackOption, DeviceOption, JsonOption, LibraryOption
+from app.commands.options import (
+    LIBRARY_DEFAULT,
+    AudioTrackOption,
+    DeviceOption,
+    JsonOption,
+    LibraryOption,
+    front_end_name,
+)
 from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say, warn
 from model.errors import NotAMedium, NotReadable, QueryError
-from model.frontends.names import FrontEndName
 
 if TYPE_CHECKING:
     from app.library.ingest import Outcome
@@ -23,7 +29,9 @@ if TYPE_CHECKING:
 def ingest_command(
     paths: Annotated[list[Path], typer.Argument(help="files and directories")],
     library: LibraryOption = LIBRARY_DEFAULT,
-    frontend: Annotated[FrontEndName | None, typer.Option(help="front-end of a new library; else pretrained")] = None,
+    frontend: Annotated[
+        str | None, typer.Option(callback=front_end_name, help="front-end of a new library; else pretrained")
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),

@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from app.commands.examples import examples
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, front_end_name
 from app.commands.terminal import PARTLY, UNSOUND, opened, out, print_json, progress, say, warn
-from model.frontends.names import FrontEndName
 
 app = typer.Typer(help="Count, check, back up, restore or re-encode a library.", no_args_is_help=True)
 NAMES = {
@@ -122,7 +121,9 @@ def restore_command(
 @app.command("reencode", epilog=examples("library reencode"))
 def reencode_command(
     library: LibraryOption = LIBRARY_DEFAULT,
-    frontend: Annotated[FrontEndName | None, typer.Option(help="read the originals again with this front-end")] = None,
+    frontend: Annotated[
+        str | None, typer.Option(callback=front_end_name, help="read the originals again with this front-end")
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(

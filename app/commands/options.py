@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from model.frontends.names import all_names, is_known
 from model.network.device import DeviceName
 
 LIBRARY_DEFAULT = Path("data")
@@ -22,3 +23,10 @@ AudioTrackOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
 ]
+
+
+def front_end_name(name: str | None) -> str | None:
+    """Return the name of a front-end that is built in or that an installed package offers; else it is wrong usage."""
+    if name is None or is_known(name):
+        return name
+    raise typer.BadParameter(f"{name!r} given, one of {', '.join(all_names())} expected")

@@ -211,8 +211,8 @@ ROWS = (
     Row(
         "front_end",
         (503,),
-        "The front-end's weights are missing or wrong.",
-        "Run `echolens frontends pull`; a running service finds them.",
+        "The front-end's weights are missing or wrong, or its package cannot be loaded.",
+        "Run `echolens frontends pull`; a running service finds them. Or install the package, and start it again.",
     ),
     Row(
         "training",

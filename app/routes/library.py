@@ -8,7 +8,7 @@ from app.http.answers import written
 from app.http.route_table import needs
 from app.schemas.library import FrontEndAnswer, LibraryAnswer
 from app.service import Current
-from model.frontends.names import NAMES
+from model.frontends.names import all_names
 from model.frontends.registry import has_weights
 
 router = APIRouter(tags=["library"])
@@ -21,7 +21,7 @@ def get_library(service: Current, request: Request) -> Response:
     overview, weights = service.overviews.current(), service.session.library.frontends
     front_ends = [
         FrontEndAnswer(name=name, current=name == overview.holdings.stats.frontend, ready=has_weights(name, weights))
-        for name in NAMES
+        for name in all_names()
     ]
     roots = [str(root) for root in service.settings.ingest_roots]
     scope = service.scope_of(request)

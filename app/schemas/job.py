@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.schemas.answering import Answering
+from app.schemas.front_end_name import FrontEndName
 from index.job_state import JobState
-from model.frontends.names import FrontEndName
 
 if TYPE_CHECKING:
     from index.records import Job, JobMessage

@@ -33,7 +33,9 @@ class FrontEndAnswer(Answering):
 
     name: str
     current: bool
-    ready: bool = Field(description="false: its weights are not here, and are fetched first")
+    ready: bool = Field(
+        description="false: its weights are not here; those of `pretrained` are fetched first; true for a package's"
+    )
 
 
 class LabelAnswer(Answering):

@@ -6,8 +6,7 @@ and a head that are not scaled. Lite2 is 1.1 times as wide and 1.2 times as deep
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,6 +15,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, conv2d, interpolate, linear, pad
+
+from model.frontends.one_thread import one_thread
 
 SIDE_PX = 260
 EMBEDDING = 1280
@@ -56,7 +57,7 @@ class EfficientNetLite2:
         self, frame: UInt8[np.ndarray, "height width 3"]
     ) -> tuple[Float32[np.ndarray, "1280"], Float32[np.ndarray, "1000"]]:
         """Return the pooled numbers (0 to 6) and the logits of an RGB frame, squeezed to a square."""
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_thread():
             found = self._stem(_pixels(frame))
             for block in self._blocks:
                 found = block(found)
@@ -74,17 +75,6 @@ def _pixels(frame: UInt8[np.ndarray, "height width 3"]) -> Float32[Tensor, "1 3 
     levels = torch.from_numpy(writable).permute(2, 0, 1)[None]
     small = interpolate(levels, (SIDE_PX, SIDE_PX), mode="bilinear", antialias=True)
     return ((small.float() - MIDDLE_LEVEL) / LEVELS).contiguous(memory_format=torch.channels_last)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch in this thread: with more, sums are cut elsewhere and their last bits differ."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

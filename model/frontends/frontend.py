@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from model.data.features import Features
+from model.errors import NotFinite
 from model.frontends.prior import Prior
 from model.media.segments import Segment
 
@@ -25,6 +26,7 @@ class FrontEnd(ABC):
     audio_shape: tuple[int, ...]
     visual_shape: tuple[int, ...]
     prior: Prior | None = None  # what it knows across modalities before any footage; None: nothing
+    shares_space: bool = False  # features of sound and picture are unit vectors in one space: what matches is close
 
     @abstractmethod
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "..."]:
@@ -43,7 +45,11 @@ class FrontEnd(ABC):
         return None
 
     def features(self, segments: Sequence[Segment]) -> Features:
-        """Return the features of segments in order; a missing modality is a row of zeros, masked out."""
+        """Return the features of segments in order; a missing modality is a row of zeros, masked out.
+
+        Raises:
+            NotFinite: the features of a second have a NaN or an infinite number.
+        """
         audio = np.zeros((len(segments), *self.audio_shape), np.float32)
         visual = np.zeros((len(segments), *self.visual_shape), np.float32)
         for row, segment in enumerate(segments):
@@ -51,6 +57,12 @@ class FrontEnd(ABC):
                 audio[row] = self.audio(segment.sound)
             if segment.frame is not None:
                 visual[row] = self.visual(segment.frame)
+            for part, rows in (("sound", audio), ("picture", visual)):
+                if not np.isfinite(rows[row]).all():
+                    raise NotFinite(
+                        f"the front-end {self.name} gives the {part} of second {segment.start_s} features that are "
+                        "not finite; use another front-end for this file"
+                    )
         return Features(
             start_s=np.array([s.start_s for s in segments], np.int64),
             audio=audio,

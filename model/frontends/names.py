@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from importlib.metadata import EntryPoint
 
-FrontEndName = Literal["raw", "pretrained"]
-NAMES: tuple[FrontEndName, ...] = get_args(FrontEndName)
-OF_REAL_FOOTAGE: FrontEndName = "pretrained"  # of a new library, unless told otherwise
-OF_DRAWN_CLIPS: FrontEndName = "raw"  # of the demonstration
+from model.frontends.entry_points import entry_point_names, entry_points_of
+
+NAMES = ("raw", "pretrained", "paper", "pe-av-small", "pe-av-base", "pe-av-large", "pe-av")  # the built-in ones
+OF_REAL_FOOTAGE = "pretrained"  # of a new library, unless told otherwise
+OF_DRAWN_CLIPS = "raw"  # of the demonstration
+
+
+def all_names() -> tuple[str, ...]:
+    """Return the names of the built-in front-ends, then those of the installed packages."""
+    return (*NAMES, *(name for name in entry_point_names() if name not in NAMES))
+
+
+def is_known(name: str) -> bool:
+    """Say whether a front-end has this name; packages are searched only for one that is not built in."""
+    return name in NAMES or name in entry_point_names()
+
+
+def hidden_entry_points() -> tuple[EntryPoint, ...]:
+    """Return the entry points that claim the name of a built-in front-end: they are never used."""
+    return tuple(point for name in NAMES for point in entry_points_of(name))

@@ -85,7 +85,7 @@ class Start:
         matrix, constant = _prior_decoder(self.prior, normalization)
         if footage is not None:
             matrix, constant = _corrected(matrix, constant, model, normalization, footage)
-        _start_decoder(model.decoder, matrix, constant)
+        start_decoder(model.decoder, matrix, constant)
 
     def _linear(
         self, modality: Modality, known: Float64[np.ndarray, "C axes"], share: float, normalization: Normalization
@@ -205,7 +205,7 @@ def _standardized(projection: Projection, normalization: Normalization, modality
     return Projection((projection.mean - mean) / scale, projection.matrix * scale)
 
 
-def _start_decoder(
+def start_decoder(
     decoder: PairDecoder, matrix: Float64[np.ndarray, "latent pair"], bias: Float64[np.ndarray, "pair"]
 ) -> None:
     """Let the decoder be linear: each latent unit has two hidden ones, of which the difference is taken."""

@@ -59,7 +59,7 @@ def test_another_model_of_the_library(own_library: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "order", [{"frontend": "paper"}, {"checkpoint": "../x"}, {"leave_out": "yes"}, {"front_end": "raw"}]
+    "order", [{"frontend": "papers"}, {"checkpoint": "../x"}, {"leave_out": "yes"}, {"front_end": "raw"}]
 )
 def test_an_order_that_makes_no_sense_is_refused(client: TestClient, order: dict[str, object]) -> None:
     """An unknown front-end, a path for a fingerprint, no boolean, an unknown field: 422, and no job."""

@@ -62,6 +62,7 @@ def test_a_front_end_with_a_prior_begins_with_its_starting_model(tmp_path: Path,
         first = Checkpoint.load(library.checkpoints / fingerprint)
         assert (first.fingerprint, first.front_end_identity) == (fingerprint, knowing.identity)
         assert first.training["videos"] == 0
+        assert first.match is None, "probabilities were measured with `pretrained` alone"
         assert begin(library, knowing) == fingerprint
         nameless = RawFrontEnd(tmp_path)
         nameless.name = "nameless"

@@ -20,8 +20,9 @@ from model.data.features import Features
 from model.errors import FrontEndError
 from model.frontends.efficientnet_lite import EfficientNetLite2
 from model.frontends.frontend import FrontEnd
+from model.frontends.names import NAMES
 from model.frontends.raw import RawFrontEnd
-from model.frontends.registry import NAMES, make_front_end
+from model.frontends.registry import make_front_end
 from model.frontends.weights import EFFICIENTNET, YAMNET, installed
 from model.media.segments import Segment
 
@@ -151,9 +152,9 @@ def test_pickled_features_are_not_loaded(tmp_path: Path) -> None:
 
 def test_an_unknown_front_end_is_refused(tmp_path: Path) -> None:
     """The message names the given one and those there are."""
-    with pytest.raises(FrontEndError, match=r"'vggish' given, one of raw, pretrained expected"):
+    with pytest.raises(FrontEndError, match=r"'vggish' given, one of raw, pretrained, paper, .*, pe-av expected"):
         make_front_end("vggish", tmp_path)
-    assert NAMES == ("raw", "pretrained")
+    assert NAMES == ("raw", "pretrained", "paper", "pe-av-small", "pe-av-base", "pe-av-large", "pe-av")
 
 
 def test_weights_that_are_absent_say_how_to_fetch_them(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""What a front-end must keep to, checked once on known seconds before it computes anything that is kept."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from model.errors import FrontEndError
+from model.frontends.frontend import FrontEnd
+from model.frontends.prior import Prior
+from model.media.segments import SAMPLE_RATE_HZ
+from model.modality import MODALITIES, Modality
+
+IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # it names a directory of the library
+SAME = 1e-5  # of their length: so little is the rounding of float32
+UNIT = 1e-3  # how far from 1 the length of a unit vector may be
+GRID = 16  # the network halves the height and width of features in two or three dimensions four times
+
+
+def check_front_end(front_end: object, name: str) -> FrontEnd:
+    """Return a front-end that keeps to the contract, as far as two sounds and two pictures show.
+
+    Raises:
+        FrontEndError: it does not; what was found, and what was expected.
+    """
+    if not isinstance(front_end, FrontEnd):
+        raise FrontEndError(f"{type(front_end).__name__} given, a model.frontends.frontend.FrontEnd expected")
+    given = getattr(front_end, "name", None)
+    if given != name:
+        raise FrontEndError(f"its name is {given!r}, {name!r} expected, as its entry point says")
+    identity = getattr(front_end, "identity", None)
+    if not isinstance(identity, str) or not IDENTITY.fullmatch(identity) or not identity.startswith(f"{name}-"):
+        raise FrontEndError(
+            f"its identity is {identity!r}; {name}- and a version or a hash of its weights expected, at most 100 "
+            "letters, digits, dots, dashes and underscores"
+        )
+    if not isinstance(front_end.prior, Prior | None):
+        raise FrontEndError(f"its prior is {type(front_end.prior).__name__}, a Prior or None expected")
+    rows = [row for modality in MODALITIES for row in _checked_features(front_end, modality)]
+    if front_end.shares_space:
+        _check_space(rows)
+    return front_end
+
+
+def probe_sounds() -> tuple[Float32[np.ndarray, "16000"], Float32[np.ndarray, "16000"]]:
+    """Return a low tone, and a burst of noise."""
+    time_s = np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ) * np.exp(-5 * time_s)
+    return (0.3 * np.sin(2 * np.pi * 200 * time_s)).astype(np.float32), (0.1 * noise).astype(np.float32)
+
+
+def probe_pictures() -> tuple[UInt8[np.ndarray, "48 64 3"], UInt8[np.ndarray, "90 70 3"]]:
+    """Return a ramp from black to white, and red and green squares, of different sizes."""
+    ramp = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], (48, 64, 3)).copy()
+    squares = np.zeros((90, 70, 3), np.uint8)
+    even = (np.arange(90)[:, None] // 10 + np.arange(70)[None] // 10) % 2 == 0
+    squares[even, 0], squares[~even, 1] = 255, 255
+    return ramp, squares
+
+
+def _check_space(rows: list[np.ndarray]) -> None:
+    lengths = [float(np.linalg.norm(row)) for row in rows]
+    if any(row.shape != rows[0].shape for row in rows) or any(abs(length - 1) > UNIT for length in lengths):
+        shapes, told = {row.shape for row in rows}, ", ".join(f"{length:.3g}" for length in lengths)
+        raise FrontEndError(
+            "its sounds and pictures are said to share a space, so unit vectors of one size are expected, but known "
+            f"seconds have features of the shapes {', '.join(map(str, sorted(shapes)))} and the lengths {told}"
+        )
+
+
+def _checked_features(front_end: FrontEnd, modality: Modality) -> list[np.ndarray]:
+    shape = getattr(front_end, f"{modality}_shape", None)
+    if (
+        not isinstance(shape, tuple)
+        or not 1 <= len(shape) <= 3
+        or not all(isinstance(n, int) and n > 0 for n in shape)
+        or any(n % GRID for n in shape[-2:] if len(shape) > 1)
+    ):
+        raise FrontEndError(
+            f"its {modality}_shape is {shape!r}; (numbers,), (height, width) or (channels, height, width) expected, "
+            f"positive, height and width multiples of {GRID}"
+        )
+    if modality == "audio":
+        rows = [_checked(front_end.audio(sound), shape, modality) for sound in probe_sounds()]
+    else:
+        rows = [_checked(front_end.visual(picture), shape, modality) for picture in probe_pictures()]
+    if np.linalg.norm(rows[0] - rows[1]) <= SAME * np.linalg.norm(rows[0]):
+        kinds = {"audio": "a tone and a burst of noise", "visual": "a ramp and coloured squares"}
+        raise FrontEndError(f"its {modality} features of {kinds[modality]} are equal, different ones expected")
+    return rows
+
+
+def _checked(features: object, shape: tuple[int, ...], modality: Modality) -> np.ndarray:
+    if not isinstance(features, np.ndarray) or features.dtype != np.float32 or features.shape != shape:
+        found = f"{features.dtype} {features.shape}" if isinstance(features, np.ndarray) else type(features).__name__
+        raise FrontEndError(f"its {modality} features are {found}, a numpy array of float32 {shape} expected")
+    if not np.isfinite(features).all():
+        raise FrontEndError(f"its {modality} features of a known second are not finite")
+    return features
