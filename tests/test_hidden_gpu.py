@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from index.faiss_index import gpus
+from index.gpu_index import gpus
 
 CONFTEST = str(Path(__file__).with_name("conftest.py"))
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, front_end_name
 from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say
 from app.datasets.names import DatasetName
-from model.frontends.names import OF_REAL_FOOTAGE, FrontEndName
+from model.frontends.names import OF_REAL_FOOTAGE
 from model.network.device import DeviceName
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def dataset_command(
         Path | None, typer.Option(help="npz to write the features into; no library is made then")
     ] = None,
     frontend: Annotated[
-        FrontEndName | None, typer.Option(help="front-end of a new library, or of the archive; else pretrained")
+        str | None,
+        typer.Option(callback=front_end_name, help="front-end of a new library, or of the archive; else pretrained"),
     ] = None,
     split: Annotated[Literal["train", "val", "test"] | None, typer.Option(help="take this split alone")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="take only so many items, for a try")] = None,
@@ -123,9 +124,7 @@ def _row_of(item: Item) -> object:
     return item.path, item.labels[:1], item.start_s, item.end_s
 
 
-def _ingest(
-    library: Path, device: DeviceName, front_end: FrontEndName | None, items: Iterator[Item], taken: _Taken
-) -> None:
+def _ingest(library: Path, device: DeviceName, front_end: str | None, items: Iterator[Item], taken: _Taken) -> None:
     from app.library.ingest import Source, ingest
     from model.media.medium import FOOTAGE
 
@@ -135,7 +134,7 @@ def _ingest(
 
 
 def _write(
-    path: Path, name: FrontEndName, library: Path, items: Iterator[Item], count: int, seconds: int, taken: _Taken
+    path: Path, name: str, library: Path, items: Iterator[Item], count: int, seconds: int, taken: _Taken
 ) -> Rows:
     from app.datasets.feature_archive import archive_bytes, write_archive
     from model.frontends.registry import make_front_end, pull_absent_weights
