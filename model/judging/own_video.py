@@ -104,6 +104,36 @@ def own_video_figures(
     return figures_of(found)
 
 
+def own_pair_figures(
+    scorer: Scorer | None,
+    seconds: Int64[np.ndarray, "n"],
+    video: Int64[np.ndarray, "n"],
+    galleries: int = 20,
+    seed: int = 0,
+) -> Figures:
+    """Return `retrieval[AV|VA][own_mrr|own_recall_at_1|...]` per video, among all; NaN without a scorer.
+
+    Raises:
+        NothingToMeasure: fewer than two videos.
+    """
+    names = {"own_mrr": "all"} | {f"own_recall_at_{k}": f"recall_at_{k}" for k in RECALL_AT}
+    if scorer is None:
+        nothing = np.full(len(np.unique(video)), np.nan)
+        return Figures({direction: dict.fromkeys(names, nothing) for direction in DIRECTIONS}, {})
+    found = own_video_figures(scorer, seconds, video, galleries, seed)
+
+    def named(part: dict[str, dict[str, Values]] | None) -> dict[str, dict[str, Values]]:
+        assert part is not None, "figures of own video have intervals"
+        return {direction: {name: of[key] for name, key in names.items()} for direction, of in part.items()}
+
+    return Figures(named(found.retrieval), {}, named(found.influence), named(found.pairs))
+
+
+def own_pair_chance(videos: int) -> dict[str, float]:
+    """Return what a random order of so many videos gives, by figure."""
+    return {"own_mrr": chance_of(videos)} | {f"own_recall_at_{k}": min(1.0, k / videos) for k in RECALL_AT}
+
+
 def among_two(
     scorer: Scorer, seconds: Int64[np.ndarray, "n"], video: Int64[np.ndarray, "n"], galleries: int = 20, seed: int = 0
 ) -> Values:
