@@ -54,6 +54,7 @@ def benchmark_command(
     with progress(len(wanted) * seeds, "benchmark") as step:
         outcomes = compare(contest, wanted, seeds, jobs, step)
     facts = {"archive": features.sha256, "split": split, "seeds": seeds, "galleries": galleries}
+    facts["own_pair_chance"] = contest.own_pair_chance()
     named = {"protocol": {"name": kept.name, "bugs": sorted(kept.bugs) if kept.name == "published" else []}}
     report = facts | comparison_json(outcomes) | named
     save.write_text(json.dumps(report, indent=1) + "\n")
@@ -64,7 +65,7 @@ def benchmark_command(
 
 
 def markdown_table(report: dict[str, Any]) -> str:
-    """Return the systems as tables: MRR and mAP, exact match and overlap, each mean with its 95 % interval."""
+    """Return the systems as tables: by class, exact match and overlap, own pair, each mean with its 95 % interval."""
     systems: dict[str, Any] = report["systems"]
     marks = {name: name if facts["label_free"] else f"{name} †" for name, facts in systems.items()}
     tables = [
@@ -93,9 +94,23 @@ def markdown_table(report: dict[str, Any]) -> str:
                 for name, facts in systems.items()
             ],
         ),
+        *([_own_pair_table(report, marks)] if report["own_pair_chance"] else []),
         "† uses labels or event marks.\n",
     ]
     return "\n".join(tables)
+
+
+def _own_pair_table(report: dict[str, Any], marks: dict[str, str]) -> str:
+    """Return how often a second finds its own pair among one second of every video, chance in the first row."""
+    chance: dict[str, float] = report["own_pair_chance"]
+    figures = [(direction, figure) for direction in ("AV", "VA") for figure in chance]
+    titles = [f"{figure.removeprefix('own_').replace('_', ' ')} {d[0]}-{d[1]}" for d, figure in figures]
+    rows = [
+        [marks[name], *(_text(facts["retrieval"][d][figure]) for d, figure in figures)]
+        for name, facts in report["systems"].items()
+        if facts["retrieval"]["AV"]["own_mrr"]["mean"] is not None
+    ]
+    return table(["own pair", *titles], [["chance", *(_share(chance[figure]) for _, figure in figures)], *rows])
 
 
 def _protocol(name: str, bugs: str | None) -> Protocol:
@@ -118,5 +133,9 @@ def _text(figure: dict[str, float | None], scale: int = 1) -> str:
     if mean is None or low is None or high is None:
         return "-"
     if scale == 1:
-        return "{} [{}, {}]".format(*(f"{v:.3f}".removeprefix("0") for v in (mean, low, high)))
+        return "{} [{}, {}]".format(*map(_share, (mean, low, high)))
     return f"{scale * mean:.1f} [{scale * low:.1f}, {scale * high:.1f}]"
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")

@@ -82,6 +82,8 @@ def evaluate_command(
         print_json(_json(facts | {"notes": notes}, own, reports, rules, own_trained_on))
         return
     out.print(_own_video_table(own))
+    for direction in ("AV", "VA"):
+        out.print(_recall_table(own, direction))
     if reports:
         out.print(_retrieval_table(reports))
         out.print(_localization_table({n: r.localization for n, r in reports.items()} | rules))
@@ -180,6 +182,16 @@ def _own_video_table(own: dict[str, OwnVideo]) -> Table:
     table.add_row("chance", *(_short(getattr(own["echolens"], size).chance) for size, _ in columns.values()))
     for name, one in own.items():
         table.add_row(name, *(_text(getattr(one, size).mrr[d]) for size, d in columns.values()))
+    return table
+
+
+def _recall_table(own: dict[str, OwnVideo], direction: str) -> Table:
+    """Return how often the own video is among the first 1, 5 and 10 of all, in one direction."""
+    recall_at = own["echolens"].recall_at
+    table = _table(f"{direction[0]}-{direction[1]}: own video among the first", list(recall_at))
+    table.add_row("chance", *(_short(of.chance) for of in recall_at.values()))
+    for name, one in own.items():
+        table.add_row(name, *(_text(of.recall[direction]) for of in one.recall_at.values()))
     return table
 
 

@@ -11,7 +11,7 @@ from app.schemas.answering import Answering
 if TYPE_CHECKING:
     from app.library.measurement import Measurement
     from model.judging.evaluation import Interval, Report
-    from model.judging.own_video import OwnVideo, OwnVideoMRR
+    from model.judging.own_video import OwnVideo, OwnVideoMRR, OwnVideoRecall
 
 
 class IntervalAnswer(Answering):
@@ -65,6 +65,19 @@ class OwnVideoMRRAnswer(Answering):
         return OwnVideoMRRAnswer(mrr=mrr, chance=measured.chance, gallery=measured.gallery)
 
 
+class OwnVideoRecallAnswer(Answering):
+    """The share of queries whose own video is among the first ones, by direction as the MRR is."""
+
+    recall: dict[str, IntervalAnswer]
+    chance: float = Field(description="the recall of a random order")
+
+    @staticmethod
+    def of(measured: OwnVideoRecall) -> OwnVideoRecallAnswer:
+        """Write the figures out."""
+        recall = {direction: IntervalAnswer.of(interval) for direction, interval in measured.recall.items()}
+        return OwnVideoRecallAnswer(recall=recall, chance=measured.chance)
+
+
 class OwnVideoAnswer(Answering):
     """Retrieval without labels: does a second find its own video?"""
 
@@ -72,13 +85,18 @@ class OwnVideoAnswer(Answering):
     nine: OwnVideoMRRAnswer | None = Field(
         description="among the own and eight other videos at random, comparable between libraries; null under nine"
     )
+    recall_at: dict[str, OwnVideoRecallAnswer] = Field(
+        description="by how many of the first are looked at, 1, 5 and 10; among all videos measured"
+    )
     trained_on: int = Field(description="of the videos measured, those that the model was trained on")
 
     @staticmethod
     def of(measured: OwnVideo, trained_on: int) -> OwnVideoAnswer:
         """Write the figures out."""
         nine = measured.nine and OwnVideoMRRAnswer.of(measured.nine)
-        return OwnVideoAnswer(all=OwnVideoMRRAnswer.of(measured.all), nine=nine, trained_on=trained_on)
+        recall_at = {k: OwnVideoRecallAnswer.of(recall) for k, recall in measured.recall_at.items()}
+        every = OwnVideoMRRAnswer.of(measured.all)
+        return OwnVideoAnswer(all=every, nine=nine, recall_at=recall_at, trained_on=trained_on)
 
 
 class MeasuredModelAnswer(Answering):

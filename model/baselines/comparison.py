@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from joblib import Parallel, delayed, parallel_config
 
 from model.baselines.published_protocol import BUGS, Bug, measure_published
@@ -16,6 +17,7 @@ from model.baselines.system import System
 from model.data.archive import FeatureArchive
 from model.data.corpus import Corpus
 from model.judging.evaluation import Figures, Report, eligible_seconds, measure
+from model.judging.own_video import own_pair_chance, own_pair_figures
 
 REFERENCE = "linear_cca"  # every system is paired with it, and the first system with every other
 PROTOCOLS = ("corrected", "published")
@@ -78,8 +80,19 @@ class Contest:
         if self.protocol.name == "published":
             figures = measure_published(self.judged, fitted, self.protocol.bugs, self.galleries, seed)
         else:
-            figures = measure(self.judged, *fitted.judges(self.judged), self.galleries, seed)
+            scorer, localizer = fitted.judges(self.judged)
+            figures = measure(self.judged, scorer, localizer, self.galleries, seed)
+            figures = figures.beside(own_pair_figures(scorer, *self._pairs(), self.galleries, seed))
         return Trial(system.name, seed, figures, train_s, fitted.parameters)
+
+    def own_pair_chance(self) -> dict[str, float]:
+        """Return what a random order gives of the figures by own pair; nothing under the published protocol."""
+        return {} if self.protocol.name == "published" else own_pair_chance(len(np.unique(self._pairs()[1])))
+
+    def _pairs(self) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
+        """Return the seconds that have both modalities, labelled or not, and their videos."""
+        paired = np.flatnonzero(self.judged.paired)
+        return paired, self.judged.video[paired]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from model.baselines.avsdn import Avsdn
 from model.baselines.blind import ALWAYS_FIRST, ALWAYS_LAST, UNIFORM, RandomRanking, TrainPrior
 from model.baselines.cm_vae import CmVae
 from model.baselines.dcca import Dcca
+from model.baselines.eics import Eics
 from model.baselines.l3_net import L3Net
 from model.baselines.linear_cca import LinearCca
 from model.baselines.msvae import WITH_W, WITHOUT_W, Echolens, EcholensInContext, Msvae, RandomInit
@@ -16,6 +17,8 @@ from model.baselines.msvae_published import MsvaePublished
 from model.baselines.supervised_linear import SupervisedLinear
 from model.baselines.system import System
 from model.baselines.target_alone import Seam, TargetChangePoint
+from model.baselines.tnn_c_cca import TnnCCca
+from model.baselines.vae_cca import VaeCca
 from model.errors import TrainingError
 
 
@@ -35,6 +38,9 @@ def all_systems() -> dict[str, System]:
         Avdln(),
         Avsdn(),
         Avfb(),
+        VaeCca(),
+        TnnCCca(),
+        Eics(),
         SupervisedLinear(),
         RandomInit(),
         UNIFORM,

@@ -87,6 +87,15 @@ class Figures:
         """Return each video's mean, over seeds."""
         return figures[0].combined(figures[1:], lambda *values: np.asarray(np.mean(values, axis=0)))
 
+    def beside(self, other: Figures) -> Figures:
+        """Return these figures with another's of retrieval beside them; both have intervals, or neither has."""
+
+        def both(part: str) -> Any:
+            ours, theirs = getattr(self, part), getattr(other, part)
+            return ours and {direction: figures | theirs.get(direction, {}) for direction, figures in ours.items()}
+
+        return replace(self, **{part: both(part) for part in ("retrieval", "influence", "pairs")})
+
     def __sub__(self, other: Figures) -> Figures:
         """Return the differences per video, for paired intervals."""
         return replace(self.combined([other], lambda ours, theirs: ours - theirs), bounds=(-1.0, 1.0))

@@ -423,10 +423,11 @@ def test_evaluate_prints_chance_beside(echolens: Command, library: Path) -> None
         assert set(report["retrieval"]) == {"AA", "AV", "VA", "VV"}
     for own in (body["own_video"], body["systems"]["random_init"]["own_video"]):
         assert set(own["all"]["mrr"]) == {"AV", "VA"}
+        assert set(own["recall_at"]) == {"1", "5", "10"}
     MeasurementAnswer.model_validate({name: body[name] for name in MeasurementAnswer.model_fields})
     table = echolens("evaluate", "--library", library, "--galleries", 5)
     assert table.code == 0
-    assert all(name in table.out for name in ("own video", "random_ranking", "echolens", "uniform"))
+    assert all(name in table.out for name in ("own video", "among the first", "random_ranking", "uniform"))
 
 
 def test_evaluate_says_that_it_measures_training_videos(

@@ -105,7 +105,9 @@ def test_every_library_is_measured_by_own_video(client: TestClient) -> None:
     assert (own["all"]["gallery"], own["nine"], own["trained_on"]) == (6, None, 0)
     assert own["all"]["chance"] == pytest.approx(sum(1 / k for k in range(1, 7)) / 6)
     assert set(own["all"]["mrr"]) == {"AV", "VA"}
-    for figure in own["all"]["mrr"].values():
+    assert {k: one["chance"] for k, one in own["recall_at"].items()} == {"1": pytest.approx(1 / 6), "5": 5 / 6, "10": 1}
+    assert all(set(one["recall"]) == {"AV", "VA"} for one in own["recall_at"].values())
+    for figure in [*own["all"]["mrr"].values(), *own["recall_at"]["1"]["recall"].values()]:
         assert 0 <= figure["low"] <= figure["mean"] <= figure["high"] <= 1
         assert figure["n"] == 6
 

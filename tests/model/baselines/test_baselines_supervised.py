@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from corpus_samples import planted_corpus
 
-from model.baselines import avdln, avfb, avsdn
+from model.baselines import avdln, avfb, avsdn, eics, tnn_c_cca, vae_cca
 from model.baselines.avdln import Avdln, other_seconds
 from model.baselines.avfb import Avfb
 from model.baselines.avsdn import Avsdn, SequenceLocalizer, SequenceNetwork, cut
+from model.baselines.eics import TEMPERATURE, DualSubspaces, Eics, pair_surprise
 from model.baselines.fitting import Schedule
 from model.baselines.supervised_linear import SupervisedLinear
 from model.baselines.supervision import event_odds, labelled_seconds, targets_of
 from model.baselines.system import Fitted, System
+from model.baselines.tnn_c_cca import MARGIN, TnnCCca, triplet_loss
+from model.baselines.vae_cca import TwoAutoencoders, VaeCca, centre_distance, class_surprise
 from model.data.corpus import Corpus
 from model.errors import TrainingError
 from model.judging.evaluation import CROSSINGS, clips_of, measure
@@ -25,7 +29,7 @@ from model.judging.scorers import Scorer
 from model.judging.windows import window_distances
 from model.modality import MODALITIES
 
-SYSTEMS: list[type[System]] = [SupervisedLinear, Avdln, Avsdn, Avfb]
+SYSTEMS: list[type[System]] = [SupervisedLinear, Avdln, Avsdn, Avfb, VaeCca, TnnCCca, Eics]
 CPU = torch.device("cpu")
 SECONDS = 8
 
@@ -35,7 +39,7 @@ every_system = pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: sys
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny corpora need tiny batches, or a fit is over after a dozen steps."""
-    for module, batch in ((avdln, 32), (avfb, 32), (avsdn, 8)):
+    for module, batch in ((avdln, 32), (avfb, 32), (avsdn, 8), (eics, 32), (tnn_c_cca, 32), (vae_cca, 32)):
         monkeypatch.setattr(module, "SCHEDULE", Schedule(epochs=8, patience=8, batch=batch, learning_rate=5e-3))
     monkeypatch.setattr(avsdn, "HIDDEN", 16)
     monkeypatch.setattr(avfb, "OUTPUTS", 32)
@@ -245,3 +249,102 @@ def test_other_seconds_are_of_the_same_video() -> None:
     assert len(np.unique(drawn[:, 0])) == SECONDS - 1
     alone = planted_corpus(videos=3, seconds=1)
     np.testing.assert_array_equal(other_seconds(alone, np.arange(3), rng), np.arange(3))
+
+
+def test_triplets_cost_by_hand() -> None:
+    """Of every anchor, item of its class and item of another: the margin less the gap, mean of those above zero."""
+    random, target = np.random.default_rng(0), np.array([0, 0, 1, 1, 2])
+    anchor, other = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in random.standard_normal((2, 5, 3)))
+    distance = 1 - anchor @ other.T
+    costs = [
+        distance[a, p] - distance[a, n] + MARGIN
+        for a, p, n in product(range(5), repeat=3)
+        if target[a] == target[p] != target[n]
+    ]
+    assert min(costs) < 0 < max(costs)
+    found = triplet_loss(*map(torch.from_numpy, (anchor, other, target)))
+    assert found.item() == pytest.approx(np.mean([cost for cost in costs if cost > 0]))
+
+
+def test_a_batch_of_one_class_has_no_triplet() -> None:
+    """It costs nothing and teaches nothing, with finite gradients."""
+    anchor = torch.randn(4, 3, requires_grad=True)
+    loss = triplet_loss(anchor, anchor, torch.zeros(4, dtype=torch.int64))
+    loss.backward()
+    assert anchor.grad is not None
+    assert (loss.item(), anchor.grad.abs().sum().item()) == (0.0, 0.0)
+
+
+def test_pairs_surprise_by_hand() -> None:
+    """Cross-entropy of the own pair among other videos, both ways; a sibling of the same video counts for nothing."""
+    cosine = np.random.default_rng(0).uniform(-1, 1, (4, 4))
+    video = np.array([7, 7, 8, 9])
+    surprises = []
+    for table in (cosine, cosine.T):
+        for i in range(4):
+            among = [i, *np.flatnonzero(video != video[i])]
+            weights = np.exp(table[i, among] / TEMPERATURE)
+            surprises.append(-np.log(weights[0] / weights.sum()))
+    found = pair_surprise(torch.from_numpy(cosine), torch.from_numpy(video))
+    assert found.item() == pytest.approx(np.mean(surprises))
+
+
+def test_class_surprise_by_hand() -> None:
+    """Minus the log likelihood of a logistic of half the correlation coefficient."""
+    one, other = np.random.default_rng(0).standard_normal((2, 4, 6))
+    target = np.array([0, 1, 0, 2])
+    shares = 1 / (1 + np.exp(-0.5 * np.corrcoef(one, other)[:4, 4:]))
+    expected = -np.log(np.where(target[:, None] == target, shares, 1 - shares)).mean()
+    assert class_surprise(*map(torch.from_numpy, (one, other, target))).item() == pytest.approx(expected)
+
+
+def test_centre_distance_is_the_variance_within_classes() -> None:
+    """The sum of the dimensions' variances within a class, classes counting by their items."""
+    latent, target = np.random.default_rng(0).standard_normal((6, 3)), np.array([0, 0, 0, 4, 4, 2])
+    expected = sum(np.var(latent[target == c], axis=0).sum() * (target == c).sum() for c in (0, 2, 4)) / 6
+    assert centre_distance(torch.from_numpy(latent), torch.from_numpy(target)).item() == pytest.approx(expected)
+
+
+def test_vae_cca_generates_each_modality_from_itself() -> None:
+    """Every layer learns from the loss, and the encoder of sound learns from the picture's latent, too."""
+    rows = np.flatnonzero(TRAIN.event)[:32]
+    target = torch.from_numpy(targets_of(TRAIN)[rows])
+    audio, visual = torch.from_numpy(TRAIN.audio[rows]), torch.from_numpy(TRAIN.visual[rows])
+    torch.manual_seed(0)
+    network = TwoAutoencoders(TRAIN)
+    gradients = []
+    for picture in (visual, visual.flip(0)):
+        torch.manual_seed(1)  # the same samples
+        network.zero_grad()
+        network.loss(audio, picture, target).backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+        gradients.append(torch.cat([p.grad.flatten() for p in network.towers["audio"].parameters()]))
+    assert (gradients[0] - gradients[1]).abs().max() > 1e-5
+
+
+def test_eics_keeps_labels_out_of_the_explicit_space() -> None:
+    """Other labels change what the implicit layers learn, and nothing that the explicit layer does."""
+    rows = np.flatnonzero(TRAIN.event)[:32]
+    audio, visual, video = (torch.from_numpy(x[rows]) for x in (TRAIN.audio, TRAIN.visual, TRAIN.video))
+    torch.manual_seed(0)
+    network = DualSubspaces(TRAIN).eval()
+    gradients = []
+    for shift in (0, 1):
+        network.zero_grad()
+        target = torch.from_numpy((targets_of(TRAIN)[rows] + shift) % 4)
+        network.loss(audio, visual, video, target).backward()
+        gradients.append([network.explicit.weight.grad.clone(), network.implicit["audio"].weight.grad.clone()])
+    (explicit, implicit), (explicit_too, implicit_too) = gradients
+    assert explicit.abs().max() > 0
+    torch.testing.assert_close(explicit, explicit_too, rtol=0, atol=0)
+    assert (implicit - implicit_too).abs().max() > 1e-5
+
+
+def test_eics_weighs_both_spaces_the_same() -> None:
+    """The cosine of two embeddings is the mean of the cosines in either space."""
+    network = DualSubspaces(TRAIN).eval()
+    audio, visual = torch.from_numpy(TRAIN.audio[:5]), torch.from_numpy(TRAIN.visual[:5])
+    spaces = zip(network.spaces("audio", audio), network.spaces("visual", visual), strict=True)
+    cosines = [torch.nn.functional.cosine_similarity(heard, seen) for heard, seen in spaces]
+    found = torch.nn.functional.cosine_similarity(network("audio", audio), network("visual", visual))
+    torch.testing.assert_close(found, torch.stack(cosines).mean(0))

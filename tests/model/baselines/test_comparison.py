@@ -21,6 +21,7 @@ from model.data.archive import load_archive
 from model.errors import ArchiveError, NothingLabelled, TrainingError
 from model.judging.evaluation import measure
 from model.judging.localizers import ScoreLocalizer
+from model.judging.own_video import own_video
 
 CPU = torch.device("cpu")
 QUICK = ["linear_cca", "random_ranking", "uniform", "always_last", "train_prior", "seam", "target_change_point"]
@@ -38,6 +39,9 @@ NAMES = [
     "avdln",
     "avsdn",
     "avfb",
+    "vae_cca",
+    "tnn_c_cca",
+    "eics",
     "supervised_linear",
     "random_init",
     "uniform",
@@ -110,6 +114,28 @@ def test_figures_are_those_of_the_evaluation(write: Write) -> None:
     assert figure["low"] <= figure["mean"] <= figure["high"]
 
 
+def test_own_pairs_are_looked_for_among_all_videos(write: Write) -> None:
+    """A mean over seeds is that of two measurements by own video; chance stands beside it, labels count for nothing."""
+    path, unlabelled = write(), np.where(np.arange(60) < 50, np.arange(60) % 3, -1)
+    features = load_archive(path)
+    (system,) = systems_named(["linear_cca"])
+    fitted = system.fit(features.corpus("train"), features.corpus("val"), 0, CPU)
+    test = features.corpus("test")
+    assert fitted.scorer is not None
+    rows = np.arange(len(test.video))
+    expected = [own_video(fitted.scorer(test), rows, test.video, 3, seed) for seed in (0, 1)]
+    for archive in (path, write(label=unlabelled)):
+        found = compared(archive, ["linear_cca"])["systems"]["linear_cca"]["retrieval"]
+        for direction in ("AV", "VA"):
+            assert found[direction]["own_mrr"]["seeds"] == pytest.approx([o.all.mrr[direction].mean for o in expected])
+            for k in ("1", "5", "10"):
+                recall = [one.recall_at[k].recall[direction].mean for one in expected]
+                assert found[direction][f"own_recall_at_{k}"]["seeds"] == pytest.approx(recall)
+    contest = Contest.on(features, "test", 3, Protocol(), CPU)
+    assert contest.own_pair_chance()["own_recall_at_5"] == expected[0].recall_at["5"].chance == 5 / 20
+    assert contest.own_pair_chance()["own_mrr"] == expected[0].all.chance
+
+
 def test_paired_differences_are_between_the_same_videos(write: Write) -> None:
     """The first system is paired with each, the others with CCA; a difference of means is the mean difference."""
     report = compared(write(), QUICK)
@@ -128,6 +154,7 @@ def test_what_does_not_apply_is_null(write: Write) -> None:
     report = json.loads(json.dumps(compared(write(), QUICK), allow_nan=False))
     rule = report["systems"]["uniform"]
     assert rule["retrieval"]["AV"]["mrr"] == {"mean": None, "low": None, "high": None, "seeds": [None, None]}
+    assert rule["retrieval"]["VA"]["own_recall_at_5"] == rule["retrieval"]["AV"]["mrr"]
     assert rule["excluded_queries"] == 0
     assert rule["localization"]["rolled"]["A2V"]["exact"]["mean"] == pytest.approx(1 / 6)
     assert report["paired"]["uniform"]["linear_cca"]["retrieval"]["AV"]["mrr"]["mean"] is None
@@ -207,6 +234,7 @@ def test_the_command_writes_json_and_a_table(write: Write, tmp_path: Path) -> No
     assert (report["split"], report["seeds"], report["galleries"]) == ("test", 1, 2)
     assert table.read_text() == markdown_table(report)
     assert "| train_prior † |" in table.read_text()
+    assert "| chance | .180 | .050 | .250 | .500 | .180 |" in table.read_text()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,40 @@ def test_a_scorer_that_knows_nothing_is_at_chance() -> None:
                 assert one.mrr[direction].mean == pytest.approx(one.chance, abs=0.01)
 
 
+def test_recall_counts_the_own_video_among_the_first() -> None:
+    """By sorting the distances of the one gallery: the share of the own video's ranks up to 1, 5 and 10."""
+    scorer, rows = embedded(30, 1.0), np.arange(30)
+    found = own_video_figures(scorer, rows, rows, galleries=1).retrieval
+    for direction, query, target in (("AV", "audio", "visual"), ("VA", "visual", "audio")):
+        order = np.argsort(scorer.score(query, rows, target, rows), axis=1)  # type: ignore[arg-type]
+        for k in (1, 5, 10):
+            first = [float(q in order[q, :k]) for q in range(30)]
+            assert 0 < np.mean(first) < 1
+            np.testing.assert_array_equal(found[direction][f"recall_at_{k}"], first)
+
+
+def test_recall_of_a_random_order_is_k_of_n() -> None:
+    """Random and equal distances find a share k / n among n videos, all of them where there are at most k."""
+    constant = EmbeddingScorer(np.zeros((60, 2)), np.zeros((60, 2)), "euclidean")
+    for scorer in (RandomScorer(0), constant):
+        found = measured(scorer, 20, galleries=400).recall_at
+        assert {k: one.chance for k, one in found.items()} == {"1": 1 / 20, "5": 5 / 20, "10": 10 / 20}
+        for one in found.values():
+            for direction in ("AV", "VA"):
+                assert one.recall[direction].mean == pytest.approx(one.chance, abs=0.01)
+    few = measured(RandomScorer(0), 4).recall_at
+    assert [few[k].chance for k in ("1", "5", "10")] == [0.25, 1.0, 1.0]
+    assert few["5"].recall["AV"].mean == 1.0
+
+
+def test_an_interval_of_recall_holds_its_mean() -> None:
+    """Between 0 and 1, and wider than nothing where some videos are found and others are not."""
+    for one in measured(embedded(30, 1.0), 30, seconds=1).recall_at.values():
+        for interval in one.recall.values():
+            assert interval.mean is not None
+            assert 0 <= interval.low < interval.mean < interval.high <= 1
+
+
 def test_who_knows_every_video_finds_it() -> None:
     """The figure is 1, and so are both ends of its interval."""
     found = measured(embedded(15, 0.0), 15, seconds=1)

@@ -7,7 +7,7 @@ import pytest
 from corpus_samples import planted_corpus
 
 from model.judging.scorers import Correlation
-from model.network.correlation import correlate
+from model.network.correlation import correlate, correlate_clusters
 
 
 def canonical_correlations(audio: np.ndarray, visual: np.ndarray) -> np.ndarray:
@@ -81,3 +81,22 @@ def test_the_scorer_finds_a_planted_correlation_in_new_videos() -> None:
     rows = np.arange(20)
     found = Correlation.fit(planted_corpus(videos=60))(new).score("audio", rows, "visual", rows)
     assert np.mean(found.argmin(1) == rows) > 0.6
+
+
+def test_clusters_are_cca_of_all_their_pairs(sides: tuple[np.ndarray, np.ndarray]) -> None:
+    """It is CCA of a table with a row for every two rows of one cluster, clusters of different sizes."""
+    cluster = np.repeat(np.arange(6), [5, 20, 9, 14, 30, 22])
+    rows = np.arange(len(cluster))
+    one, other = np.nonzero(cluster[:, None] == cluster)
+    tables = [sides[0][rows][one], sides[1][rows][other]]
+    expected = correlate(*tables, dimensions=5, ridge=0.5)
+    found = correlate_clusters(sides[0][rows], sides[1][rows], cluster + 3, dimensions=5, ridge=0.5)
+    for each, whole, side in zip(found, expected, sides, strict=True):
+        np.testing.assert_allclose(np.abs(each(side)), np.abs(whole(side)), atol=1e-9)
+
+
+def test_clusters_leave_a_dimension_fewer_than_they_are(sides: tuple[np.ndarray, np.ndarray]) -> None:
+    """Six means less their own mean span five dimensions, whatever is asked for."""
+    cluster = np.arange(len(sides[0])) % 6
+    audio, visual = correlate_clusters(*sides, cluster, dimensions=12)
+    assert (audio.matrix.shape, visual.matrix.shape) == ((12, 5), (16, 5))
