@@ -13,17 +13,18 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, Num, Shaped
+from jaxtyping import Bool, Float32, Int64, Shaped
 
 from model.data.corpus import UNLABELLED, Corpus
+from model.data.hdf5 import read_hdf5, read_whole_rows
 from model.errors import ArchiveError
+from model.modality import Modality
 
 SPLITS = ("train", "val", "test")
 NPZ_KEYS = ("audio", "visual", "label", "event", "split", "video_id", "classes")
 MASKS = ("heard", "seen")  # an npz without them has sound and picture in every second
-AVE_FILES = {"audio": "audio_feature.h5", "visual": "visual_feature.h5"}
+AVE_FILES: dict[Modality, str] = {"audio": "audio_feature.h5", "visual": "visual_feature.h5"}
 AVE_ANNOTATIONS = "Annotations.txt"
 AVE_SPLITS = {split: f"{split}_order.h5" for split in SPLITS}
 AVE_DATASET = "avadataset"
@@ -38,7 +39,7 @@ class FeatureArchive:
     """Hold N videos of at most T seconds; labels and events serve evaluation alone.
 
     `heard`, `seen`: which seconds have sound, and a picture; a video of fewer seconds ends with seconds of neither.
-    `label`: a row of `classes`, or -1.
+    `label`: a row of `classes`, or -1. `remarks`: what was left out of damaged files, a sentence each.
     """
 
     audio: Float32[np.ndarray, "N T Da"]
@@ -51,6 +52,7 @@ class FeatureArchive:
     video_id: tuple[str, ...]
     classes: tuple[str, ...]
     sha256: str
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.audio.ndim != 3 or self.visual.ndim != 3:
@@ -111,7 +113,7 @@ class FeatureArchive:
 
 
 def load_archive(path: Path) -> FeatureArchive:
-    """Read an npz file, or a directory in AVE's layout.
+    """Read an npz file, or a directory in AVE's layout; of HDF5 files that were cut off, what is whole.
 
     Raises:
         ArchiveError: nothing there, not such a layout, or arrays that do not fit each other.
@@ -150,17 +152,25 @@ def _whole(labels: Shaped[np.ndarray, "..."]) -> Int64[np.ndarray, "..."]:
 
 
 def _load_ave(directory: Path) -> FeatureArchive:
-    audio, visual = (_read_h5(directory / AVE_FILES[m], AVE_DATASET) for m in ("audio", "visual"))
+    annotations = parse_ave_annotations((directory / AVE_ANNOTATIONS).read_text())
+    remarks, videos, arrays = list[str](), len(annotations), dict[Modality, np.ndarray]()
+    for modality, file_name in AVE_FILES.items():
+        arrays[modality], rows = read_whole_rows(directory / file_name, AVE_DATASET)
+        if rows != len(annotations):
+            raise ValueError(f"{len(annotations)} annotated rows for {rows} feature rows")
+        if (whole := len(arrays[modality])) < rows:
+            remarks.append(
+                f"{file_name} was cut off: the videos from row {whole + 1} ({annotations[whole].video_id}) to {rows} "
+                "are left out; copy it again"
+            )
+        videos = min(videos, whole)
+    split = _ave_splits(directory, len(annotations), remarks)
+    audio, visual = arrays["audio"][:videos], arrays["visual"][:videos]
     if visual.ndim == 5:  # (N, T, 7, 7, 512): the mean over the grid
         visual = visual.mean(axis=(2, 3))
-    annotations = parse_ave_annotations((directory / AVE_ANNOTATIONS).read_text())
-    if len(annotations) != len(audio):
-        raise ValueError(f"{len(annotations)} annotated rows for {len(audio)} feature rows")
+    annotations = annotations[:videos]
     classes = tuple(sorted({a.category for a in annotations}))
     seconds = np.arange(audio.shape[1])
-    split = np.full(len(audio), "", "U5")
-    for name, file_name in AVE_SPLITS.items():
-        split[read_ave_order(directory / file_name)] = name
     files = (*AVE_FILES.values(), AVE_ANNOTATIONS, *AVE_SPLITS.values())
     digest = hashlib.sha256(b"".join((directory / f).read_bytes() for f in files))
     everywhere = np.ones(audio.shape[:2], bool)
@@ -171,11 +181,25 @@ def _load_ave(directory: Path) -> FeatureArchive:
         np.array([(seconds >= a.start_s) & (seconds < a.end_s) for a in annotations]),
         everywhere,
         everywhere,
-        split,
+        split[:videos],
         tuple(a.video_id for a in annotations),
         classes,
         digest.hexdigest(),
+        tuple(remarks),
     )
+
+
+def _ave_splits(directory: Path, videos: int, remarks: list[str]) -> Shaped[np.ndarray, "videos"]:
+    split = np.full(videos, "", "U5")
+    for name, file_name in AVE_SPLITS.items():
+        path = directory / file_name
+        try:
+            split[read_ave_order(path)] = name
+        except OSError as error:
+            if not path.is_file():
+                raise
+            remarks.append(f"{file_name} cannot be read, so no video is in {name} ({error}); copy it again")
+    return split
 
 
 @dataclass(frozen=True)
@@ -206,10 +230,4 @@ def parse_ave_annotations(text: str) -> list[AveAnnotation]:
 
 def read_ave_order(path: Path) -> Int64[np.ndarray, "n"]:
     """Return which rows of the annotation file are in a split. Raises UNREADABLE, as for a file that was cut off."""
-    return _read_h5(path, "order").astype(np.int64)
-
-
-def _read_h5(path: Path, name: str) -> Num[np.ndarray, "..."]:
-    with h5py.File(path, "r") as file:
-        values: Num[np.ndarray, "..."] = file[name][()]
-    return values
+    return read_hdf5(path, "order").astype(np.int64)

@@ -132,6 +132,56 @@ def test_a_visual_grid_is_averaged(tmp_path: Path) -> None:
     np.testing.assert_allclose(archive.visual, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["audio_feature.h5", "visual_feature.h5"])
+@pytest.mark.parametrize("lost_bytes", [1, 8 * 10 * 4])
+def test_of_cut_off_features_the_whole_videos_are_taken(tmp_path: Path, name: str, lost_bytes: int) -> None:
+    """A video of which a byte is lost is left out with those behind it, and named; the others are as they were."""
+    directory = write_ave(tmp_path / "ave")
+    before = load_archive(directory)
+    whole = (directory / name).read_bytes()
+    (directory / name).write_bytes(whole[:-lost_bytes])
+    archive = load_archive(directory)
+    assert before.remarks == ()
+    assert archive.video_id == ("-x", "y") == before.video_id[: len(archive.video_id)]
+    assert archive.split.tolist() == ["val", "test"]
+    np.testing.assert_array_equal(archive.audio, before.audio[:2])
+    np.testing.assert_array_equal(archive.visual, before.visual[:2])
+    assert archive.remarks == (f"{name} was cut off: the videos from row 3 (-x) to 3 are left out; copy it again",)
+
+
+def test_where_both_features_are_cut_off_the_shorter_counts(tmp_path: Path) -> None:
+    """Each file is named with what it lost."""
+    directory = write_ave(tmp_path / "ave")
+    for name, lost_bytes in (("audio_feature.h5", 1), ("visual_feature.h5", 8 * 10 * 5 * 2)):
+        (directory / name).write_bytes((directory / name).read_bytes()[:-lost_bytes])
+    archive = load_archive(directory)
+    assert archive.video_id == ("-x",)
+    assert ["row 3" in r or "row 2" in r for r in archive.remarks] == [True, True]
+
+
+def test_a_split_whose_order_is_cut_off_is_empty(tmp_path: Path) -> None:
+    """The other splits are there; the file is named."""
+    directory = write_ave(tmp_path / "ave")
+    path = directory / "test_order.h5"
+    path.write_bytes(path.read_bytes()[:-1])
+    archive = load_archive(directory)
+    assert archive.split.tolist() == ["val", "", "train"]
+    assert len(archive.remarks) == 1
+    assert archive.remarks[0].startswith("test_order.h5 cannot be read, so no video is in test")
+
+
+def test_cut_off_features_in_pieces_are_refused(tmp_path: Path) -> None:
+    """Which rows of chunks, or of compressed numbers, are whole is not known; nor is there a row in a short file."""
+    for number, how in enumerate(({"chunks": (1, 10, 4)}, {"compression": "gzip"}, {})):
+        directory = write_ave(tmp_path / str(number))
+        path = directory / "audio_feature.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("avadataset", data=np.ones((3, 10, 4)), **how)
+        path.write_bytes(path.read_bytes()[: -1 if how else 2060])
+        with pytest.raises(ArchiveError, match="truncated"):
+            load_archive(directory)
+
+
 @pytest.mark.parametrize("header", ["", "Category&VideoID&Quality&StartTime&EndTime"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_annotations_in_every_shape_of_line(header: str, end: str) -> None:
