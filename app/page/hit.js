@@ -78,7 +78,7 @@ function makeFit(hit, { answer, nearest }) {
   );
 }
 
-function makeWhy(hit, { search, query, timings_ms }) {
+function makeWhy(hit, { search, query, device, timings_ms }) {
   const rows = [
     hit.match !== null && ['probability that they belong together', percent(hit.match)],
     hit.chance !== null && ['chance that something unrelated looks as good here', percent(hit.chance)],
@@ -93,6 +93,7 @@ function makeWhy(hit, { search, query, timings_ms }) {
     ],
     ['model', query.fingerprint],
     ['time taken', `${Math.round(timings_ms.total)} ms`],
+    ['computed on', device === 'cpu' ? 'the processor' : device],
   ];
   const lines = rows
     .filter(Boolean)

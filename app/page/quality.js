@@ -3,7 +3,7 @@ import { address, make } from './dom.js';
 import { facts } from './facts.js';
 import { read } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
-import { many, withoutCommand } from './words.js';
+import { many, percent, withoutCommand } from './words.js';
 
 export async function open(main, params, closed) {
   const library = await facts();
@@ -43,9 +43,37 @@ function draw(main, measured, library) {
       make('h2', {}, 'Does a recording find itself?'),
       makeFigure('By its sound, find its picture', own.mrr.AV, own.chance, seen),
       makeFigure('By its picture, find its sound', own.mrr.VA, own.chance, seen),
+      makeRecall(measured.own_video),
       ...byLabel(measured),
       ...notes(measured),
     ].filter(Boolean),
+  );
+}
+
+/** Return a table: how often a recording is among the first that are found, of all that were measured. */
+function makeRecall({ all, recall_at: recallAt, trained_on: trainedOn }) {
+  const depths = Object.keys(recallAt);
+  const row = (name, shareOf) =>
+    make('tr', {}, make('th', { scope: 'row' }, name), ...depths.map((k) => make('td', {}, shareOf(recallAt[k]))));
+  const shareOf = (direction) => (at) => {
+    const { mean, low, high } = at.recall[direction];
+    if (mean === null) return 'not measured';
+    return low === null ? percent(mean) : `${percent(mean)} (${percent(low)} to ${percent(high)})`;
+  };
+  const seen = trained(trainedOn, all.mrr.AV.n);
+  return make(
+    'table',
+    {},
+    make('caption', {}, `How often it is among the first, of ${many(all.gallery, 'recording')}${seen ? ` (${seen})` : ''}`),
+    make(
+      'tr',
+      {},
+      make('td'),
+      ...depths.map((k) => make('th', { scope: 'col' }, k === '1' ? 'first' : `among ${k}`)),
+    ),
+    row('By its sound', shareOf('AV')),
+    row('By its picture', shareOf('VA')),
+    row('By guessing', (at) => percent(at.chance)),
   );
 }
 

@@ -184,6 +184,24 @@ def test_figures_are_not_taken_for_those_of_real_footage(open_page: OpenPage) ->
     assert not re.search(r"[:\s][–—-]+(\s|$)|null|NaN|undefined", page.locator("main").inner_text())
 
 
+def test_how_often_a_recording_is_among_the_first(open_page: OpenPage) -> None:
+    """A table of what the service measured, with what guessing gives."""
+    page = open_page("#/quality")
+    table = page.get_by_role("table")
+    expect(table).to_be_visible()
+    measured = page.request.get(page.url.partition("#")[0] + "metrics/mrr").json()
+    recall_at = measured["own_video"]["recall_at"]
+    rows = {row.inner_text(): row for row in table.get_by_role("rowheader").all()}
+    assert list(rows) == ["By its sound", "By its picture", "By guessing"]
+    for name, share in (
+        ("By its sound", lambda at: at["recall"]["AV"]["mean"]),
+        ("By its picture", lambda at: at["recall"]["VA"]["mean"]),
+        ("By guessing", lambda at: at["chance"]),
+    ):
+        cells = rows[name].locator("xpath=..").get_by_role("cell").all_inner_texts()
+        assert [text.split(" %")[0] for text in cells] == [str(int(100 * share(at) + 0.5)) for at in recall_at.values()]
+
+
 def test_the_map_asks_with_a_click(open_page: OpenPage) -> None:
     """A point that is found by hovering is named; a click on it shows what is like it."""
     page = open_page("#/map")
