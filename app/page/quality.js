@@ -58,7 +58,8 @@ function makeRecall({ all, recall_at: recallAt, trained_on: trainedOn }) {
   const shareOf = (direction) => (at) => {
     const { mean, low, high } = at.recall[direction];
     if (mean === null) return 'not measured';
-    return low === null ? percent(mean) : `${percent(mean)} (${percent(low)} to ${percent(high)})`;
+    const sure = low !== null && `${Math.round(100 * low)} to ${Math.round(100 * high)}`;
+    return make('span', {}, percent(mean), sure && make('small', { class: 'quiet' }, sure));
   };
   const seen = trained(trainedOn, all.mrr.AV.n);
   return make(
