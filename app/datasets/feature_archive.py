@@ -9,12 +9,13 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+from jaxtyping import UInt8
 
 from app.datasets.item import Item
 from app.library.listing import is_no_medium
@@ -26,6 +27,7 @@ from model.data.features import Features
 from model.errors import MediaError, Silent, TooShort
 from model.frontends.frontend import FrontEnd
 from model.media.medium import FOOTAGE, open_medium
+from model.media.segments import Segment
 
 CHUNK_S = 4
 NUMBER_BYTES = 4  # of a float32
@@ -86,10 +88,11 @@ def write_archive(
 def features_of(front_end: FrontEnd, item: Item, seconds: int) -> Features:
     """Return the features of the seconds of an item that an archive takes. Raises MediaError."""
     start_s = first_second(item, seconds)
-    with closing(open_medium(item.path, FOOTAGE).segments(start_s, start_s + seconds)) as reading:
+    medium = open_medium(item.path, FOOTAGE)
+    with closing(medium.segments(start_s, start_s + seconds)) as reading:
         made = [front_end.features(())]
         while chunk := list(islice(reading, CHUNK_S)):
-            made.append(front_end.features(chunk))
+            made.append(front_end.features(_with_faces(chunk, item.faces, medium.duration_s or seconds)))
     features = Features.joined(made)
     if not len(features):
         raise TooShort(
@@ -98,6 +101,20 @@ def features_of(front_end: FrontEnd, item: Item, seconds: int) -> Features:
     if not (features.heard | features.seen).any():
         raise Silent(f"{item.path.name} is silent and has no picture; sound or pictures are expected")
     return features
+
+
+def _with_faces(segments: list[Segment], faces: tuple[Path, ...], duration_s: float) -> list[Segment]:
+    """Return segments of a sound with the pictures beside it, which are spread evenly over its length."""
+    if not faces:
+        return segments
+    places = [min(int((s.start_s + 0.5) * len(faces) / duration_s), len(faces) - 1) for s in segments]
+    frames = {place: _frame(faces[place]) for place in dict.fromkeys(places)}
+    return [replace(s, frame=frames[place]) for s, place in zip(segments, places, strict=True)]
+
+
+def _frame(face: Path) -> UInt8[np.ndarray, "height width 3"] | None:
+    with closing(open_medium(face, FOOTAGE).segments()) as reading:
+        return next(reading).frame
 
 
 def first_second(item: Item, seconds: int) -> int:
@@ -137,7 +154,7 @@ def _keep(
         padded = np.zeros((seconds, size), np.float32)
         padded[at] = values.reshape(len(values), size)
         padded.tofile(file)
-    rows.items.append(item)
+    rows.items.append(replace(item, faces=()))  # of few bytes
     return Outcome(item.path, "added", item.name)
 
 

@@ -22,6 +22,7 @@ class Item:
     `name`: what the data set calls it. `labels`: the first one is its class, where there is any.
     `start_s`, `end_s`: the part of the file that is meant; None is the whole file.
     `listed`: no list names it, a directory holds it; then it may turn out to be no medium.
+    `faces`: pictures beside a sound, in order of time, at an even pace; more or fewer than seconds.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Item:
     end_s: float | None = None
     split: Split = ""
     listed: bool = False
+    faces: tuple[Path, ...] = ()
 
     @property
     def annotation(self) -> Annotation:

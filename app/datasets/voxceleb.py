@@ -2,7 +2,7 @@
 
 Nagrani et al., "VoxCeleb: A Large-scale Speaker Identification Dataset", Interspeech 2017; Chung et al., "VoxCeleb2",
 Interspeech 2018. https://www.robots.ox.ac.uk/~vgg/data/voxceleb/ has iden_split.txt: 1 (train), 2 (validation) or
-3 (test), a blank, idXXXXX/VIDEO/NNNNN.wav.
+3 (test), a blank, idXXXXX/VIDEO/NNNNN.wav. Faces beside the sound: app/datasets/voxceleb_faces.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from app.datasets.item import Entry, Split, bad_row, listed_item
 from app.datasets.lists import Line, MediaFolders, lines_of, same_named
+from app.datasets.voxceleb_faces import Faces
 
 LIST = "iden_split.txt"
 SPLITS: dict[str, Split] = {"1": "train", "2": "train", "3": "test"}  # as in the study of 2022 that is repeated here
@@ -23,7 +24,18 @@ UTTERANCE = re.compile(r"((id\d+)/[^/.]+/\d+)\.\w+")
 
 
 def read(directory: Path) -> Iterator[Entry]:
-    """Yield the rows of iden_split.txt; without it, as VoxCeleb2 has none, all utterances, split by dev/ and test/."""
+    """Yield the rows of iden_split.txt; without it, as VoxCeleb2 has none, all utterances, split by dev/ and test/.
+
+    Sounds come with the faces that lie beside them.
+    """
+    faces = Faces(directory)
+    yield from faces.open()
+    for entry in _utterances(directory):
+        yield faces.beside(entry)
+    yield from faces.close()
+
+
+def _utterances(directory: Path) -> Iterator[Entry]:
     if (directory / LIST).is_file():
         folders = MediaFolders(directory, (f"{part}/{kind}" for part in PARTS for kind in KINDS))
         for line in lines_of(directory / LIST):
