@@ -26,13 +26,16 @@ TOWER = {
     "num_attention_heads": 2,
     "head_dim": 16,
 }
+SPECIAL = ("[CLS]", "[SEP]")
+MOST_TOKENS = 64
 TEXT = {
     "model_type": "modernbert",
     "hidden_size": WIDTH,
     "intermediate_size": 32,
     "num_hidden_layers": 1,
     "num_attention_heads": 2,
-    "vocab_size": 8,
+    "max_position_embeddings": MOST_TOKENS,
+    "vocab_size": len(SPECIAL) + 256,
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0),
 }
 VISION = {
@@ -54,6 +57,21 @@ def without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
 
     vit = SubConfigSpec(config_class=AutoConfig, model_type="vit")
     monkeypatch.setitem(PeVideoEncoderConfig.sub_configs_defaults, "vision_config", vit)
+
+
+def byte_tokenizer() -> Any:
+    """Return a tokenizer like that of ModernBERT, without its merges: a token for each byte, between two others."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({token: n for n, token in enumerate((*SPECIAL, *alphabet))}, []))
+    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[(token, n) for n, token in enumerate(SPECIAL)]
+    )
+    return tokenizer
 
 
 def save_tiny_pe_av(path: Path, seed: int = 0, **preparation: Any) -> Any:
@@ -86,5 +104,6 @@ def save_tiny_pe_av(path: Path, seed: int = 0, **preparation: Any) -> Any:
             if parameter.ndim > 1:
                 parameter.normal_(0, 1.5 / parameter[0].numel() ** 0.5)
     model.save_pretrained(path)
+    byte_tokenizer().save(str(path / "tokenizer.json"))
     (path / "video_preprocessor_config.json").write_text(json.dumps(PREPARATION | preparation))
     return model
