@@ -28,6 +28,7 @@ class FrontEnd(ABC):
     visual_shape: tuple[int, ...]
     prior: Prior | None = None  # what it knows across modalities before any footage; None: nothing
     shares_space: bool = False  # features of sound and picture are unit vectors in one space: what matches is close
+    rounding: float = 1e-3  # how far apart, of their length, features of one second on two machines may be
 
     @abstractmethod
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "..."]:

@@ -20,7 +20,6 @@ from PIL import Image
 from torch import Tensor
 
 from model.errors import FrontEndError, NotFinite, QueryError
-from model.frontends.contract import check_front_end
 from model.frontends.frontend import FrontEnd
 from model.frontends.one_thread import one_thread
 from model.frontends.pe_av_files import INSTALL, TOKENIZER, Preparation, digest, located
@@ -39,7 +38,7 @@ class PeAvFrontEnd(FrontEnd):
         """Read the weights; they are found as `located` says.
 
         Raises:
-            FrontEndError: they are absent or broken, `transformers` is, or features of known seconds are no good.
+            FrontEndError: they are absent or broken, `transformers` is, or their tokenizer.
         """
         path = located(name, directory)
         self.name, self.identity = name, f"{name}-{digest(path)}"
@@ -49,10 +48,6 @@ class PeAvFrontEnd(FrontEnd):
         self._tokenizer, self._most_tokens = _tokenizer(path), int(model.config.text_config.max_position_embeddings)
         width = int(self._audio.audio_head.proj.out_features)
         self.audio_shape = self.visual_shape = (width,)
-        try:
-            check_front_end(self, name)
-        except (FrontEndError, NotFinite) as error:
-            raise FrontEndError(f"the weights in {path} cannot be used: {error}") from error
 
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "D"]:
         """Return the embedding of a second of sound."""

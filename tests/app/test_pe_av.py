@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pe_av_samples import save_tiny_pe_av, without_timm
 from app.library.features import all_features
 from app.library.session import Session
 from model.data.features import Features
+from model.frontends import pe_av
 from model.frontends.pe_av import PeAvFrontEnd
 from model.modality import Modality
 
@@ -115,6 +117,49 @@ def test_a_text_that_is_embedded_as_a_second_finds_that_second(
         assert hit["file_name"] == "blue-1.mp4"
         assert hit["distance"] == pytest.approx(0, abs=1e-3)
         parsed(echolens("train", *of))
+
+
+def test_a_network_that_answers_otherwise_than_before_is_refused(
+    library: Path, footage: list[Path], echolens: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library keeps what it was answered first: a build that computes otherwise, or the same always, is noticed."""
+    of = ("--library", library, "--json")
+    parsed(echolens("ingest", footage[0], "--frontend", "pe-av", *of))
+    by_text = ("retrieve", "--text", "a dog barks", "--target", "visual", *of)
+    parsed(echolens(*by_text))
+
+    def broken(name: str, change: Callable[[torch.nn.Module], None]) -> Ran:
+        loaded = pe_av._loaded
+
+        def load(path: Path) -> Any:
+            model = loaded(path)
+            change(model.get_submodule(name))
+            return model
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pe_av, "_loaded", load)
+            return echolens(*by_text)
+
+    def zeroed(layer: torch.nn.Module) -> None:
+        for parameter in layer.parameters():
+            parameter.data.zero_()
+
+    def turned(layer: torch.nn.Module) -> None:
+        for parameter in layer.parameters():
+            parameter.data = parameter.data.flip(0)
+
+    for name, change, message in (
+        ("audio_model.audio_encoder.embedder", zeroed, "audio features of a tone and a burst of noise are equal"),
+        ("video_model.video_encoder.embedder.proj", zeroed, "visual features of a ramp and coloured squares are equal"),
+        ("text_model.layers", zeroed, "features of the text 'a dog barks' for audio and the text 'rain falls"),
+        ("audio_model.audio_head.proj", turned, "it answers a tone otherwise than"),
+        ("video_model.video_head.proj", turned, "it answers a ramp otherwise than"),
+        ("video_model.text_video_head.proj", turned, "it answers the text 'a dog barks' for visual otherwise than"),
+    ):
+        ran = broken(name, change)
+        assert (ran.code, ran.err.startswith("front_end: the front-end pe-av cannot be used")) == (OTHER, True), ran.err
+        assert message in ran.err.replace("\n", " "), (name, ran.err)
+    parsed(echolens(*by_text))
 
 
 def features_of(session: Session) -> dict[str, Features]:
