@@ -39,6 +39,7 @@ TEXT = {
     **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "cls_token_id", "sep_token_id"), 0),
 }
 VISION = {
+    "model_type": "vit",
     "hidden_size": 16,
     "intermediate_size": 16,
     "num_hidden_layers": 1,
@@ -46,6 +47,14 @@ VISION = {
     "image_size": 32,
     "patch_size": 16,
     "id2label": {n: str(n) for n in range(12)},
+}
+TIMM_VISION = {
+    "model_type": "timm_wrapper",
+    "architecture": "vit_pe_core_tiny_patch16_384",
+    "model_args": {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": 32},
+    "num_classes": 12,
+    "do_pooling": True,
+    "global_pool": "map",
 }
 
 
@@ -74,7 +83,7 @@ def byte_tokenizer() -> Any:
     return tokenizer
 
 
-def save_tiny_pe_av(path: Path, seed: int = 0, **preparation: Any) -> Any:
+def save_tiny_pe_av(path: Path, seed: int = 0, vision: dict[str, Any] = VISION, **preparation: Any) -> Any:
     """Write a whole model of 190,000 weights into a directory, and return it; `without_timm` comes before."""
     from transformers import PeAudioVideoConfig, PeAudioVideoModel
     from transformers.utils import logging
@@ -92,7 +101,7 @@ def save_tiny_pe_av(path: Path, seed: int = 0, **preparation: Any) -> Any:
             "video_config": {
                 **TOWER,
                 "model_type": "pe_video_encoder",
-                "vision_config": {"model_type": "vit", **VISION},
+                "vision_config": vision,
             },
         },
     )

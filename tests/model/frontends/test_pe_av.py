@@ -19,7 +19,7 @@ from model.frontends.registry import has_weights, make_front_end
 from model.media.segments import Segment
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'echolens[peav]'")
-from pe_av_samples import MOST_TOKENS, PREPARATION, WIDTH, byte_tokenizer, save_tiny_pe_av, without_timm
+from pe_av_samples import MOST_TOKENS, PREPARATION, TIMM_VISION, WIDTH, byte_tokenizer, save_tiny_pe_av, without_timm
 from safetensors.torch import load_file, save_file
 
 from model.frontends.pe_av import PeAvFrontEnd, pixels
@@ -63,6 +63,20 @@ def test_embeddings_are_those_of_the_whole_model(tiny: Any, tmp_path: Path) -> N
         np.testing.assert_allclose(np.linalg.norm(found), 1, rtol=1e-6)
         cosine = float(found @ (expected[0] / expected[0].norm()).numpy())
         assert cosine > 0.999, cosine
+
+
+def test_the_tower_of_timm_sees_the_frames(tmp_path: Path) -> None:
+    """A tiny one of the architecture that PE-AV has, in place of the ViT: it embeds as the whole model does."""
+    pytest.importorskip("timm", reason="timm is not installed: pip install 'echolens[peav]'")
+    tiny = save_tiny_pe_av(tmp_path / "pe-av", vision=TIMM_VISION)
+    front_end, frame = make_front_end("pe-av", tmp_path), gradient(32, 32)
+    tower = front_end._video.video_encoder.embedder.vision_model  # type: ignore[attr-defined]
+    assert type(tower).__name__ == "TimmWrapperForImageClassification"
+    normal = (frame / 255 - PREPARATION["image_mean"]) / PREPARATION["image_std"]
+    video = torch.from_numpy(normal.transpose(2, 0, 1)[None, None]).float()
+    with torch.no_grad():
+        expected = tiny(input_values=torch.zeros(1, 1, 48_000), pixel_values_videos=video).video_embeds[0]
+    assert float(front_end.visual(frame) @ (expected / expected.norm()).numpy()) > 0.9999
 
 
 def test_texts_are_those_of_the_whole_model(tiny: Any, tmp_path: Path) -> None:
@@ -149,15 +163,28 @@ def test_the_same_second_has_the_same_bits_in_any_thread(tiny: Any, tmp_path: Pa
         torch.set_num_threads(before)
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_other_kernels_round_otherwise_and_are_no_change(tiny: Any, tmp_path: Path) -> None:
+    """Without oneDNN sums have another order: the bits differ, and the canary lets that pass."""
+    first = make_front_end("pe-av", tmp_path)
+    with torch.backends.mkldnn.flags(enabled=False):
+        again = make_front_end("pe-av", tmp_path)
+        found, expected = again.audio(tone(1.0)), first.audio(tone(1.0))
+    assert again.identity == first.identity
+    assert np.linalg.norm(found - expected) < again.rounding
+
+
 def test_identity_is_that_of_the_bytes(tmp_path: Path) -> None:
-    """Other weights, or another way to prepare frames, are another front-end; the same files are the same one."""
-    places = [tmp_path / name for name in ("first", "again", "weights", "mean")]
-    for place, seed, mean in zip(places, (0, 0, 1, 0), ([0.5] * 3, [0.5] * 3, [0.5] * 3, [0.4] * 3), strict=True):
-        save_tiny_pe_av(place / "pe-av", seed, image_mean=mean)
+    """Other weights, another tokenizer or way to prepare frames are another front-end; the same files the same one."""
+    places = [tmp_path / name for name in ("first", "again", "tokens", "weights", "mean")]
+    for place, seed, mean in zip(places, (0, 0, 0, 1, 0), (0.5, 0.5, 0.5, 0.5, 0.4), strict=True):
+        save_tiny_pe_av(place / "pe-av", seed, image_mean=[mean] * 3)
+    tokenizer = places[2] / "pe-av" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + "\n")
     first, again, *others = (make_front_end("pe-av", place).identity for place in places)
     assert first == again
     assert first.startswith("pe-av-")
-    assert len({first, *others}) == 3
+    assert len({first, *others}) == 4
 
 
 def test_a_network_that_answers_the_same_to_everything_is_refused(tiny: Any, tmp_path: Path) -> None:
