@@ -211,8 +211,9 @@ ROWS = (
     Row(
         "front_end",
         (503,),
-        "The front-end's weights are missing or wrong, or its package cannot be loaded.",
-        "Run `echolens frontends pull`; a running service finds them. Or install the package, and start it again.",
+        "The front-end lacks its weights or its package, has wrong ones, or answers otherwise than before.",
+        "Run `echolens frontends pull`; a running service finds them. Or install the package, and start it again. "
+        "Where it answers otherwise, the detail says what to do.",
     ),
     Row(
         "training",

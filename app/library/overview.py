@@ -81,7 +81,7 @@ def describe(session: Session, holdings: Holdings) -> Overview:
         model=None if encoder is None else MeasuredModel.of(encoder.checkpoint),
         calibrated=encoder is not None and encoder.checkpoint.match is not None,
         problem=problem,
-        can_text=front_end is not None and front_end.prior is not None,
+        can_text=front_end is not None and front_end.reads_text,
         can_imagine=front_end is not None and type(front_end).picture is not FrontEnd.picture,
         warnings=() if encoder is None else session.warnings(encoder),
     )

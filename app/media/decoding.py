@@ -16,13 +16,7 @@ from jaxtyping import Float32, Int64
 from app.media.timings import Timings
 from app.media.upload import SmallUpload, on_disk
 from model.data.temporal_context import MOST_WIDTH_S
-from model.errors import (
-    NoPicture,
-    NoSoundTrack,
-    QueryError,
-    Silent,
-    TooLong,
-)
+from model.errors import NoPicture, NoSoundTrack, NotFinite, QueryError, Silent, TooLong
 from model.frontends.frontend import FrontEnd
 from model.media.medium import Limits, Medium, hash_file, open_medium, unreadable
 from model.media.reading import SMALLEST_TOLD_S
@@ -169,6 +163,27 @@ def decode_clip(
         )
     _check_present(own[0], video.name, query.start, query.stop)
     return Decoded(own[0], target, length_s, timings.stages_ms, notes)
+
+
+def decode_text(front_end: FrontEnd, text: str, target: Modality) -> Decoded:
+    """Return the features of a second of the target modality that a text describes; NaN where it says nothing.
+
+    Raises:
+        QueryError: the front-end reads no words, or not these. UnknownWord: one of them names nothing.
+        NotFinite: their features are not.
+    """
+    timings = Timings()
+    with timings.stage("features"):
+        row = front_end.text(text, target)
+    if row is None:
+        raise QueryError(
+            f"a text given, but this library's front-end {front_end.name} has no prior and reads no text: ask by a "
+            "file or a second, or use a library of a front-end that knows words, such as pretrained"
+        )
+    if front_end.prior is None and not np.isfinite(row).all():
+        raise NotFinite(f"the front-end {front_end.name} gives this text features that are not finite: ask otherwise")
+    track = Track(target, front_end.identity, np.zeros(1, np.int64), row[np.newaxis])
+    return Decoded(track, None, 1, timings.stages_ms)
 
 
 def inspect(_: FrontEnd, path: Path, limits: Limits, audio_track: int | None = None) -> Facts:

@@ -65,8 +65,8 @@ def needed(prior: Prior | None, front_end: str, wish: str) -> Prior:
     """Return the prior that a wish needs. Raises QueryError where a front-end has none."""
     if prior is None:
         raise QueryError(
-            f"{wish} given, but this library's front-end {front_end} has no prior: it knows no concepts and no words. "
-            "Ask by a file or a second, or use a library of the front-end pretrained, which knows them"
+            f"{wish} given, but this library's front-end {front_end} has no prior: it knows no concepts. "
+            "Leave that out, or use a library of the front-end pretrained, which knows some"
         )
     return prior
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,8 +12,9 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from app.library.galleries import ServedGallery, rows_of
 from app.library.session import Session
-from app.media.decoding import Track
+from app.media.decoding import Decoded, decode_text
 from app.media.timings import Timings
+from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
 from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
@@ -24,6 +26,7 @@ from index.records import LatentTable, Video
 from model.data.latents import Latents
 from model.errors import EmptyLibrary, LibraryChanged, QueryError
 from model.frontends.prior import Prior
+from model.media.medium import Limits
 from model.modality import MODALITIES, Modality
 from model.network.match import Asked, Verdict, verdict_of
 
@@ -92,22 +95,20 @@ class Retrieval(QueryWork[Hits]):
                 "give one of the two"
             )
 
-    def encodings(self, serving: Serving) -> list[Encoding]:
-        """Return the rows of a file, or the one that a text asks for. Raises UnknownWord, QueryError."""
+    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
+        """Have the file decoded, or the text read. The future also raises UnknownWord."""
         if self.query.text is None:
-            return super().encodings(serving)
-        encoder, target = serving.encoder, self.target
-        prior = needed(serving.prior, encoder.checkpoint.front_end, "a text")
-        words = prior.concepts.understand(self.query.text)
-        classes = prior.concepts.classes(target)[[prior.concepts.names.index(name) for name in words.wanted]]
-        if not classes.any():
-            (other,) = (modality for modality in MODALITIES if modality != target)
-            raise QueryError(
-                f"a text that names {', '.join(words.wanted)} given, which has no {target} side: ask with "
-                f"target={other}"
-            )
-        row = prior.row(target, words.wanted, words.unwanted, encoder.usual(target))
-        return [Encoding(encoder, Track(target, encoder.checkpoint.front_end_identity, np.zeros(1, np.int64), row))]
+            return super().decoding(decoder, limits)
+        return decoder.submit(decode_text, self.query.text, self.target)
+
+    def encodings(self, serving: Serving) -> list[Encoding]:
+        """Return the rows of a file, or the one of a text with what is usual where it says nothing."""
+        encodings = super().encodings(serving)
+        if self.query.text is None:
+            return encodings
+        (asked,) = encodings
+        rows = np.where(np.isnan(asked.track.rows), serving.encoder.usual(self.target), asked.track.rows)
+        return [replace(asked, track=replace(asked.track, rows=rows))]
 
     def encoded(self, session: Session, serving: Serving, latents: Sequence[Latents]) -> EncodedQuery:
         """Return the query, and which items have the concept that is asked for. Raises as `QueryWork.encoded`."""
@@ -192,10 +193,11 @@ class Retrieval(QueryWork[Hits]):
         """Return the query's modality; a text has none."""
         return encoded.modality if self.query.text is None else "text"
 
-    def _wanted(self, serving: Serving) -> Float[np.ndarray, "concepts"]:
-        """Return 1 for each concept that the text wants, else 0."""
-        assert serving.prior is not None, "checked before"
+    def _wanted(self, serving: Serving) -> Float[np.ndarray, "concepts"] | None:
+        """Return 1 for each concept that the text wants, else 0; None without a prior."""
         assert self.query.text is not None, "a question of words"
+        if serving.prior is None:
+            return None
         wanted = serving.prior.concepts.understand(self.query.text).wanted
         return np.array([name in wanted for name in serving.prior.concepts.names], np.float32)
 

@@ -1,13 +1,16 @@
-"""What a front-end must keep to, checked once on known seconds before it computes anything that is kept."""
+"""What a front-end must keep to, checked on known sounds, pictures and texts before it computes anything else."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from model.errors import FrontEndError
+from model.errors import FrontEndError, QueryError
+from model.frontends.canary import check_canary
 from model.frontends.frontend import FrontEnd
 from model.frontends.prior import Prior
 from model.media.segments import SAMPLE_RATE_HZ
@@ -19,8 +22,13 @@ UNIT = 1e-3  # how far from 1 the length of a unit vector may be
 GRID = 16  # the network halves the height and width of features in two or three dimensions four times
 
 
-def check_front_end(front_end: object, name: str) -> FrontEnd:
-    """Return a front-end that keeps to the contract, as far as two sounds and two pictures show.
+TEXTS = ("a dog barks", "rain falls on leaves")
+
+
+def check_front_end(front_end: object, name: str, directory: Path, keep: bool = True) -> FrontEnd:
+    """Return a front-end that keeps to the contract, as far as two sounds, two pictures and two texts show.
+
+    Its answers to these must be those that `directory` holds from its first use; then they are written there if `keep`.
 
     Raises:
         FrontEndError: it does not; what was found, and what was expected.
@@ -38,9 +46,15 @@ def check_front_end(front_end: object, name: str) -> FrontEnd:
         )
     if not isinstance(front_end.prior, Prior | None):
         raise FrontEndError(f"its prior is {type(front_end.prior).__name__}, a Prior or None expected")
-    rows = [row for modality in MODALITIES for row in _checked_features(front_end, modality)]
+    answers: dict[str, np.ndarray] = {}
+    for modality in MODALITIES:
+        answers |= _checked_features(front_end, modality)
+    if front_end.prior is None and front_end.reads_text:  # words that a prior knows are looked up in a table
+        for modality in MODALITIES:
+            answers |= _checked_texts(front_end, modality)
     if front_end.shares_space:
-        _check_space(rows)
+        _check_space(list(answers.values()))
+    check_canary(front_end.identity, front_end.rounding, answers, directory, keep)
     return front_end
 
 
@@ -66,11 +80,11 @@ def _check_space(rows: list[np.ndarray]) -> None:
         shapes, told = {row.shape for row in rows}, ", ".join(f"{length:.3g}" for length in lengths)
         raise FrontEndError(
             "its sounds and pictures are said to share a space, so unit vectors of one size are expected, but known "
-            f"seconds have features of the shapes {', '.join(map(str, sorted(shapes)))} and the lengths {told}"
+            f"inputs have features of the shapes {', '.join(map(str, sorted(shapes)))} and the lengths {told}"
         )
 
 
-def _checked_features(front_end: FrontEnd, modality: Modality) -> list[np.ndarray]:
+def _checked_features(front_end: FrontEnd, modality: Modality) -> dict[str, np.ndarray]:
     shape = getattr(front_end, f"{modality}_shape", None)
     if (
         not isinstance(shape, tuple)
@@ -83,13 +97,30 @@ def _checked_features(front_end: FrontEnd, modality: Modality) -> list[np.ndarra
             f"positive, height and width multiples of {GRID}"
         )
     if modality == "audio":
-        rows = [_checked(front_end.audio(sound), shape, modality) for sound in probe_sounds()]
-    else:
-        rows = [_checked(front_end.visual(picture), shape, modality) for picture in probe_pictures()]
-    if np.linalg.norm(rows[0] - rows[1]) <= SAME * np.linalg.norm(rows[0]):
-        kinds = {"audio": "a tone and a burst of noise", "visual": "a ramp and coloured squares"}
-        raise FrontEndError(f"its {modality} features of {kinds[modality]} are equal, different ones expected")
-    return rows
+        tone, noise = map(front_end.audio, probe_sounds())
+        return _differing({"a tone": tone, "a burst of noise": noise}, shape, modality)
+    ramp, squares = map(front_end.visual, probe_pictures())
+    return _differing({"a ramp": ramp, "coloured squares": squares}, shape, modality)
+
+
+def _checked_texts(front_end: FrontEnd, target: Modality) -> dict[str, np.ndarray]:
+    shape = front_end.audio_shape if target == "audio" else front_end.visual_shape
+    try:
+        answers = {f"the text {text!r} for {target}": front_end.text(text, target) for text in TEXTS}
+    except QueryError as error:
+        raise FrontEndError(f"it cannot read a known text: {error}") from error
+    return _differing(answers, shape, target)
+
+
+def _differing(
+    answers: Mapping[str, object], shape: tuple[int, ...], modality: Modality
+) -> dict[str, Float32[np.ndarray, "..."]]:
+    """Return the answers to two inputs, which must be features and not the same."""
+    checked = {asked: _checked(features, shape, modality) for asked, features in answers.items()}
+    first, second = checked.values()
+    if np.linalg.norm(first - second) <= SAME * np.linalg.norm(first):
+        raise FrontEndError(f"its {modality} features of {' and '.join(checked)} are equal, different ones expected")
+    return checked
 
 
 def _checked(features: object, shape: tuple[int, ...], modality: Modality) -> np.ndarray:

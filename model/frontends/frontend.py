@@ -12,6 +12,7 @@ from model.data.features import Features
 from model.errors import NotFinite
 from model.frontends.prior import Prior
 from model.media.segments import Segment
+from model.modality import Modality
 
 
 class FrontEnd(ABC):
@@ -27,6 +28,7 @@ class FrontEnd(ABC):
     visual_shape: tuple[int, ...]
     prior: Prior | None = None  # what it knows across modalities before any footage; None: nothing
     shares_space: bool = False  # features of sound and picture are unit vectors in one space: what matches is close
+    rounding: float = 1e-3  # how far apart, of their length, features of one second on two machines may be
 
     @abstractmethod
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "..."]:
@@ -35,6 +37,25 @@ class FrontEnd(ABC):
     @abstractmethod
     def visual(self, frame: UInt8[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "..."]:
         """Return the features of an RGB frame of any size, shape `visual_shape`."""
+
+    def text(self, words: str, target: Modality) -> Float32[np.ndarray, "..."] | None:
+        """Return the features of a second of the target modality that words describe, in the shape of its own.
+
+        By default those of the prior's concepts that the words name, None without a prior. Of these the embedding is
+        NaN, since concepts do not tell it: the model takes the usual one.
+
+        Raises:
+            QueryError: the words cannot be read. UnknownWord: one of them names nothing.
+        """
+        if self.prior is None:
+            return None
+        shape = self.audio_shape if target == "audio" else self.visual_shape
+        return self.prior.text(words, target, np.full(shape, np.nan, np.float32))
+
+    @property
+    def reads_text(self) -> bool:
+        """Say whether `text` has an answer."""
+        return self.prior is not None or type(self).text is not FrontEnd.text
 
     def sound(self, audio: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "16000"] | None:
         """Return a second of sound that has about these features; None where they do not determine one."""

@@ -1,7 +1,8 @@
-"""The `pe-av` front-ends: Meta's audio-visual Perception Encoder, sound and picture in one space.
+"""The `pe-av` front-ends: Meta's audio-visual Perception Encoder, sound, picture and text in one space.
 
 Perception Encoder Audiovisual (Meta, 2025), through `transformers`: each second's sound by the audio tower, its frame
-as a video by the video tower. Both embeddings are of unit length, in the space in which they were trained to match.
+as a video by the video tower, words by the text tower. All embeddings are of unit length, in the space in which they
+were trained to match.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from torch import Tensor
 
-from model.errors import FrontEndError, NotFinite
-from model.frontends.contract import check_front_end
+from model.errors import FrontEndError, NotFinite, QueryError
 from model.frontends.frontend import FrontEnd
 from model.frontends.one_thread import one_thread
-from model.frontends.pe_av_files import INSTALL, Preparation, digest, located
+from model.frontends.pe_av_files import INSTALL, TOKENIZER, Preparation, digest, located
 from model.media.segments import SAMPLE_RATE_HZ
+from model.modality import Modality
 
 PE_AV_RATE_HZ = 48_000
 
 
 class PeAvFrontEnd(FrontEnd):
-    """A unit vector for a second's sound and one for its picture, in one space. It computes on the CPU."""
+    """A unit vector for a second's sound, its picture or a text, in one space. It computes on the CPU."""
 
     shares_space = True
 
@@ -37,20 +38,16 @@ class PeAvFrontEnd(FrontEnd):
         """Read the weights; they are found as `located` says.
 
         Raises:
-            FrontEndError: they are absent or broken, `transformers` is, or features of known seconds are no good.
+            FrontEndError: they are absent or broken, `transformers` is, or their tokenizer.
         """
         path = located(name, directory)
         self.name, self.identity = name, f"{name}-{digest(path)}"
         self._preparation = Preparation.read(path)
         model = _loaded(path)
-        self._audio, self._video = model.audio_model, model.video_model
-        del self._audio.text_model, self._video.text_model  # a third of the weights or so; nothing here reads text
+        self._audio, self._video, self._text = model.audio_model, model.video_model, model.text_model
+        self._tokenizer, self._most_tokens = _tokenizer(path), int(model.config.text_config.max_position_embeddings)
         width = int(self._audio.audio_head.proj.out_features)
         self.audio_shape = self.visual_shape = (width,)
-        try:
-            check_front_end(self, name)
-        except (FrontEndError, NotFinite) as error:
-            raise FrontEndError(f"the weights in {path} cannot be used: {error}") from error
 
     def audio(self, sound: Float32[np.ndarray, "16000"]) -> Float32[np.ndarray, "D"]:
         """Return the embedding of a second of sound."""
@@ -67,6 +64,22 @@ class PeAvFrontEnd(FrontEnd):
             pooled = self._video.video_encoder(frames).pooler_output
             return self._unit(self._video.video_head(pooled)[0], "picture")
 
+    def text(self, words: str, target: Modality) -> Float32[np.ndarray, "D"]:
+        """Return the embedding of a text, by the head that was trained to match sounds or the one to match pictures.
+
+        Raises QueryError: it has more tokens than the model reads.
+        """
+        tokens: list[int] = self._tokenizer.encode(words).ids
+        if len(tokens) > self._most_tokens:
+            raise QueryError(
+                f"a text of {len(tokens)} tokens given, of which the front-end {self.name} reads {self._most_tokens}: "
+                "write fewer words"
+            )
+        head = self._audio.text_audio_head if target == "audio" else self._video.text_video_head
+        with torch.inference_mode(), one_thread():
+            read = self._text(input_ids=torch.tensor([tokens]), output_hidden_states=True)
+            return self._unit(head(read.hidden_states[-1][:, 0])[0], "text")
+
     def _unit(self, embedding: Tensor, part: str) -> Float32[np.ndarray, "D"]:
         length = float(embedding.norm())
         if not 0 < length < float("inf"):  # NaN is neither
@@ -80,6 +93,19 @@ def pixels(frame: UInt8[np.ndarray, "height width 3"], preparation: Preparation)
     levels = np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR), np.float32) / 255
     normal = (levels - np.array(preparation.mean, np.float32)) / np.array(preparation.deviation, np.float32)
     return torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))
+
+
+def _tokenizer(path: Path) -> Any:
+    """Return the tokenizer of a model, read by the library that transformers reads it with; it asks no network."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path / TOKENIZER))
+    except Exception as error:  # it raises no other kind
+        raise FrontEndError(f"{path / TOKENIZER} cannot be read as a tokenizer ({error})") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()  # a text that is too long is refused, not cut
+    return tokenizer
 
 
 def _loaded(path: Path) -> Any:

@@ -20,6 +20,7 @@ REPOSITORIES: dict[str, str | None] = {
 }
 CONFIGURATION = "config.json"
 VIDEO_CONFIGURATION = "video_preprocessor_config.json"
+TOKENIZER = "tokenizer.json"
 INSTALL = "python -m pip install 'echolens[peav]'"
 
 
@@ -48,17 +49,17 @@ def located(name: str, directory: Path) -> Path:
 
 
 def digest(path: Path) -> str:
-    """Return 12 hex digits of the SHA-256 of the weights and of what says how they are used.
+    """Return 12 hex digits of the SHA-256 of the weights, of what says how they are used, and of the tokenizer.
 
     Raises:
-        FrontEndError: there are no weights, or they cannot be read.
+        FrontEndError: there are no weights, or one of the files cannot be read.
     """
     weights = sorted(path.glob("*.safetensors"))
     if not weights:
         raise FrontEndError(f"{path} has no weights, *.safetensors expected; other kinds of weights are not read")
     whole = hashlib.sha256()
     try:
-        for file in (*weights, path / CONFIGURATION, path / VIDEO_CONFIGURATION):
+        for file in (*weights, *(path / name for name in (CONFIGURATION, VIDEO_CONFIGURATION, TOKENIZER))):
             with file.open("rb") as content:
                 whole.update(hashlib.file_digest(content, "sha256").digest())
     except OSError as error:

@@ -38,6 +38,7 @@ class PretrainedFrontEnd(FrontEnd):
     """
 
     name = "pretrained"
+    rounding = 0.1  # YAMNet's weights are of 8 bits: other kernels of LiteRT give embeddings that are .05 apart
     prior: Prior
 
     def __init__(self, directory: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from model.concepts.concepts import Concepts
-from model.errors import FrontEndError
+from model.errors import FrontEndError, QueryError
 from model.modality import MODALITIES, Modality
 
 USUAL_EVIDENCE = Path(__file__).with_name("usual_evidence.json")
@@ -79,6 +79,23 @@ class Prior:
             return np.ones(len(classes), np.float32)
         number = np.maximum(classes.sum(1), 1)
         return np.asarray((number / classes.shape[1] + PLAIN_SCORE) / np.sqrt(number), np.float32)
+
+    def text(self, words: str, target: Modality, like: Float32[np.ndarray, "D"]) -> Float32[np.ndarray, "D"]:
+        """Return the features of a second in which the concepts that words name are plain, `like` as of `row`.
+
+        Raises:
+            UnknownWord: a word that names nothing. QueryError: none that is wanted has a side of the target modality.
+        """
+        named = self.concepts.understand(words)
+        classes = self.concepts.classes(target)[[self.concepts.names.index(name) for name in named.wanted]]
+        if not classes.any():
+            (other,) = (modality for modality in MODALITIES if modality != target)
+            raise QueryError(
+                f"a text that names {', '.join(named.wanted)} given, which has no {target} side: ask with "
+                f"target={other}"
+            )
+        features: np.ndarray = self.row(target, named.wanted, named.unwanted, like)[0]
+        return features
 
     def row(
         self, modality: Modality, wanted: Sequence[str], unwanted: Sequence[str], like: Float32[np.ndarray, "D"]

@@ -11,8 +11,8 @@ from model.frontends.entry_points import described, entry_points_of
 from model.frontends.frontend import FrontEnd
 
 
-def third_party_front_end(name: str, directory: Path) -> FrontEnd | None:
-    """Return the front-end that a package offers under a name; None where none does.
+def third_party_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd | None:
+    """Return the front-end that a package offers under a name; None where none does. `keep` as of `check_front_end`.
 
     Raises:
         FrontEndError: several packages do, or this one cannot be loaded, or breaks the contract.
@@ -25,12 +25,12 @@ def third_party_front_end(name: str, directory: Path) -> FrontEnd | None:
             f"the front-end {name!r} is offered by {' and by '.join(map(described, points))}, by one expected: "
             "uninstall the others"
         )
-    return _made(points[0], directory)
+    return _made(points[0], directory, keep)
 
 
-def _made(point: EntryPoint, directory: Path) -> FrontEnd:
+def _made(point: EntryPoint, directory: Path, keep: bool) -> FrontEnd:
     try:
-        return check_front_end(point.load()(directory), point.name)
+        return check_front_end(point.load()(directory), point.name, directory, keep)
     except FrontEndError as error:
         raise FrontEndError(f"the front-end {point.name!r} of {described(point)} cannot be used: {error}") from error
     except Exception as error:  # it is other people's code

@@ -9,13 +9,42 @@ from pathlib import Path
 
 import pytest
 from front_end_samples import documented_commands, documented_package, install_documented_package, write_package
-from service_samples import Command, film_footage, send, serving
+from service_samples import Command, assert_problem, ended_job, film_footage, send, serving, upload
 
 from index.library import Library
 from model.errors import FrontEndError
 
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 40
+COLOURS = """
+import numpy as np
+from model.errors import QueryError
+from model.frontends.frontend import FrontEnd
+
+WORDS = ("red", "green", "blue")
+
+def unit(row):
+    return (row / np.linalg.norm(row)).astype(np.float32)
+
+class Colours(FrontEnd):
+    name, identity = "colours", "colours-1"
+    audio_shape = visual_shape = (4,)
+    shares_space = True
+
+    def __init__(self, directory):
+        pass
+
+    def audio(self, sound):
+        return unit(np.array([1, np.abs(sound).mean(), np.abs(sound).max(), 0]))
+
+    def visual(self, frame):
+        return unit(np.append(frame.max((0, 1)) + 1e-3, 0))
+
+    def text(self, words, target):
+        if words == "dog":
+            raise QueryError(f"the text {words!r} given, a colour expected")
+        return unit(np.append([(word in words) + 1e-3 for word in WORDS], len(words) / 1000))
+"""
 USAGE, OTHER = 2, 6
 
 
@@ -69,6 +98,24 @@ def test_the_service_decodes_with_it(answers: list[str], site: Path, monkeypatch
         assert answer.json()["hits"]
         listed = client.get("/library").json()["front_ends"]
     assert {"name": "bands", "current": True, "ready": True} in listed
+
+
+def test_a_front_end_that_reads_text_is_asked_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the service's processes too: a text becomes a second of the target, and finds those that are like it."""
+    write_package(tmp_path / "site", "colour_package", "colours", "echolens_colours:Colours", COLOURS)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (tmp_path / "clips").mkdir()
+    film_footage(tmp_path / "clips")
+    with serving(tmp_path / "mine", frontend="colours") as client:
+        for clip in sorted((tmp_path / "clips").iterdir()):
+            assert ended_job(client, upload(client, clip).json()["job_id"])["state"] == "done"
+        for text in ("red", "blue"):
+            answer = client.post("/retrieve", data={"text": text, "target": "visual", "k": "10"})
+            assert answer.status_code == 200, answer.text
+            assert {hit["file_name"].partition("-")[0] for hit in answer.json()["hits"]} == {text}
+            assert (answer.json()["query"]["modality"], answer.json()["verdict"]) == ("text", None)
+        assert_problem(client.post("/retrieve", data={"text": "dog", "target": "visual"}), 422, "query", "a colour")
+        assert client.get("/library").json()["can_text"]
 
 
 def test_a_library_says_which_front_end_it_lacks(answers: list[str], site: Path, echolens: Command) -> None:

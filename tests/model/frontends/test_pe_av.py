@@ -13,13 +13,13 @@ import torch
 from media_samples import gradient, tone
 from PIL import Image
 
-from model.errors import FrontEndError, NotFinite
+from model.errors import FrontEndError, NotFinite, QueryError
 from model.frontends.pe_av_files import REPOSITORIES, Preparation
 from model.frontends.registry import has_weights, make_front_end
 from model.media.segments import Segment
 
 pytest.importorskip("transformers", reason="transformers is not installed: pip install 'echolens[peav]'")
-from pe_av_samples import PREPARATION, WIDTH, save_tiny_pe_av, without_timm
+from pe_av_samples import MOST_TOKENS, PREPARATION, TIMM_VISION, WIDTH, byte_tokenizer, save_tiny_pe_av, without_timm
 from safetensors.torch import load_file, save_file
 
 from model.frontends.pe_av import PeAvFrontEnd, pixels
@@ -63,6 +63,53 @@ def test_embeddings_are_those_of_the_whole_model(tiny: Any, tmp_path: Path) -> N
         np.testing.assert_allclose(np.linalg.norm(found), 1, rtol=1e-6)
         cosine = float(found @ (expected[0] / expected[0].norm()).numpy())
         assert cosine > 0.999, cosine
+
+
+def test_the_tower_of_timm_sees_the_frames(tmp_path: Path) -> None:
+    """A tiny one of the architecture that PE-AV has, in place of the ViT: it embeds as the whole model does."""
+    pytest.importorskip("timm", reason="timm is not installed: pip install 'echolens[peav]'")
+    tiny = save_tiny_pe_av(tmp_path / "pe-av", vision=TIMM_VISION)
+    front_end, frame = make_front_end("pe-av", tmp_path), gradient(32, 32)
+    tower = front_end._video.video_encoder.embedder.vision_model  # type: ignore[attr-defined]
+    assert type(tower).__name__ == "TimmWrapperForImageClassification"
+    normal = (frame / 255 - PREPARATION["image_mean"]) / PREPARATION["image_std"]
+    video = torch.from_numpy(normal.transpose(2, 0, 1)[None, None]).float()
+    with torch.no_grad():
+        expected = tiny(input_values=torch.zeros(1, 1, 48_000), pixel_values_videos=video).video_embeds[0]
+    assert float(front_end.visual(frame) @ (expected / expected.norm()).numpy()) > 0.9999
+
+
+def test_texts_are_those_of_the_whole_model(tiny: Any, tmp_path: Path) -> None:
+    """For sounds and for pictures there is a head each; both as the model's own forward pass gives them."""
+    front_end = make_front_end("pe-av", tmp_path)
+    words = "a dog barks, then it rains"
+    tokens = torch.tensor([[0, *byte_tokenizer().encode(words, add_special_tokens=False).ids, 1]])
+    sound, video = torch.zeros(1, 1, 48_000), torch.zeros(1, 1, 3, 32, 32)
+    with torch.no_grad():
+        whole = tiny(input_values=sound, pixel_values_videos=video, input_ids=tokens)
+    both = {"audio": whole.text_audio_embeds, "visual": whole.text_video_embeds}
+    for target, expected in both.items():
+        found = front_end.text(words, target)  # type: ignore[arg-type]
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, (expected[0] / expected[0].norm()).numpy(), atol=1e-6)
+        assert found.tobytes() == front_end.text(words, target).tobytes()  # type: ignore[arg-type]
+
+
+def test_words_become_the_tokens_of_the_models_own_processor(tiny: Any, tmp_path: Path) -> None:
+    """Read from tokenizer.json alone, they are those of transformers."""
+    from transformers import AutoTokenizer
+
+    front_end = make_front_end("pe-av", tmp_path)
+    words, own = "a dog\u2019s bark", AutoTokenizer.from_pretrained(tmp_path / "pe-av", local_files_only=True)
+    assert front_end._tokenizer.encode(words).ids == own(words)["input_ids"]  # type: ignore[attr-defined]
+
+
+def test_a_text_that_the_model_cannot_read_whole_is_refused(tiny: Any, tmp_path: Path) -> None:
+    """It is not cut: the error says how many tokens it has, and how many are read."""
+    front_end = make_front_end("pe-av", tmp_path)
+    assert front_end.text("x" * (MOST_TOKENS - 2), "audio") is not None
+    with pytest.raises(QueryError, match=rf"a text of {MOST_TOKENS + 1} tokens given.* pe-av reads {MOST_TOKENS}: "):
+        front_end.text("x" * (MOST_TOKENS - 1), "audio")
 
 
 def test_frames_are_prepared_as_the_configuration_says() -> None:
@@ -116,15 +163,28 @@ def test_the_same_second_has_the_same_bits_in_any_thread(tiny: Any, tmp_path: Pa
         torch.set_num_threads(before)
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_other_kernels_round_otherwise_and_are_no_change(tiny: Any, tmp_path: Path) -> None:
+    """Without oneDNN sums have another order: the bits differ, and the canary lets that pass."""
+    first = make_front_end("pe-av", tmp_path)
+    with torch.backends.mkldnn.flags(enabled=False):
+        again = make_front_end("pe-av", tmp_path)
+        found, expected = again.audio(tone(1.0)), first.audio(tone(1.0))
+    assert again.identity == first.identity
+    assert np.linalg.norm(found - expected) < again.rounding
+
+
 def test_identity_is_that_of_the_bytes(tmp_path: Path) -> None:
-    """Other weights, or another way to prepare frames, are another front-end; the same files are the same one."""
-    places = [tmp_path / name for name in ("first", "again", "weights", "mean")]
-    for place, seed, mean in zip(places, (0, 0, 1, 0), ([0.5] * 3, [0.5] * 3, [0.5] * 3, [0.4] * 3), strict=True):
-        save_tiny_pe_av(place / "pe-av", seed, image_mean=mean)
+    """Other weights, another tokenizer or way to prepare frames are another front-end; the same files the same one."""
+    places = [tmp_path / name for name in ("first", "again", "tokens", "weights", "mean")]
+    for place, seed, mean in zip(places, (0, 0, 0, 1, 0), (0.5, 0.5, 0.5, 0.5, 0.4), strict=True):
+        save_tiny_pe_av(place / "pe-av", seed, image_mean=[mean] * 3)
+    tokenizer = places[2] / "pe-av" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + "\n")
     first, again, *others = (make_front_end("pe-av", place).identity for place in places)
     assert first == again
     assert first.startswith("pe-av-")
-    assert len({first, *others}) == 3
+    assert len({first, *others}) == 4
 
 
 def test_a_network_that_answers_the_same_to_everything_is_refused(tiny: Any, tmp_path: Path) -> None:
@@ -181,6 +241,7 @@ def test_published_weights_are_found_in_the_cache_of_the_hub(tmp_path: Path) -> 
     ("file_name", "content", "message"),
     [
         ("config.json", "{", "cannot be loaded as a PE-AV"),
+        ("tokenizer.json", "{", "tokenizer.json cannot be read as a tokenizer"),
         ("model.safetensors", "no tensors", "cannot be loaded as a PE-AV"),
         ("video_preprocessor_config.json", "{}", "KeyError"),
         ("video_preprocessor_config.json", json.dumps(PREPARATION | {"do_center_crop": True}), "another way"),
@@ -191,4 +252,12 @@ def test_broken_files_are_named(tiny: Any, tmp_path: Path, file_name: str, conte
     """A file that is cut, empty or of another kind is an error of the front-end."""
     (tmp_path / "pe-av" / file_name).write_text(content)
     with pytest.raises(FrontEndError, match=message):
+        make_front_end("pe-av", tmp_path)
+
+
+@pytest.mark.parametrize("file_name", ["tokenizer.json", "video_preprocessor_config.json"])
+def test_a_model_without_its_files_is_refused(tiny: Any, tmp_path: Path, file_name: str) -> None:
+    """Without a tokenizer no text could be asked: the error names the file."""
+    (tmp_path / "pe-av" / file_name).unlink()
+    with pytest.raises(FrontEndError, match=rf"{file_name} cannot be read .*; a whole PE-AV expected"):
         make_front_end("pe-av", tmp_path)
