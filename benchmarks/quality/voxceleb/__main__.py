@@ -144,7 +144,7 @@ def study(given: Namespace, size: Size, recipes: Recipes) -> dict[str, Any]:
             directory = given.into or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "stand-in"
             _say(f"generating a stand-in of VoxCeleb1 in {directory}")
             write_stand_in(directory, size, given.stand_in_seed)
-        front_end = check_front_end(VoiceAndFace(), VoiceAndFace.name)
+        front_end = check_front_end(VoiceAndFace(), VoiceAndFace.name, directory, keep=False)
         videos = read_videos(directory, front_end, given.seconds, _every(100))
         source = "Generated stand-in, not VoxCeleb" if (directory / MARK).is_file() else "VoxCeleb"
     if given.figures:
