@@ -1,7 +1,7 @@
-"""What moves the figures: variants of the default recipe, each against the default, paired by video.
+"""What moves the figures: variants of the default recipe, each against the default or another, paired by video.
 
     python -m benchmarks.quality.study --archive FILE.npz --json OUT.json [--seeds 3] [--split val] [--variants a,b]
-        [--galleries 20] [--jobs 1] [--markdown OUT.md]
+        [--against default] [--galleries 20] [--jobs 1] [--markdown OUT.md]
 
 Each variant (benchmarks/quality/variants.py) is trained on `train`; epoch and score weights are chosen on `val`,
 without labels, as ever; the figures are of `--split`, never `test`. Seed s sets the fit and the galleries,
@@ -10,8 +10,8 @@ fits at once, in processes of one thread each.
 
 Figures: MRR and mAP of retrieval; exact match of localization over all circular windows, by the sum of distances;
 active units (of which the mean varies) and KL to the prior in nats, over paired seconds of `val`. Intervals: 95 %,
-bootstrap over videos, as queries alone, of each video's mean over seeds; differences are taken by video, over the seeds
-that both have.
+bootstrap over videos, as queries alone, of each video's mean over seeds; differences from
+the variant `--against` are taken by video, over the seeds that both have.
 
 OUT.json is written anew after each fit, and holds the figures by video (`fits`): run again, the command goes on where
 it was, and makes anew only what another recipe makes.
@@ -40,6 +40,7 @@ from model.data.corpus import Corpus
 from model.errors import TrainingError
 from model.judging.evaluation import eligible_seconds, measure
 from model.training.plan import train
+from model.training.recipe import completed
 
 DIGITS = 6  # of a video's figures in the file
 
@@ -62,17 +63,18 @@ class Study:
     path: Path
     facts: dict[str, Any]
     tables: Path | None = None
+    against: str = DEFAULT_NAME
     fits: dict[str, dict[str, Made]] = field(default_factory=dict)
     rows: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
-    def open(path: Path, facts: dict[str, Any], tables: Path | None = None) -> Study:
+    def open(path: Path, facts: dict[str, Any], tables: Path | None = None, against: str = DEFAULT_NAME) -> Study:
         """Go on with the file if it is there.
 
         Raises:
             TrainingError: it is no study, or of another archive, split or number of galleries.
         """
-        study = Study(path, facts, tables)
+        study = Study(path, facts, tables, against)
         if not path.exists():
             return study
         try:
@@ -84,7 +86,7 @@ class Study:
         if not same:
             raise TrainingError(f"{path} holds a study with other {', '.join(facts)}; name another file, or remove it")
         for name, made in study.fits.items():
-            study.fits[name] = {seed: one for seed, one in made.items() if one["recipe"] == recipe_of(name)}
+            study.fits[name] = {seed: one for seed, one in made.items() if _as_json(one["recipe"]) == recipe_of(name)}
         study.summarize(list(study.fits))
         return study
 
@@ -93,9 +95,10 @@ class Study:
         self.fits.setdefault(name, {})[str(seed)] = made
 
     def summarize(self, changed: list[str]) -> None:
-        """Bring the rows of some variants up to date; all of them if the default is among these."""
-        names = list(self.fits) if DEFAULT_NAME in changed else changed
-        self.rows |= {name: row(name, self.fits[name], self.fits.get(DEFAULT_NAME, {})) for name in names}
+        """Bring the rows of some variants up to date; all of them if the control is among these."""
+        names = list(self.fits) if self.against in changed else changed
+        control = self.fits.get(self.against, {})
+        self.rows |= {name: row(name, self.fits[name], control, self.against) for name in names}
         self.rows = {name: self.rows[name] for name in known() if name in self.rows}
 
     def save(self) -> None:
@@ -109,7 +112,7 @@ class Study:
 
     def markdown(self) -> str:
         """Return the summary as tables."""
-        return markdown(self.rows, self.facts["split"])
+        return markdown(self.rows, self.facts["split"], self.against)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -119,6 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", choices=[s for s in SPLITS if s != "test"], default="val")
     parser.add_argument("--variants", default="", help=f"some of {', '.join(known())}; all if left out")
+    parser.add_argument("--against", choices=list(known()), default=DEFAULT_NAME, metavar="VARIANT")
     parser.add_argument("--galleries", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, required=True)
@@ -135,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     archive = load_archive(given.archive)
     eligible_seconds(archive.corpus(given.split))  # before hours of training, not after
     facts = {"archive": archive.sha256, "split": given.split, "galleries": given.galleries}
-    study = Study.open(given.json, facts, given.markdown)
+    study = Study.open(given.json, facts, given.markdown, given.against)
     tasks = missing(study, names, given.seeds, Task(given.archive, given.split, given.galleries, (), 0))
     for text in done(study, tasks, given.jobs):
         print(text, flush=True)
@@ -207,7 +211,12 @@ def fitted(name: str, seed: int, training: Corpus, val: Corpus, judged: Corpus) 
 
 def recipe_of(name: str) -> Any:
     """Return a variant's recipe as JSON has it; None for what has none."""
-    return None if name in baselines() else json.loads(json.dumps(asdict(variants()[name].recipe)))
+    return None if name in baselines() else _as_json(asdict(variants()[name].recipe))
+
+
+def _as_json(recipe: dict[str, Any] | None) -> Any:
+    """Return a recipe as JSON has it, with the settings that an earlier version did not know."""
+    return None if recipe is None else json.loads(json.dumps(completed(recipe)))
 
 
 if __name__ == "__main__":

@@ -25,10 +25,10 @@ def columns(figures: Figures) -> dict[str, Values]:
     return dict(zip(COLUMNS, [*found, *(rolled[crossing]["exact"] for crossing in PERCENT)], strict=True))
 
 
-def row(name: str, made: dict[str, Made], default: dict[str, Made]) -> dict[str, Any]:
-    """Return a variant's figures with intervals, over its seeds, and less the default's, over the seeds of both."""
+def row(name: str, made: dict[str, Made], control: dict[str, Made], control_name: str = DEFAULT_NAME) -> dict[str, Any]:
+    """Return a variant's figures with intervals, over its seeds, and less the control's, over the seeds of both."""
     whole = {seed: one for seed, one in sorted(made.items()) if "videos" in one}
-    paired = [seed for seed in whole if "videos" in default.get(seed, {})]
+    paired = [seed for seed in whole if "videos" in control.get(seed, {})]
     facts: dict[str, Any] = {
         "about": known()[name],
         "seeds": [int(seed) for seed in whole],
@@ -41,9 +41,9 @@ def row(name: str, made: dict[str, Made], default: dict[str, Made]) -> dict[str,
         facts[key] = [one[key] for one in whole.values() if key in one]
     facts["posterior"] = _posterior([one["posterior"] for one in whole.values() if "posterior" in one])
     facts["figures"] = {c: asdict(interval(over_seeds(whole, list(whole), c))) for c in COLUMNS}
-    if paired and name != DEFAULT_NAME:
-        facts["minus_default"] = {
-            c: asdict(interval(over_seeds(whole, paired, c) - over_seeds(default, paired, c))) for c in COLUMNS
+    if paired and name != control_name:
+        facts[f"minus_{control_name}"] = {
+            c: asdict(interval(over_seeds(whole, paired, c) - over_seeds(control, paired, c))) for c in COLUMNS
         }
     return facts
 
@@ -53,8 +53,9 @@ def over_seeds(made: dict[str, Made], seeds: list[str], column: str) -> Values:
     return np.asarray(np.mean([np.array(made[seed]["videos"][column], np.float64) for seed in seeds], axis=0))
 
 
-def markdown(summary: dict[str, Any], split: str) -> str:
-    """Return the figures, the differences from the default with intervals, and what each variant is."""
+def markdown(summary: dict[str, Any], split: str, control_name: str = DEFAULT_NAME) -> str:
+    """Return the figures, the differences from the control with intervals, and what each variant is."""
+    less, minus = f"less {'the default' if control_name == DEFAULT_NAME else control_name}", f"minus_{control_name}"
     rows = {name: facts for name, facts in summary.items() if "figures" in facts}
     head = [
         f"variant ({split})",
@@ -68,11 +69,11 @@ def markdown(summary: dict[str, Any], split: str) -> str:
     tables = [
         table(head, [[name, *_figures(facts)] for name, facts in rows.items()]),
         table(
-            ["less the default", *_titles()],
+            [less, *_titles()],
             [
-                [name, *(_difference(facts["minus_default"][c], c in PERCENT) for c in COLUMNS)]
+                [name, *(_difference(facts[minus][c], c in PERCENT) for c in COLUMNS)]
                 for name, facts in rows.items()
-                if "minus_default" in facts
+                if minus in facts
             ],
         ),
         "".join(f"- {name}: {facts['about']}\n" for name, facts in summary.items()),

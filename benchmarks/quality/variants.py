@@ -98,7 +98,7 @@ def variants() -> dict[str, Variant]:
     """Return the variants by name, the default first."""
     trained = {
         name: Variant(about, replace(recipe, name=name), as_trained)
-        for name, (about, recipe) in (_teaching() | _posterior() | _pairing() | _sizes()).items()
+        for name, (about, recipe) in (_teaching() | _survey() | _posterior() | _pairing() | _sizes()).items()
     }
     default = Variant("the default recipe; the share of the generated pair is chosen on val", DEFAULT, as_trained)
     judged = {name: Variant(about, DEFAULT, judge) for name, (about, judge) in _judgements().items()}
@@ -156,6 +156,47 @@ def _teaching() -> dict[str, tuple[str, Recipe]]:
         "in_video": (
             "contrast within the video, weight 1, beside the teacher",
             replace(in_video, objective=_objective(in_video=1.0)),
+        ),
+    }
+
+
+def _survey() -> dict[str, tuple[str, Recipe]]:
+    """A survey's objectives, with one margin and weight each, that were not tuned.
+
+    Source: Vilaça, Yu and Viana, "Recent advances and challenges in deep audio-visual correlation learning", 2022.
+    """
+
+    def in_place_of_contrast(**changes: object) -> Recipe:
+        return replace(DEFAULT, groups=(), objective=_objective(**changes))
+
+    return {
+        "centre": (
+            "centre loss of the teacher's groups, weight 1, beside the teacher",
+            _changed(centre=1.0),
+        ),
+        "hinge": (
+            "no teacher; the sum of hinges of all negatives, margin .2, weight 1, in place of contrast",
+            in_place_of_contrast(pair_loss="hinge", margin=0.2, contrast=1.0),
+        ),
+        "masked_margin": (
+            "no teacher; contrast from whose own pair a margin of .1 is taken first",
+            in_place_of_contrast(pair_loss="masked_margin", margin=0.1),
+        ),
+        "triplet": (
+            "no teacher; the hinge of the hardest negative in the batch, margin .2, weight 10, in place of contrast",
+            in_place_of_contrast(pair_loss="triplet", margin=0.2, contrast=10.0),
+        ),
+        "lifted": (
+            "no teacher; lifted structure, margin 1, weight 1, in place of contrast",
+            in_place_of_contrast(pair_loss="lifted_structure", margin=1.0, contrast=1.0),
+        ),
+        "n_pair": (
+            "no teacher; N-pair loss, weight .5, in place of contrast",
+            in_place_of_contrast(pair_loss="n_pair", contrast=0.5),
+        ),
+        "adversarial": (
+            "a discriminator of the modalities with a reversed gradient, weight .1, beside the teacher",
+            _changed(adversarial=0.1),
         ),
     }
 

@@ -1,10 +1,12 @@
 """The loss: the weighted sum of the terms of model/training/terms.py.
 
-L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C + in_video * I.
+L = reconstruction + kl * KL + wasserstein * W + contrast * N + grouping * T + correlation * C + in_video * I
+    + centre * Z + adversarial * A.
 Reconstruction and KL are summed over the two directions (from audio, from visual). T, the cross-entropy of the
 teacher's groups, replaces N where there is a teacher. Sources: Zhu et al., ICASSP 2021 (the first three);
-van den Oord et al., 2018 (N and I, InfoNCE); model/training/teacher.py (T); Zbontar et al., "Barlow Twins", ICML 2021
-(C). C and I are off by default.
+van den Oord et al., 2018 (N and I, InfoNCE); model/training/pair_losses.py (other N); model/training/teacher.py (T);
+Zbontar et al., "Barlow Twins", ICML 2021 (C); Wen et al., ECCV 2016 (Z, of the teacher's groups);
+model/training/discriminator.py (A). C, I, Z and A are off by default.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from torch import Tensor
 
 from model.modality import MODALITIES, Modality
 from model.network.msvae import MSVAE
+from model.training import pair_losses
+from model.training.discriminator import Discriminator
 from model.training.teacher import Teacher
 from model.training.terms import (
+    centre_distance,
     cross_contrast,
     decorrelation,
     in_video_contrast,
@@ -31,6 +36,7 @@ from model.training.terms import (
 )
 
 Negatives = Literal["all", "other_videos", "other_groups"]
+PairLoss = Literal["info_nce", "hinge", "masked_margin", "triplet", "lifted_structure", "n_pair"]
 
 
 class Terms(NamedTuple):
@@ -45,6 +51,8 @@ class Terms(NamedTuple):
     contrast: Tensor
     grouping: Tensor
     in_video: Tensor
+    centre: Tensor
+    adversarial: Tensor
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,9 @@ class Objective:
     `free_bits`: nats per latent dimension that KL does not punish.
     `negatives` of the contrast: all other seconds of the batch, those of other videos, or those of other groups by the
     teacher's finest grouping; only these last are used together with the teacher. `in_video` needs batches of whole
-    videos.
+    videos. `pair_loss`: what the contrast is, InfoNCE or another loss of pairs. `margin`: of those that have one, in
+    units of cosine; of the lifted structure, in units of the distance of directions. `centre` counts only where there
+    is a teacher, `adversarial` only with a discriminator.
     """
 
     kl: float = 1e-3
@@ -72,11 +82,21 @@ class Objective:
     contrast: float = 4.0
     contrast_temperature: float = 0.1  # in units of cosine
     negatives: Negatives = "other_videos"
+    pair_loss: PairLoss = "info_nce"
+    margin: float = 0.2
     in_video: float = 0.0
     grouping: float = 4.0
+    centre: float = 0.0
+    adversarial: float = 0.0
 
     def __call__(
-        self, model: MSVAE, audio: Tensor, visual: Tensor, video: Tensor, teacher: Teacher | None = None
+        self,
+        model: MSVAE,
+        audio: Tensor,
+        visual: Tensor,
+        video: Tensor,
+        teacher: Teacher | None = None,
+        discriminator: Discriminator | None = None,
     ) -> Terms:
         """Return the terms of a batch of normalized pairs, (batch, *A) and (batch, *V), of the videos (batch,)."""
         posteriors = {"audio": model.encode("audio", audio), "visual": model.encode("visual", visual)}
@@ -99,6 +119,8 @@ class Objective:
         grouping = teacher(means[0], video) + teacher(means[1], video) if teacher is not None else zero
         contrast = self._contrast(means, video, teacher)
         in_video = in_video_contrast(*means, video, self.contrast_temperature) if self.in_video else zero
+        centre = self._centre(means, video, teacher) if self.centre and teacher is not None else zero
+        adversarial = discriminator(*means) if discriminator is not None else zero
         loss = (
             error
             + self.kl * (kl["audio"] + kl["visual"])
@@ -107,8 +129,11 @@ class Objective:
             + self.contrast * contrast
             + self.grouping * grouping
             + self.in_video * in_video
+            + self.centre * centre
+            + self.adversarial * adversarial
         )
-        return Terms(loss, error, kl["audio"], kl["visual"], wasserstein, correlation, contrast, grouping, in_video)
+        each = error, kl["audio"], kl["visual"], wasserstein, correlation, contrast, grouping, in_video
+        return Terms(loss, *each, centre, adversarial)
 
     def _error(self, source: Modality, generated: Tensor, audio: Tensor, visual: Tensor) -> Tensor:
         """Return the error of the pair generated from `source`."""
@@ -123,7 +148,31 @@ class Objective:
         if not self.contrast or (teacher is not None and not beside):
             return means[0].new_zeros(())
         kin = teacher.get_buffer("group")[-1][video] if teacher is not None else video
-        return cross_contrast(*means, None if self.negatives == "all" else kin, self.contrast_temperature)
+        if self.negatives == "all":
+            kin = torch.arange(len(video), device=video.device)
+        return self._pair_loss(*means, kin)
+
+    def _pair_loss(self, one: Tensor, other: Tensor, kin: Tensor) -> Tensor:
+        """Return the loss of pairs; others of the same `kin` are no negatives."""
+        rival = kin[:, None] != kin
+        match self.pair_loss:
+            case "info_nce":
+                return cross_contrast(one, other, kin, self.contrast_temperature)
+            case "hinge":
+                return pair_losses.hinge(one, other, rival, self.margin)
+            case "triplet":
+                return pair_losses.triplet(one, other, rival, self.margin)
+            case "masked_margin":
+                return pair_losses.masked_margin(one, other, rival, self.margin, self.contrast_temperature)
+            case "lifted_structure":
+                return pair_losses.lifted_structure(one, other, rival, self.margin)
+            case "n_pair":
+                return pair_losses.n_pair(one, other, rival)
+
+    def _centre(self, means: tuple[Tensor, Tensor], video: Tensor, teacher: Teacher) -> Tensor:
+        """Return the distance to the centres of the teacher's groups, averaged over its granularities."""
+        groups = teacher.get_buffer("group")[:, video]
+        return torch.stack([centre_distance(*means, group) for group in groups]).mean()
 
 
 def direction_loss(

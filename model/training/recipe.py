@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from model.errors import TrainingError
 from model.training.objective import Objective
@@ -97,3 +98,8 @@ def recipe_named(name: str) -> Recipe:
     if name not in RECIPES:
         raise TrainingError(f"recipe {name!r} given, one of {', '.join(RECIPES)} expected")
     return RECIPES[name]
+
+
+def completed(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe as JSON has it, with the settings that an earlier version did not know at their defaults."""
+    return asdict(DEFAULT) | saved | {"objective": asdict(DEFAULT.objective) | saved["objective"]}

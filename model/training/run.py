@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.data.corpus import Corpus
 from model.data.temporal_context import SHARP, TemporalContext
@@ -24,14 +24,13 @@ from model.network.msvae import MSVAE, Architecture, VectorEncoder
 from model.network.normalization import Normalization
 from model.training.augmentation import mirror_and_shift
 from model.training.batches import Batches
+from model.training.discriminator import Discriminator
 from model.training.objective import Terms
-from model.training.recipe import Recipe
+from model.training.recipe import Recipe, completed
 from model.training.start import HIDDEN, LATENT, Start
 from model.training.state import TrainingState
 from model.training.teacher import Teacher
 from model.training.validation import PairedLatents, encode_pairs, is_better, taken, validate_shares
-
-TEACHER = "teacher."  # prefix of its tensors in a saved state
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,14 @@ class Run:
                 start[0].apply(self.model, self.normalization, start[1], corpus)
             teacher = Teacher(architecture.latent, recipe.groups, len(corpus))
             self.teacher = teacher.to(device) if len(teacher) else None
+        self.discriminator: Discriminator | None = None
+        if recipe.objective.adversarial:
+            self.discriminator = Discriminator(architecture.latent).to(device)
         self.model, self.normalization = self.model.to(device), self.normalization.to(device)
-        taught = self.teacher.parameters() if self.teacher else ()
+        beside = {"teacher": self.teacher, "discriminator": self.discriminator}
+        self.beside = nn.ModuleDict({name: module for name, module in beside.items() if module is not None})
         self.optimizer = torch.optim.AdamW(
-            [*self.model.parameters(), *taught],
+            [*self.model.parameters(), *self.beside.parameters()],
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
             fused=device.type == "cuda" or None,  # one kernel for all weights; on the CPU it would round otherwise
@@ -193,7 +196,7 @@ class Run:
         self.model.train()
         terms_of_steps: list[Tensor] = []
         for audio, visual, video in batches.of(self._places(number)):
-            terms = objective(self.model, *self._inputs(audio, visual), video, self.teacher)
+            terms = objective(self.model, *self._inputs(audio, visual), video, self.teacher, self.discriminator)
             self.optimizer.zero_grad(set_to_none=True)
             terms.loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -259,21 +262,20 @@ class Run:
     def _save(self, path: Path) -> None:
         facts = {"run": self._identity(), "epochs": [asdict(e) for e in self.epochs]}
         state = self.optimizer.state_dict()["state"]
-        teacher = {TEACHER + k: v for k, v in self.teacher.state_dict().items()} if self.teacher else {}
-        TrainingState(self.model.state_dict() | teacher, self.best, state, facts).save(path)
+        TrainingState(self.model.state_dict() | self.beside.state_dict(), self.best, state, facts).save(path)
 
     def _resume(self, path: Path) -> None:
         if not path.exists():
             return
         state = TrainingState.load(path)
-        if state.facts["run"] != self._identity():
+        saved = state.facts["run"]
+        if saved | {"recipe": _jsonable(completed(saved["recipe"]))} != self._identity():
             raise TrainingError(
                 f"{path} holds a run with other footage, recipe or seed; finish that one, or remove the file"
             )
-        self.model.load_state_dict({k: v for k, v in state.model.items() if not k.startswith(TEACHER)})
-        if self.teacher:
-            taught = {k.removeprefix(TEACHER): v for k, v in state.model.items() if k.startswith(TEACHER)}
-            self.teacher.load_state_dict(taught)
+        beside = self.beside.state_dict()
+        self.model.load_state_dict({k: v for k, v in state.model.items() if k not in beside})
+        self.beside.load_state_dict({k: v for k, v in state.model.items() if k in beside})
         self.best = state.best
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state.optimizer, "param_groups": groups})

@@ -66,17 +66,15 @@ def decorrelation(
 def cross_contrast(
     one: Float[Tensor, "batch latent"],
     other: Float[Tensor, "batch latent"],
-    kin: Int64[Tensor, "batch"] | None,
+    kin: Int64[Tensor, "batch"],
     temperature: float,
 ) -> Float[Tensor, ""]:
     """Return InfoNCE over the batch, both ways, in nats: each mean should be nearest to its own pair's.
 
     Others of the same `kin` (seconds of a video, videos of a group) are no negatives: they often show the same.
-    Without `kin` all others are negatives.
     Source: van den Oord et al., "Representation learning with contrastive predictive coding", 2018.
     """
-    nobody = torch.zeros(len(one), len(one), dtype=torch.bool, device=one.device)
-    return _info_nce(one, other, nobody if kin is None else kin[:, None] == kin, temperature)
+    return own_pair_entropy(cosines(one, other) / temperature, kin[:, None] == kin)
 
 
 def in_video_contrast(
@@ -89,15 +87,36 @@ def in_video_contrast(
 
     A video with a single second in the batch counts as zero.
     """
-    return _info_nce(one, other, video[:, None] != video, temperature)
+    return own_pair_entropy(cosines(one, other) / temperature, video[:, None] != video)
 
 
-def _info_nce(one: Tensor, other: Tensor, ignored: Bool[Tensor, "batch batch"], temperature: float) -> Tensor:
-    """Return the mean cross-entropy of the own pair among the items that are not ignored; the own pair never is."""
-    cosine = nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).T
-    own = torch.arange(len(one), device=one.device)
-    logits = (cosine / temperature).masked_fill(ignored & (own[:, None] != own), -torch.inf)
+def centre_distance(
+    one: Float[Tensor, "batch latent"], other: Float[Tensor, "batch latent"], group: Int64[Tensor, "batch"]
+) -> Float[Tensor, ""]:
+    """Return half the squared distance of each mean's direction to the centre of its group, averaged.
+
+    The centre is that of the group's directions in the batch, of both modalities, in place of a running one.
+    Source: Wen et al., "A discriminative feature learning approach for deep face recognition", ECCV 2016.
+    """
+    direction = nn.functional.normalize(torch.cat([one, other]), dim=1)
+    both = group.repeat(2)
+    share = nn.functional.normalize((both[:, None] == both).to(direction.dtype), p=1.0, dim=1)
+    return 0.5 * (direction - share @ direction).square().sum(1).mean()
+
+
+def own_pair_entropy(logits: Float[Tensor, "batch batch"], ignored: Bool[Tensor, "batch batch"]) -> Float[Tensor, ""]:
+    """Return the cross-entropy, in nats, of the own pair, on the diagonal, among the items that are not ignored.
+
+    It is the mean over seconds and both ways. The own pair is never ignored.
+    """
+    own = torch.arange(len(logits), device=logits.device)
+    logits = logits.masked_fill(ignored & (own[:, None] != own), -torch.inf)
     return 0.5 * (nn.functional.cross_entropy(logits, own) + nn.functional.cross_entropy(logits.T, own))
+
+
+def cosines(one: Float[Tensor, "n latent"], other: Float[Tensor, "m latent"]) -> Float[Tensor, "n m"]:
+    """Return the cosine of each of one with each of the other."""
+    return nn.functional.normalize(one, dim=1) @ nn.functional.normalize(other, dim=1).T
 
 
 def _standardized(values: Tensor) -> Tensor:

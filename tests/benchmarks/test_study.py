@@ -153,6 +153,39 @@ def test_differences_are_paired_by_video_over_the_seeds_of_both() -> None:
     assert found["figures"]["A-V"] == asdict(interval(both))
 
 
+def test_differences_may_be_from_another_variant(tmp_path: Path) -> None:
+    """Rows and table name the control, and are made anew for it; it has no difference from itself."""
+    facts = {"archive": "x", "split": "val", "galleries": 2}
+    made = {"generated_share": 0.5, "kept_epoch": 1}
+    held = Study(tmp_path / "out.json", facts)
+    for name, mean in (("default", 0.0), ("no_teacher", 0.1), ("hinge", 0.3)):
+        held.add(name, 0, of_videos(mean, 0) | made | {"recipe": recipe_of(name)})
+    held.summarize(list(held.fits))
+    held.save()
+    assert held.rows["hinge"]["minus_default"]["A-V"]["mean"] == pytest.approx(0.3)
+    assert "| less the default |" in held.markdown()
+    again = Study.open(held.path, facts, against="no_teacher")
+    assert again.rows["hinge"]["minus_no_teacher"]["A-V"]["mean"] == pytest.approx(0.2)
+    assert again.rows["default"]["minus_no_teacher"]["A-V"]["mean"] == pytest.approx(-0.1)
+    assert "minus_no_teacher" not in again.rows["no_teacher"]
+    assert "| less no_teacher |" in again.markdown()
+
+
+def test_figures_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
+    """Its recipe lacks the newer settings, which are at their defaults; a variant that sets them is made anew."""
+    facts = {"archive": "x", "split": "val", "galleries": 2}
+    held = Study(tmp_path / "out.json", facts)
+    for name in ("default", "chance", "hinge"):
+        made = of_videos(0, 0) | {"generated_share": 0.5, "kept_epoch": 1, "recipe": recipe_of(name)}
+        if made["recipe"]:
+            for setting in ("pair_loss", "margin", "centre", "adversarial"):
+                del made["recipe"]["objective"][setting]
+        held.add(name, 0, made)
+    held.save()
+    opened = Study.open(held.path, facts)
+    assert {name: list(made) for name, made in opened.fits.items()} == {"default": ["0"], "chance": ["0"], "hinge": []}
+
+
 def test_a_query_bank_takes_the_lead_from_an_item_that_is_near_to_all() -> None:
     """Item 0 is near to every query; less its lead, item 1 is found; without a share nothing changes."""
     audio, visual = np.array([[0.0], [4.0]]), np.array([[1.9], [4.2]])

@@ -15,9 +15,12 @@ from torch.distributions import Independent, Normal
 from torch.distributions import kl_divergence as torch_kl
 
 from model.network.msvae import MSVAE, Architecture, Posterior
-from model.training.objective import Negatives, Objective, Terms, direction_loss
+from model.training import pair_losses
+from model.training.discriminator import Discriminator
+from model.training.objective import Negatives, Objective, PairLoss, Terms, direction_loss
 from model.training.teacher import VIDEOS_PER_GROUP, Teacher
 from model.training.terms import (
+    centre_distance,
     cross_contrast,
     decorrelation,
     in_video_contrast,
@@ -56,10 +59,16 @@ def pairs(draw: torch.Generator) -> tuple[Tensor, Tensor]:
     )
 
 
-def terms(objective: Objective, model: MSVAE, pairs: tuple[Tensor, Tensor], teacher: Teacher | None = None) -> Terms:
+def terms(
+    objective: Objective,
+    model: MSVAE,
+    pairs: tuple[Tensor, Tensor],
+    teacher: Teacher | None = None,
+    discriminator: Discriminator | None = None,
+) -> Terms:
     """Return the terms under the same draw of latents each time."""
     torch.manual_seed(5)
-    return objective(model, *pairs, VIDEO, teacher)
+    return objective(model, *pairs, VIDEO, teacher, discriminator)
 
 
 def as_released(objective: Objective) -> Objective:
@@ -73,6 +82,11 @@ def taught() -> Teacher:
     teacher = Teacher(LATENT, (2, 3), videos).double()
     teacher.regroup(np.random.default_rng(6).standard_normal((videos, LATENT)), seed=0)
     return teacher
+
+
+def judging() -> Discriminator:
+    torch.manual_seed(7)
+    return Discriminator(LATENT).double()
 
 
 def value(tensor: Tensor) -> float:
@@ -199,8 +213,27 @@ def test_contrast_is_that_of_a_slow_loop(draw: torch.Generator) -> None:
     handled = info_nce(one, other, lambda q, d: bool(VIDEO[d] != VIDEO[q]), 0.5)
     assert value(cross_contrast(one, other, VIDEO, 0.5)) == pytest.approx(handled)
     everyone = info_nce(one, other, lambda q, d: True, 0.5)
-    assert value(cross_contrast(one, other, None, 0.5)) == pytest.approx(everyone)
+    assert value(cross_contrast(one, other, torch.arange(BATCH), 0.5)) == pytest.approx(everyone)
     assert handled < everyone
+
+
+def test_the_centre_distance_is_that_of_a_slow_loop(draw: torch.Generator) -> None:
+    """Half of each direction's squared distance to the mean direction of its group, over both modalities."""
+    one, other = (posterior(draw).mu.detach() for _ in range(2))
+    directions = [(v / v.norm(), int(g)) for view in (one, other) for v, g in zip(view, VIDEO, strict=True)]
+    expected = 0.0
+    for direction, group in directions:
+        centre = torch.stack([d for d, g in directions if g == group]).mean(0)
+        expected += 0.5 * float((direction - centre).square().sum()) / len(directions)
+    assert value(centre_distance(one, other, VIDEO)) == pytest.approx(expected)
+    assert expected > 0
+
+
+def test_groups_of_one_direction_have_no_centre_distance() -> None:
+    """Whatever the lengths of the means."""
+    directions = torch.eye(LATENT, dtype=torch.float64)[VIDEO]
+    lengths = torch.arange(1.0, BATCH + 1, dtype=torch.float64)[:, None]
+    assert value(centre_distance(directions, lengths * directions, VIDEO)) == pytest.approx(0, abs=1e-12)
 
 
 def test_contrast_within_videos_is_that_of_a_slow_loop(draw: torch.Generator) -> None:
@@ -221,8 +254,9 @@ def test_gradients_of_the_parts_are_finite_differences(draw: torch.Generator, pa
     assert gradcheck(sample_distance, means)
     assert gradcheck(lambda a, b: decorrelation(a, b, 0.1), means)
     assert gradcheck(lambda a, b: cross_contrast(a, b, VIDEO, 0.5), means)
-    assert gradcheck(lambda a, b: cross_contrast(a, b, None, 0.5), means)
+    assert gradcheck(lambda a, b: cross_contrast(a, b, torch.arange(BATCH), 0.5), means)
     assert gradcheck(lambda a, b: in_video_contrast(a, b, VIDEO, 0.5), means)
+    assert gradcheck(lambda a, b: centre_distance(a, b, VIDEO), means)
     generated = torch.randn(BATCH, 261, generator=draw, dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda g: tuple(reconstruction(g, *pairs).values()), (generated,))
     assert gradcheck(lambda g: released_reconstruction(g, *pairs), (generated,))
@@ -234,13 +268,16 @@ def test_gradients_of_the_terms_are_finite_differences(
     model: MSVAE, pairs: tuple[Tensor, Tensor], term: str, released: bool
 ) -> None:
     """Along a random direction in all parameters, central differences give the slope of each term."""
-    objective = Objective(kl=0.3, wasserstein=0.7, correlation=0.5, contrast=0.4, in_video=0.6)
+    objective = Objective(kl=0.3, wasserstein=0.7, correlation=0.5, contrast=0.4, in_video=0.6, centre=0.8)
     objective = as_released(objective) if released else objective
-    teacher = taught() if term == "grouping" else None
+    teacher = taught() if term in ("grouping", "centre") else None
+    discriminator = judging() if term == "adversarial" else None
     slope, difference = slope_and_difference(
-        lambda: getattr(terms(objective, model, pairs, teacher), term), list(model.parameters())
+        lambda: getattr(terms(objective, model, pairs, teacher, discriminator), term), list(model.parameters())
     )
     assert slope != 0
+    if term == "adversarial":
+        slope = -slope  # encoders are to raise what the discriminator lowers
     assert difference == pytest.approx(slope, rel=1e-4)
 
 
@@ -368,3 +405,64 @@ def test_a_term_of_weight_zero_has_no_part(model: MSVAE, pairs: tuple[Tensor, Te
     with_w, without = (terms(Objective(wasserstein=w, correlation=0.0, contrast=0.0), model, pairs) for w in (0.1, 0.0))
     torch.testing.assert_close(with_w.loss - without.loss, 0.1 * with_w.wasserstein)
     assert without.correlation == without.contrast == without.in_video == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("hinge", lambda one, other, rival: pair_losses.hinge(one, other, rival, 0.4)),
+        ("masked_margin", lambda one, other, rival: pair_losses.masked_margin(one, other, rival, 0.4, 0.3)),
+        ("triplet", lambda one, other, rival: pair_losses.triplet(one, other, rival, 0.4)),
+        ("lifted_structure", lambda one, other, rival: pair_losses.lifted_structure(one, other, rival, 0.4)),
+        ("n_pair", pair_losses.n_pair),
+    ],
+)
+@pytest.mark.parametrize("negatives", ["all", "other_videos"])
+def test_another_loss_of_pairs_stands_in_the_place_of_contrast(
+    model: MSVAE,
+    pairs: tuple[Tensor, Tensor],
+    name: PairLoss,
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    negatives: Negatives,
+) -> None:
+    """With its margin, the temperature, the negatives and the weight of the objective; a teacher replaces it too."""
+    objective = Objective(
+        kl=0.0, wasserstein=0.0, contrast=0.7, margin=0.4, contrast_temperature=0.3, pair_loss=name, negatives=negatives
+    )
+    found = terms(objective, model, pairs)
+    means = [model.encode("audio", pairs[0]).mu, model.encode("visual", pairs[1]).mu]
+    own = torch.arange(BATCH) if negatives == "all" else VIDEO
+    torch.testing.assert_close(found.contrast, loss(*means, own[:, None] != own))
+    torch.testing.assert_close(found.loss, found.reconstruction + 0.7 * found.contrast)
+    assert value(terms(objective, model, pairs, taught()).contrast) == 0
+
+
+def test_centre_and_discriminator_stand_beside_the_teacher(model: MSVAE, pairs: tuple[Tensor, Tensor]) -> None:
+    """The centre distance is the mean over the teacher's groupings; both terms are weighed."""
+    objective = Objective(kl=0.0, wasserstein=0.0, grouping=0.6, centre=0.3, adversarial=0.2)
+    teacher, discriminator = taught(), judging()
+    t = terms(objective, model, pairs, teacher, discriminator)
+    means = model.encode("audio", pairs[0]).mu, model.encode("visual", pairs[1]).mu
+    groups = teacher.get_buffer("group")[:, VIDEO]
+    expected = 0.5 * (centre_distance(*means, groups[0]) + centre_distance(*means, groups[1]))
+    torch.testing.assert_close(t.centre, expected)
+    torch.testing.assert_close(t.adversarial, discriminator(*means))
+    torch.testing.assert_close(t.loss, t.reconstruction + 0.6 * t.grouping + 0.3 * t.centre + 0.2 * t.adversarial)
+    assert value(terms(objective, model, pairs).centre) == 0
+
+
+@pytest.mark.parametrize("with_teacher", [True, False])
+def test_the_default_loss_is_bit_for_bit_what_it_was(
+    model: MSVAE, pairs: tuple[Tensor, Tensor], with_teacher: bool
+) -> None:
+    """Loss and gradients are those of the sum of the terms that are on, in its order."""
+    objective, teacher = Objective(), taught() if with_teacher else None
+    t = terms(objective, model, pairs, teacher)
+    zero = torch.zeros((), dtype=torch.float64)
+    expected = t.reconstruction + objective.kl * (t.kl_audio + t.kl_visual) + objective.wasserstein * t.wasserstein
+    expected = expected + objective.correlation * zero + objective.contrast * t.contrast
+    expected = expected + objective.grouping * t.grouping + objective.in_video * zero
+    assert torch.equal(t.loss, expected)
+    weights = list(model.parameters())
+    found, before = (torch.autograd.grad(loss, weights, retain_graph=True) for loss in (t.loss, expected))
+    assert all(torch.equal(one, other) for one, other in zip(found, before, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,12 +13,17 @@ from corpus_samples import planted_corpus
 from emulated_device import CPU, CUDA, emulated_device
 
 from model.data.corpus import Corpus
-from model.training.objective import Objective
+from model.errors import TrainingError
+from model.training.objective import Objective, PairLoss
 from model.training.recipe import DEFAULT, PUBLISHED, Recipe
 from model.training.run import Run
+from model.training.state import TrainingState
 
 SMALL = replace(DEFAULT, latent=8, hidden=32, epochs=2, taught_epochs=2, held_epochs=1, batch=30)
-EVERY_TERM = Objective(correlation=0.1, in_video=0.1, free_bits=0.1, negatives="other_groups")
+EVERY_TERM = Objective(
+    correlation=0.1, in_video=0.1, free_bits=0.1, negatives="other_groups", centre=0.1, adversarial=0.1
+)
+PAIR_LOSSES = [name for name in get_args(PairLoss) if name != "info_nce"]
 TAUGHT = replace(SMALL, groups=(1,), regroup_epochs=(0,), objective=EVERY_TERM)
 PICTURES = replace(SMALL, warm_start=False)
 ROOM, NO_ROOM = 2**33, 0  # bytes that are free for features on the device
@@ -27,7 +33,7 @@ CASES = {
     "whole videos": (replace(SMALL, whole_videos=True), ROOM),
     "pictures": (PICTURES, ROOM),
     "pictures on the host": (PICTURES, NO_ROOM),
-}
+} | {name: (replace(SMALL, objective=Objective(pair_loss=name), held_epochs=0), ROOM) for name in PAIR_LOSSES}
 
 
 def footage(recipe: Recipe, videos: int, seed: int = 0) -> Corpus:
@@ -127,3 +133,33 @@ def test_a_state_is_resumed_on_another_device(tmp_path: Path, before: torch.devi
         assert_close(weights(resumed), weights(whole))
         resumed.take_best()
         assert_close(weights(resumed), weights(whole))
+
+
+def test_a_discriminator_learns_along_and_is_resumed(tmp_path: Path) -> None:
+    """A stopped run gives the weights of one that was not; without its term there is none."""
+    whole, first, second = (run_of(TAUGHT, CPU) for _ in range(3))
+    assert whole.discriminator is not None
+    before = whole.discriminator.judge[0].weight.detach().clone()
+    whole.train(2, None)
+    first.train(1, None, tmp_path / "state")
+    second.train(2, None, tmp_path / "state")
+    assert not torch.equal(whole.discriminator.judge[0].weight, before)
+    for one, other in ((whole.model, second.model), (whole.beside, second.beside)):
+        assert_close(other.state_dict(), one.state_dict())
+    assert run_of(SMALL, CPU).discriminator is None
+
+
+def test_a_state_of_an_earlier_version_is_resumed(tmp_path: Path) -> None:
+    """It knows none of the newer settings, which are at their defaults; what it does know must be the same."""
+    path, newer = tmp_path / "state", ("pair_loss", "margin", "centre", "adversarial")
+    run_of(SMALL, CPU).train(1, None, path)
+    state = TrainingState.load(path)
+    recipe: dict[str, Any] = state.facts["run"]["recipe"]
+    recipe["objective"] = {k: v for k, v in recipe["objective"].items() if k not in newer}
+    state.save(path)
+    resumed, whole = run_of(SMALL, CPU), run_of(SMALL, CPU)
+    resumed.train(2, None, path)
+    whole.train(2, None)
+    assert_close(weights(resumed), weights(whole))
+    with pytest.raises(TrainingError, match="other footage, recipe or seed"):
+        run_of(replace(SMALL, objective=Objective(margin=0.3)), CPU).train(2, None, path)
