@@ -51,9 +51,9 @@ def without(corpus: Corpus, identity: int) -> Corpus:
     return corpus.of_videos(np.flatnonzero(corpus.label != identity))
 
 
-def test_the_features_keep_to_the_contract_of_front_ends() -> None:
+def test_the_features_keep_to_the_contract_of_front_ends(tmp_path: Path) -> None:
     """A tone of 1 kHz is loudest in its bin, of which there are 64 a kilohertz; a face is grey, from its middle."""
-    front_end = check_front_end(VoiceAndFace(), "voice-and-face")
+    front_end = check_front_end(VoiceAndFace(), "voice-and-face", tmp_path)
     assert int(front_end.audio(tone(1.0, frequency_hz=1000)).argmax()) == 63  # the bin at 0 Hz is left out
     frame = np.zeros((46, 92, 3), np.uint8)
     frame[:, 23:69] = (255, 0, 0)
