@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ NAMES = {
     "chance": "chance",
 }
 DASHES = {"chance": (0, (1, 1.5)), "start": (0, (4, 2))}
+ROOM = 0.08  # of the axis: a number of videos that is nearer to the next one is not written out
 APART = 1.02  # whiskers of two systems beside each other, as a factor of the number of videos
 
 
@@ -26,21 +29,22 @@ def draw(layout: Layout, found: dict[str, Any], path: Path) -> None:
     """Write a PNG: a panel per column. Raises FigureError: it cannot be written."""
     columns = 2
     rows = -(-len(layout.columns) // columns)
-    seeds = max(len(of["seeds"]) for of in found["videos"].values())
+    seeds = " or ".join(map(str, sorted({len(of["seeds"]) for of in found["videos"].values()})))
     caption = (
         "Mean reciprocal rank on videos that were not trained on. Upright lines: 95 % intervals over videos. Short "
-        f"level lines: each seed ({seeds}), which draws other training videos."
+        f"level lines: the seeds ({seeds}), each of which draws other training videos."
     )
     with paper():
-        figure = sheet(2.5 * rows, "What training gives, by the number of videos in all", caption)
-        panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+        figure = sheet(2.2 * rows, "What training gives, by the number of videos in all", caption)
+        panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
         for axes, column in zip(panels, layout.columns, strict=True):
             _panel(axes, layout, found, column)
+        panels[0].set_ylim(bottom=0)  # of all; earlier it would keep what later panels need from being seen
         for axes in panels[-columns:]:
             axes.set_xlabel("videos with sound and picture")
         for axes in panels[::columns]:
             axes.set_ylabel("MRR (0 to 1)")
-        panels[0].legend(loc="best")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
         save(figure, path)
 
 
@@ -59,6 +63,7 @@ def _panel(axes: Axes, layout: Layout, found: dict[str, Any], column: str) -> No
             if one["low"] is not None:
                 axes.vlines(x, one["low"], one["high"], color=colour, linewidth=1)
     axes.set(title=column, xscale="log")
-    axes.set_ylim(bottom=0)
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    apart = ROOM * math.log(sizes[-1] / sizes[0])
+    told = [math.log(after / n) >= apart for n, after in pairwise([*sizes, math.inf])]
+    axes.set_xticks(sizes, [f"{n:,}" if tell else "" for n, tell in zip(sizes, told, strict=True)])

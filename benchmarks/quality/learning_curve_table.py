@@ -73,21 +73,20 @@ def enough(layout: Layout, by_size: dict[str, Any]) -> int | None:
 def markdown(layout: Layout, found: dict[str, Any]) -> str:
     """Return the figures and the paired differences, and how many videos are enough."""
     trained = layout.grown[-1]
-    rows = [["any", name, *_cells(layout, of), "-"] for name, of in found["fixed"].items()]
+    rows = [["any", name, *_cells(layout, of), "-", "-"] for name, of in found["fixed"].items()]
     differences = []
     for size, of in found["videos"].items():
-        fit_s = f"{np.mean(of['fit_s']):.0f}"
+        fit_s, seeds = f"{np.mean(of['fit_s']):.0f}", str(len(of["seeds"]))
         rows += [
-            [size, name, *_cells(layout, of["systems"][name]), fit_s if name == trained else "-"]
+            [size, name, *_cells(layout, of["systems"][name]), seeds, fit_s if name == trained else "-"]
             for name in layout.grown
         ]
         differences += [[size, f"{trained} - {name}", *_cells(layout, each, "+")] for name, each in of["minus"].items()]
-    seeds = sorted({seed for of in found["videos"].values() for seed in of["seeds"]})
-    last = "none that was tried" if found["enough"] is None else str(found["enough"])
+    fewest = "no number that was tried is enough" if found["enough"] is None else f"from {found['enough']} videos on"
     return "\n".join(
         [
-            f"Seeds {', '.join(map(str, seeds))}; enough for {trained} to beat {layout.rival}: {last}\n",
-            table(["videos", "MRR", *layout.columns, "fit (s)"], rows),
+            f"{trained} beats {layout.rival}, sound to picture and back: {fewest}\n",
+            table(["videos", "MRR", *layout.columns, "seeds", "fit (s)"], rows),
             table(["videos", "paired", *layout.columns], differences),
         ]
     )
