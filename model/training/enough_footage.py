@@ -8,7 +8,7 @@ from __future__ import annotations
 #   python -m benchmarks.quality.learning_curve --archive ave_features.npz
 #   python -m benchmarks.quality.learning_curve --library real
 # With a prior nothing that was tried was enough: this is one more than the most that was.
-ENOUGH_WITHOUT_PRIOR = 800
+ENOUGH_WITHOUT_PRIOR = 1600
 ENOUGH_WITH_PRIOR = 36
 SEE = "see docs/model-study.md, 'How much footage is enough'"
 
