@@ -156,7 +156,7 @@ def _measure_fold(
     systems: dict[str, Scorer] = {
         "chance": RandomScorer(seed),
         "linear_cca": Correlation.fit(rest)(corpus),
-        "linear_cca_in_context": _in_context(Correlation.fit(rest), Encoder(models["trained"], CPU), corpus),
+        "linear_cca_in_context": in_context(Correlation.fit(rest), Encoder(models["trained"], CPU), corpus),
         **{name: LatentScorer(latents[name], model.weights) for name, model in models.items()},
         **{name: LatentScorer(_latents(model, corpus), model.weights) for name, model in sharp.items()},
     }
@@ -207,7 +207,7 @@ def _latents(model: Checkpoint, corpus: Corpus) -> dict[Modality, Latents]:
     return {m: encoder.of_corpus(m, corpus) for m in MODALITIES}
 
 
-def _in_context(cca: Correlation, encoder: Encoder, corpus: Corpus) -> EmbeddingScorer:
+def in_context(cca: Correlation, encoder: Encoder, corpus: Corpus) -> EmbeddingScorer:
     """Return the scorer of projections averaged in a model's context, as that model averages its own."""
     at_s = corpus.video * VIDEO_APART_S + corpus.start_s
     scene = encoder.scenes(at_s, corpus.visual, corpus.seen)

@@ -20,6 +20,7 @@ from model.network.encoder import Encoder
 from model.network.match import Match
 from model.training.attempts import Attempt, first_that_fits
 from model.training.choice import Choice, choose
+from model.training.enough_footage import too_few
 from model.training.match_fit import fit_match
 from model.training.recipe import Recipe
 from model.training.run import Epoch, Run
@@ -90,7 +91,7 @@ def train(
     turn, and a last run trains on all videos, with the epoch and the score weights that were best on average.
     With `state_path` every epoch is saved, and a training that was stopped continues there.
     Where a GPU's memory is too short, `retried` is told so, and it is trained anew with half the batch, at last on the
-    CPU; warnings and the checkpoint's report then say so.
+    CPU; warnings and the checkpoint's report then say so. The first warning says what to expect of too few videos.
 
     Raises:
         TrainingError: too few videos with both modalities, or a saved state of another run.
@@ -102,7 +103,10 @@ def train(
         trained = _train(corpus, at.recipe, front_end, seed, at.device, validation, path, progress, prior)
         return trained.noting(at.notes)
 
-    return first_that_fits(attempt, recipe, device, retried)
+    trained = first_that_fits(attempt, recipe, device, retried)
+    videos = _usable(corpus) + (0 if validation is None else _usable(validation))
+    few = too_few(videos, prior is not None)
+    return trained if few is None else replace(trained, warnings=(few, *trained.warnings))
 
 
 def _train(
@@ -120,8 +124,7 @@ def _train(
         splits = [(corpus, validation)]
     else:
         splits = fold(corpus, FOLDS, seed)
-        usable = len(np.unique(corpus.video[corpus.paired]))
-        splits = splits[:1] if usable >= ENOUGH_VIDEOS else splits
+        splits = splits[:1] if _usable(corpus) >= ENOUGH_VIDEOS else splits
     count = 1 if len(splits) == 1 else len(splits) + 1
     fewest = min(len(rest) for rest, _ in splits)  # all runs have the same teacher, or none
     recipe = replace(recipe, groups=tuple(k for k in recipe.groups if k * VIDEOS_PER_GROUP <= fewest))
@@ -141,6 +144,11 @@ def _train(
     if len(runs) == 1:
         return _finish_single(runs[0], prior, choice)
     return _finish_folds(runs, corpus, prior, choice, _state_of(state_path, len(runs)), progress)
+
+
+def _usable(corpus: Corpus) -> int:
+    """Return how many videos have a second with both sound and picture."""
+    return len(np.unique(corpus.video[corpus.paired]))
 
 
 def _state_of(path: Path | None, run: int) -> Path | None:

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import torch
 from corpus_samples import planted_corpus
+from named_samples import PRIOR, named_corpus
 from service_samples import Command
 
+from model.frontends.prior import Prior
+from model.training import enough_footage
 from model.training.plan import train
 from model.training.recipe import DEFAULT
 
@@ -39,4 +42,35 @@ def test_the_command_says_that_it_trains_anew(
 
     monkeypatch.setattr("model.training.plan.train", short)
     ran = echolens("train", "--library", library, "--out", tmp_path / "model")
-    assert (ran.code, ran.err) == (0, "warning: the GPU has too little free memory [2 GiB]: 128 were taken\n")
+    assert ran.code == 0
+    first, *_ = ran.err.splitlines()
+    assert first == "warning: the GPU has too little free memory [2 GiB]: 128 were taken"
+
+
+@pytest.mark.parametrize("prior", [None, PRIOR], ids=["without a prior", "with a prior"])
+@pytest.mark.parametrize(("enough", "warned"), [(7, True), (6, False), (5, False)])
+def test_the_command_warns_of_too_few_videos_and_trains(
+    echolens: Command,
+    library: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prior: Prior | None,
+    enough: int,
+    warned: bool,
+) -> None:
+    """Six videos, where seven, six or five are enough for a front-end like this; for others it would be a thousand."""
+    mine, others = ("ENOUGH_WITH_PRIOR", "ENOUGH_WITHOUT_PRIOR")[:: 1 if prior else -1]
+    monkeypatch.setattr(enough_footage, mine, enough)
+    monkeypatch.setattr(enough_footage, others, 1000)
+    monkeypatch.setattr("model.training.validation.GALLERIES", 2)
+
+    def quick(corpus: Any, recipe: Any, of: Any, seed: int, device: Any, **_: Any) -> Any:
+        small = replace(DEFAULT, latent=8, hidden=32, epochs=1, footage_shares=(0.0,), widths_s=(0,))
+        return train(corpus if prior is None else named_corpus(6), small, of, seed, device, prior=prior)
+
+    monkeypatch.setattr("model.training.plan.train", quick)
+    ran = echolens("train", "--library", library, "--out", tmp_path / "model")
+    assert ran.code == 0, ran.err
+    said = f"warning: 6 videos with sound and picture: with fewer than {enough}, training has not been shown to beat"
+    assert (said in " ".join(ran.err.split())) == warned
+    assert (tmp_path / "model.safetensors").is_file()

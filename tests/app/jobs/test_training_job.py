@@ -149,6 +149,7 @@ def test_a_training_tells_both_figures_and_does_as_it_says(own_library: Path) ->
         assert {tuple(point) for point in result["curve"]} == {("run", "runs", "epoch", "held_out_mrr")}
         assert all(0 < point["held_out_mrr"] <= 1 for point in result["curve"])
         assert job["subject"] is None
+        assert job["notes"][0].startswith("6 videos with sound and picture: with fewer than ")
         assert_answers(client)
     assert not directory_of(own_library, job_id).exists()
 

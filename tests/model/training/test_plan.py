@@ -390,9 +390,9 @@ def test_a_collapsed_posterior_is_warned_about() -> None:
     for kl, warned in ((1000.0, 2), (1e-3, 0)):
         alone = Objective(kl=kl, wasserstein=0.0, correlation=0.0, contrast=0.0)
         hasty = replace(recipe, batch=3, learning_rate=5e-3, objective=alone)
-        warnings = trained(corpus, hasty, validation=validation).warnings
+        warnings = [w for w in trained(corpus, hasty, validation=validation).warnings if "posterior collapse" in w]
         assert len(warnings) == warned
-        assert all("posterior collapse" in w and "lower the KL weight" in w for w in warnings)
+        assert all("lower the KL weight" in w for w in warnings)
 
 
 def test_a_diverging_run_says_so() -> None:

@@ -1,0 +1,145 @@
+"""How much footage is enough: what training gives one who has so many videos in all, beside what needs no training.
+
+    python -m benchmarks.quality.learning_curve (--archive FILE.npz | --library DIR) --json OUT.json [--seeds 3]
+        [--sizes 50,100,...] [--galleries 20] [--jobs 1] [--markdown OUT.md] [--picture OUT.png]
+
+Footage and systems: benchmarks/quality/learning_curve_footage.py. The default recipe is trained on so many videos as
+`echolens train` does it: of these alone some are held out, which choose epoch and weights. So there is no further
+footage that a user would have to have. Seed s sets which videos these are, the fit and the galleries. `--jobs` fits at
+once, in processes of one thread each.
+
+Intervals: 95 %, over videos as queries and as items (decision 0018), of each video's mean over seeds; differences are
+paired by video. They do not say how much another choice of training videos would change: `seeds` in OUT.json, and the
+dots of the picture, do in part.
+
+OUT.json is written anew after each fit, and holds the figures by video (`fits`): run again, the command goes on where
+it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from joblib import Parallel, delayed, parallel_config
+
+from benchmarks.quality.learning_curve_footage import ArchiveFootage, ClipFootage, Footage, Layout, recipe
+from benchmarks.quality.learning_curve_table import Made, kept, markdown, summary
+from model.data.corpus import FEWEST_VIDEOS
+from model.errors import TrainingError
+
+
+@dataclass
+class Curve:
+    """Hold what was made so far, by number of videos and seed; kept in a file, tables and picture in others."""
+
+    path: Path
+    layout: Layout
+    facts: dict[str, Any]
+    tables: Path | None = None
+    picture: Path | None = None
+    fits: dict[int, dict[int, Made]] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Go on with the file if it is there.
+
+        Raises:
+            TrainingError: it is no learning curve, or of other footage, galleries or another recipe.
+        """
+        if not self.path.exists():
+            return
+        try:
+            saved = json.loads(self.path.read_text())
+            same = all(saved[name] == json.loads(json.dumps(value)) for name, value in self.facts.items())
+            fits = {int(n): {int(seed): one for seed, one in made.items()} for n, made in saved["fits"].items()}
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise TrainingError(f"{self.path} is no learning curve ({error}); name another file") from error
+        if not same:
+            raise TrainingError(f"{self.path} has other {', '.join(self.facts)}; name another file, or remove it")
+        self.fits = fits
+
+    def add(self, size: int, seed: int, made: Made) -> None:
+        """Take in what a fit gave, and write all in one step."""
+        self.fits.setdefault(size, {})[seed] = made
+        self.fits = {n: dict(sorted(by_seed.items())) for n, by_seed in sorted(self.fits.items())}
+        self.save()
+
+    def save(self) -> None:
+        """Write the file, and what is shown of it."""
+        found = summary(self.layout, self.fits)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(self.facts | {"summary": found, "fits": self.fits}, allow_nan=False) + "\n")
+        os.replace(partial, self.path)
+        if self.tables:
+            self.tables.write_text(markdown(self.layout, found))
+        if self.picture:
+            from benchmarks.quality.learning_curve_picture import draw
+
+            draw(self.layout, found, self.picture)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--archive", type=Path)
+    source.add_argument("--library", type=Path, help="ingested with a front-end that has a prior")
+    parser.add_argument("--sizes", help="numbers of training videos, with commas between them")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--galleries", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--picture", type=Path)
+    given = parser.parse_args(arguments)
+    if min(given.seeds, given.galleries, given.jobs) < 1:
+        parser.error("--seeds, --galleries and --jobs of 1 or more expected")
+    for path in (given.json, given.markdown, given.picture):
+        if path and not path.parent.is_dir():
+            parser.error(f"{path.parent} is no directory: make it first")
+    footage: Footage = ArchiveFootage(given.archive) if given.archive else ClipFootage(given.library)
+    sizes = footage.sizes
+    if given.sizes:
+        try:
+            sizes = tuple(sorted({int(size) for size in given.sizes.split(",")}))
+        except ValueError:
+            parser.error(f"--sizes {given.sizes} given, numbers with commas between them expected")
+    if not sizes or not FEWEST_VIDEOS <= sizes[0] <= sizes[-1] <= footage.most:
+        parser.error(f"--sizes from {FEWEST_VIDEOS} to {footage.most} expected, which is how many videos there are")
+    facts = footage.facts | {"galleries": given.galleries, "recipe": recipe()}
+    curve = Curve(given.json, footage.layout, facts, given.markdown, given.picture)
+    curve.load()
+    for text in done(curve, footage, sizes, given):
+        print(text, flush=True)
+    curve.save()
+    print(markdown(curve.layout, summary(curve.layout, curve.fits)))
+
+
+def done(curve: Curve, footage: Footage, sizes: tuple[int, ...], given: argparse.Namespace) -> Iterator[str]:
+    """Do what is missing, seed by seed, in so many processes; save what each fit gave, and say so."""
+    missing = [(n, seed) for seed in range(given.seeds) for n in sizes if seed not in curve.fits.get(n, {})]
+    with parallel_config("loky", inner_max_num_threads=1):
+        made = Parallel(given.jobs, return_as="generator_unordered", mmap_mode="c")(
+            delayed(make)(footage, size, seed, given.galleries) for size, seed in missing
+        )
+    for number, (size, seed, one) in enumerate(made, start=1):
+        curve.add(size, seed, one)
+        yield f"{number}/{len(missing)} seed {seed}: {size} videos, {one['fit_s']:.0f} s"
+
+
+def make(footage: Footage, size: int, seed: int, galleries: int) -> tuple[int, int, Made]:
+    """Fit and judge; return the size, the seed and what is kept."""
+    torch.set_num_threads(1)
+    measured = footage.measure(size, seed, galleries)
+    systems = {name: kept(figures, footage.layout) for name, figures in measured.systems.items()}
+    return size, seed, measured.facts | {"systems": systems}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""The learning curve: what training sees, what is kept, from how many videos on it beats its rival, its command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from corpus_samples import planted_corpus
+from named_samples import CONCEPTS, named_corpus
+from PIL import Image
+
+from benchmarks.quality import learning_curve_footage
+from benchmarks.quality.learning_curve import main
+from benchmarks.quality.learning_curve_footage import ArchiveFootage, ClipFootage
+from benchmarks.quality.learning_curve_table import enough, kept, restored
+from model.data.corpus import Corpus
+from model.errors import TrainingError
+from model.judging.evaluation import evaluate, measure
+from model.judging.localizers import ScoreLocalizer
+from model.judging.scorers import Correlation
+from model.training.plan import Trained, train
+from model.training.recipe import DEFAULT
+
+SECONDS = 6
+SPLITS = (("train", 20), ("val", 5), ("test", 15))
+VIDEOS = sum(count for _, count in SPLITS)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    corpus = planted_corpus(VIDEOS, SECONDS)
+    event = np.zeros((VIDEOS, SECONDS), bool)
+    event[:, 1:4] = True
+    path = tmp_path / "archive.npz"
+    np.savez(
+        path,
+        audio=corpus.audio.reshape(VIDEOS, SECONDS, -1),
+        visual=corpus.visual.reshape(VIDEOS, SECONDS, -1),
+        label=np.arange(VIDEOS) % 3,
+        event=event,
+        split=np.concatenate([[split] * count for split, count in SPLITS]),
+        video_id=np.array(corpus.video_ids),
+        classes=np.array(["a", "b", "c"]),
+    )
+    return path
+
+
+@pytest.fixture(autouse=True)
+def trained_on(monkeypatch: pytest.MonkeyPatch) -> list[tuple[tuple[str, ...], Any]]:
+    """Train a small network for an epoch, and keep which videos it was given, and what was held out beside them."""
+    seen = []
+
+    def quick(corpus: Corpus, recipe: Any, *of: Any, **more: Any) -> Trained:
+        trained = train(corpus, recipe, *of, **more)
+        seen.append((corpus.video_ids, trained.held_out))
+        return trained
+
+    small = replace(DEFAULT, latent=8, hidden=16, epochs=1, held_epochs=1, footage_shares=(0.5,), widths_s=(0, 1))
+    monkeypatch.setattr(learning_curve_footage, "train", quick)
+    monkeypatch.setattr(learning_curve_footage, "DEFAULT", small)
+    monkeypatch.setattr("model.training.validation.GALLERIES", 2)
+    return seen
+
+
+def clips(videos: int) -> ClipFootage:
+    """Return clips as a library gives them; the last one shows what the first one shows."""
+    corpus = named_corpus(videos, SECONDS)
+    first, last = (np.flatnonzero(corpus.video == v) for v in (0, videos - 1))
+    corpus.visual[last] = corpus.visual[first]
+    footage = object.__new__(ClipFootage)
+    footage._corpus, footage._concepts, footage._front_end = corpus, CONCEPTS, ("named", "named-1")
+    return footage
+
+
+def test_training_and_its_held_out_videos_are_so_many_of_the_training_split(
+    archive: Path, trained_on: list[tuple[tuple[str, ...], Any]]
+) -> None:
+    """More hold fewer, another seed has others; what epochs are chosen by is among them, and nothing is of val."""
+    footage = ArchiveFootage(archive)
+    assert (footage.most, footage.sizes) == (20, (20,))
+    for size, seed in ((8, 0), (12, 0), (8, 1)):
+        footage.measure(size, seed, 1)
+    (few, _), (more, _), (others, _) = trained_on
+    assert (len(few), len(more), len(others)) == (8, 12, 8)
+    assert set(few) < set(more)
+    assert set(few) != set(others)
+    for given, held_out in trained_on:
+        assert {int(video_id.rpartition("-")[2]) for video_id in given} <= set(range(20))
+        assert {v for part in held_out for v in part.video_ids} == set(given)  # five folds
+
+
+def test_the_baseline_learns_from_the_same_videos(archive: Path, trained_on: list[tuple[tuple[str, ...], Any]]) -> None:
+    """Its figure on the test split is that of an evaluation of CCA of these videos."""
+    footage = ArchiveFootage(archive)
+    found = footage.measure(8, 0, 2).systems["linear_cca"].report().retrieval
+    whole = footage._train
+    same = whole.of_videos(np.array([whole.video_ids.index(v) for v in trained_on[0][0]]))
+    expected = evaluate(footage._judged, Correlation.fit(same)(footage._judged), 2, 0).retrieval
+    assert found["AV"]["mrr"] == expected["AV"]["mrr"]
+    assert found["AV"]["mrr"].n == 15
+
+
+def test_no_held_out_clip_nor_its_copy_is_trained_on(trained_on: list[tuple[tuple[str, ...], Any]]) -> None:
+    """Five trainings, each of so many of the other clips; what no training changes is the same for every number."""
+    footage = clips(12)
+    few, more = footage.measure(6, 0, 2), footage.measure(8, 0, 2)
+    assert [len(given) for given, _ in trained_on] == [6] * 5 + [8] * 5
+    assert sum(one["held_out"] for one in few.facts["chosen"]) == 12
+    first, last = footage._corpus.video_ids[0], footage._corpus.video_ids[-1]
+    held = list(learning_curve_footage.folds(learning_curve_footage.same_video_groups(footage._corpus), 0))
+    for part, (given, _) in zip(held + held, trained_on, strict=True):
+        assert not {v for v, out in zip(footage._corpus.video_ids, part, strict=True) if out} & set(given)
+        assert part[0] == part[-1], (first, last)
+    for name in footage.layout.fixed:
+        np.testing.assert_array_equal(
+            few.systems[name].retrieval["AV"]["nine"], more.systems[name].retrieval["AV"]["nine"]
+        )
+    assert few.systems["start"].report().retrieval["AV"]["nine"].mean > 0.8  # names alone tell ten kinds apart
+    assert set(few.systems) == {*footage.layout.fixed, *footage.layout.grown}
+
+
+def test_figures_are_restored_with_their_intervals() -> None:
+    """To the digits that are kept; a video without a figure stays without."""
+    corpus = planted_corpus(8)
+    corpus = replace(corpus, event=np.ones_like(corpus.event), label=np.arange(8) // 2, classes=("a", "b", "c", "d"))
+    scorer = Correlation.fit(planted_corpus(8, seed=1))(corpus)
+    figures = measure(corpus, scorer, ScoreLocalizer(scorer, corpus), 2)
+    figures.retrieval["AA"]["mrr"][3] = np.nan
+    saved = json.loads(json.dumps(kept(figures, ArchiveFootage.layout), allow_nan=False))
+    found, expected = (f.report().retrieval["VA"]["mrr"] for f in (restored(saved), figures))
+    assert (found.mean, found.low, found.high) == pytest.approx((expected.mean, expected.low, expected.high), abs=1e-5)
+    assert np.flatnonzero(np.isnan(restored(saved).retrieval["AA"]["mrr"])).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("lows", "expected"),
+    [
+        ({50: (-1, -1), 100: (0.1, 0.1), 200: (0.1, 0.1)}, 100),
+        ({50: (0.1, 0.1), 100: (0.1, -0.1), 200: (0.1, 0.1)}, 200),  # fewer were enough by chance
+        ({50: (0.1, 0.1), 100: (0.1, 0.1), 200: (0.1, 0)}, None),
+        ({50: (0.1, 0.1), 100: (0.1, 0.1)}, 50),
+        ({9: (None, 0.1), 50: (0.1, 0.1)}, 50),
+    ],
+)
+def test_enough_is_where_both_ways_are_better_from_there_on(lows: dict[int, Any], expected: int | None) -> None:
+    """A-A and V-V do not count."""
+    rows = {
+        str(size): {
+            "minus": {
+                "linear_cca": {
+                    c: {"low": low} for c, low in zip(("A-A", "A-V", "V-A", "V-V"), (-1, *of, -1), strict=True)
+                }
+            }
+        }
+        for size, of in lows.items()
+    }
+    assert enough(ArchiveFootage.layout, rows) == expected
+
+
+def test_the_command_goes_on_where_it_was(archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It writes JSON, tables and a picture; run again with more to do, what is there is not made again."""
+    saved, tables, picture = (tmp_path / name for name in ("out.json", "out.md", "out.png"))
+    command = ["--archive", str(archive), "--galleries", "2", "--json", str(saved)]
+    main([*command, "--sizes", "8", "--seeds", "1"])
+    first = json.loads(saved.read_text())
+    assert "1/1 seed 0: 8 videos" in capsys.readouterr().out
+    main([*command, "--sizes", "20,8", "--seeds", "2", "--markdown", str(tables), "--picture", str(picture)])
+    said = capsys.readouterr().out
+    assert "3/3 seed 1: 20 videos" in said
+    second = json.loads(saved.read_text())
+    assert second["fits"]["8"]["0"] == first["fits"]["8"]["0"]
+    rows = second["summary"]["videos"]
+    assert [(size, of["seeds"]) for size, of in rows.items()] == [("8", [0, 1]), ("20", [0, 1])]
+    pair = rows["20"]["minus"]["linear_cca"]["A-V"]
+    ours, other = (rows["20"]["systems"][name]["A-V"]["mean"] for name in ("trained", "linear_cca"))
+    assert pair["mean"] == pytest.approx(ours - other, abs=1e-5)
+    assert pair["low"] <= pair["mean"] <= pair["high"]
+    assert tables.read_text().strip() in said
+    assert "| any | chance |" in said
+    assert np.asarray(Image.open(picture)).std() > 0
+
+
+def test_another_curve_is_not_overwritten(archive: Path, tmp_path: Path) -> None:
+    """A file with other galleries, or that is no curve, is refused by name."""
+    saved = tmp_path / "out.json"
+    command = ["--archive", str(archive), "--json", str(saved), "--sizes", "8", "--seeds", "1", "--galleries"]
+    main([*command, "2"])
+    for content in (saved.read_text(), "[]", "no JSON"):
+        saved.write_text(content)
+        with pytest.raises(TrainingError, match=r"out\.json"):
+            main([*command, "1"])
+        assert saved.read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--sizes", "5,20"), ("--sizes", "8,21"), ("--sizes", "many"), ("--seeds", "0"), ("--picture", "nowhere/out.png")],
+)
+def test_a_wrong_request_is_refused_before_any_training(archive: Path, tmp_path: Path, option: str, value: str) -> None:
+    """Five videos are too few to hold any out; there are only twenty."""
+    saved = tmp_path / "out.json"
+    with pytest.raises(SystemExit):
+        main(["--archive", str(archive), "--json", str(saved), option, value])
+    assert not saved.exists()
+
+
+def test_a_library_needs_a_prior(library: Path) -> None:
+    """Without one there is no starting model to beat: the front-end is named."""
+    with pytest.raises(TrainingError, match="front-end raw given"):
+        ClipFootage(library)
