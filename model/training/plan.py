@@ -127,7 +127,8 @@ def _train(
         splits = splits[:1] if _usable(corpus) >= ENOUGH_VIDEOS else splits
     count = 1 if len(splits) == 1 else len(splits) + 1
     fewest = min(len(rest) for rest, _ in splits)  # all runs have the same teacher, or none
-    recipe = replace(recipe, groups=tuple(k for k in recipe.groups if k * VIDEOS_PER_GROUP <= fewest))
+    taught = fewest >= recipe.taught_videos
+    recipe = replace(recipe, groups=tuple(k for k in recipe.groups if taught and k * VIDEOS_PER_GROUP <= fewest))
     starts: list[Start | None] = [None] * len(splits)
     choice = Choice()
     if prior is not None and recipe.warm_start:

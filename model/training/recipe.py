@@ -19,7 +19,7 @@ class Recipe:
     `paper_widths`: see `Architecture`. `warm_start`: encoders of vectors start from linear CCA and keep its means for
     the first `held_epochs`.
     `groups`: how many groups of videos the teacher makes, a number per granularity; at `regroup_epochs` it makes them
-    again. There is a teacher only where encoders start from CCA and there are enough videos. Such a run lasts
+    again. There is a teacher only where encoders start from CCA and train on `taught_videos` or more. Such a run lasts
     `taught_epochs`, holds no means, and keeps its last weights.
     `lowest_rate`: the last epochs' learning rate, as a share of `learning_rate`; with 1 the rate is constant.
     `kl_warm_up`: (epochs, weight): the weight of KL in the first epochs, before the objective's own.
@@ -40,6 +40,7 @@ class Recipe:
     groups: tuple[int, ...] = (16, 32, 64, 128)
     regroup_epochs: tuple[int, ...] = (0, 5, 10)
     taught_epochs: int = 15
+    taught_videos: int = 640
     batch: int = 256
     epochs: int = 30
     patience: int = 8

@@ -30,13 +30,13 @@ class Short(Objective):
     batches: ClassVar[list[tuple[int, str]]] = []
     held: ClassVar[list[Any]] = []  # what was on the device in failed attempts
 
-    def __call__(self, model: Any, audio: Any, visual: Any, video: Any, teacher: Any = None) -> Any:
+    def __call__(self, model: Any, audio: Any, visual: Any, video: Any, *beside: Any) -> Any:
         Short.batches.append((len(audio), audio.device.type))
         assert not any(tensor() is not None for tensor in Short.held), "a failed attempt still holds memory"
         if audio.device.type == "cuda" and len(audio) > Short.suffices:
             Short.held.append(weakref.ref(audio))
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return super().__call__(model, audio, visual, video, teacher)
+        return super().__call__(model, audio, visual, video, *beside)
 
 
 RECIPE = replace(DEFAULT, latent=8, hidden=32, epochs=1, held_epochs=1, batch=128, objective=Short())

@@ -61,10 +61,10 @@ class Spy(Objective):
     audio: ClassVar[list[torch.Tensor]] = []
     video: ClassVar[list[torch.Tensor]] = []
 
-    def __call__(self, model: Any, audio: Any, visual: Any, video: Any, teacher: Any = None) -> Any:
+    def __call__(self, model: Any, audio: Any, visual: Any, video: Any, *beside: Any) -> Any:
         Spy.audio.append(audio)
         Spy.video.append(video)
-        return super().__call__(model, audio, visual, video, teacher)
+        return super().__call__(model, audio, visual, video, *beside)
 
 
 @pytest.fixture(autouse=True)
