@@ -90,7 +90,7 @@ def _lack(name: str, directory: Path) -> FrontEndError | None:
         elif name in REPOSITORIES:
             located(name, directory)
         elif name != "raw":
-            make_front_end(name, directory)
+            make_front_end(name, directory, keep=False)
     except FrontEndError as error:
         return error
     return None

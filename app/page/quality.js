@@ -65,7 +65,7 @@ function makeRecall({ all, recall_at: recallAt, trained_on: trainedOn }) {
   return make(
     'table',
     {},
-    make('caption', {}, `How often it is among the first, of ${many(all.gallery, 'recording')}${seen ? ` (${seen})` : ''}`),
+    make('caption', {}, `How often it is among the first, of ${many(all.gallery, 'recording')}`, seen && ` (${seen})`),
     make(
       'tr',
       {},
