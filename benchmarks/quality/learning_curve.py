@@ -19,8 +19,6 @@ it was.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +27,10 @@ from typing import Any
 import torch
 from joblib import Parallel, delayed, parallel_config
 
+from benchmarks.quality.fits_file import read_fits, write_fits
 from benchmarks.quality.learning_curve_footage import ArchiveFootage, ClipFootage, Footage, Layout, recipe
 from benchmarks.quality.learning_curve_table import Made, kept, markdown, summary
 from model.data.corpus import FEWEST_VIDEOS
-from model.errors import TrainingError
 
 
 @dataclass
@@ -52,17 +50,7 @@ class Curve:
         Raises:
             TrainingError: it is no learning curve, or of other footage, galleries or another recipe.
         """
-        if not self.path.exists():
-            return
-        try:
-            saved = json.loads(self.path.read_text())
-            same = all(saved[name] == json.loads(json.dumps(value)) for name, value in self.facts.items())
-            fits = {int(n): {int(seed): one for seed, one in made.items()} for n, made in saved["fits"].items()}
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise TrainingError(f"{self.path} is no learning curve ({error}); name another file") from error
-        if not same:
-            raise TrainingError(f"{self.path} has other {', '.join(self.facts)}; name another file, or remove it")
-        self.fits = fits
+        self.fits = read_fits(self.path, self.facts, int)
 
     def add(self, size: int, seed: int, made: Made) -> None:
         """Take in what a fit gave, and write all in one step."""
@@ -73,9 +61,7 @@ class Curve:
     def save(self) -> None:
         """Write the file, and what is shown of it."""
         found = summary(self.layout, self.fits)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(self.facts | {"summary": found, "fits": self.fits}, allow_nan=False) + "\n")
-        os.replace(partial, self.path)
+        write_fits(self.path, self.facts | {"summary": found, "fits": self.fits})
         if self.tables:
             self.tables.write_text(markdown(self.layout, found))
         if self.picture:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -32,6 +31,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed, parallel_config
 
+from benchmarks.quality.fits_file import read_fits, write_fits
 from benchmarks.quality.study_table import DEFAULT_NAME, Made, columns, markdown, row
 from benchmarks.quality.variants import CPU, Fit, Judges, baselines, known, variants
 from model.baselines.msvae import ARCHIVE
@@ -75,16 +75,7 @@ class Study:
             TrainingError: it is no study, or of another archive, split or number of galleries.
         """
         study = Study(path, facts, tables, against)
-        if not path.exists():
-            return study
-        try:
-            saved = json.loads(path.read_text())
-            same = all(saved[name] == value for name, value in facts.items())
-            study.fits = {name: made for name, made in saved["fits"].items() if name in known()}
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise TrainingError(f"{path} is no study ({error}); name another file, or remove it") from error
-        if not same:
-            raise TrainingError(f"{path} holds a study with other {', '.join(facts)}; name another file, or remove it")
+        study.fits = {name: made for name, made in read_fits(path, facts, str).items() if name in known()}
         for name, made in study.fits.items():
             study.fits[name] = {seed: one for seed, one in made.items() if _as_json(one["recipe"]) == recipe_of(name)}
         study.summarize(list(study.fits))
@@ -104,9 +95,7 @@ class Study:
     def save(self) -> None:
         """Write in one step."""
         report = self.facts | {"variants": self.rows, "fits": self.fits}
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(report, allow_nan=False) + "\n")
-        os.replace(partial, self.path)
+        write_fits(self.path, report)
         if self.tables:
             self.tables.write_text(self.markdown())
 

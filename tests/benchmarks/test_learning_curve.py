@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from corpus_samples import planted_corpus
+from corpus_samples import planted_corpus, write_planted_archive
 from named_samples import CONCEPTS, named_corpus
 from PIL import Image
 
@@ -26,27 +26,14 @@ from model.training.plan import Trained, train
 from model.training.recipe import DEFAULT
 
 SECONDS = 6
-SPLITS = (("train", 20), ("val", 5), ("test", 15))
-VIDEOS = sum(count for _, count in SPLITS)
+SPLITS = {"train": 20, "val": 5, "test": 15}
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    corpus = planted_corpus(VIDEOS, SECONDS)
-    event = np.zeros((VIDEOS, SECONDS), bool)
+    event = np.zeros((sum(SPLITS.values()), SECONDS), bool)
     event[:, 1:4] = True
-    path = tmp_path / "archive.npz"
-    np.savez(
-        path,
-        audio=corpus.audio.reshape(VIDEOS, SECONDS, -1),
-        visual=corpus.visual.reshape(VIDEOS, SECONDS, -1),
-        label=np.arange(VIDEOS) % 3,
-        event=event,
-        split=np.concatenate([[split] * count for split, count in SPLITS]),
-        video_id=np.array(corpus.video_ids),
-        classes=np.array(["a", "b", "c"]),
-    )
-    return path
+    return write_planted_archive(tmp_path / "archive.npz", SPLITS, SECONDS, event=event)
 
 
 @pytest.fixture(autouse=True)

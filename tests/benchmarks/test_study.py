@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from corpus_samples import planted_corpus
+from corpus_samples import planted_corpus, write_planted_archive
 
 from benchmarks.quality import study
 from benchmarks.quality.study import Study, Task, main, make, missing, recipe_of
@@ -25,27 +25,12 @@ from model.training.objective import Objective
 from model.training.plan import train
 from model.training.recipe import DEFAULT, Recipe
 
-VIDEOS, SECONDS = 60, 6
+SECONDS = 6
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    corpus = planted_corpus(VIDEOS, SECONDS)
-    event = np.zeros((VIDEOS, SECONDS), bool)
-    for video in range(VIDEOS):
-        event[video, video % 3 : video % 3 + 2 + video % 2] = True
-    path = tmp_path / "archive.npz"
-    np.savez(
-        path,
-        audio=corpus.audio.reshape(VIDEOS, SECONDS, -1),
-        visual=corpus.visual.reshape(VIDEOS, SECONDS, -1),
-        label=np.arange(VIDEOS) % 3,
-        event=event,
-        split=np.repeat(["train", "val", "test"], 20),
-        video_id=np.array(corpus.video_ids),
-        classes=np.array(["a", "b", "c"]),
-    )
-    return path
+    return write_planted_archive(tmp_path / "archive.npz", {"train": 20, "val": 20, "test": 20}, SECONDS)
 
 
 @pytest.fixture

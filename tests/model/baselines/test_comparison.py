@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from corpus_samples import planted_corpus
+from corpus_samples import planted_corpus, write_planted_archive
 from typer.testing import CliRunner
 
 from app.cli import command_line
@@ -60,23 +60,7 @@ def write(tmp_path: Path) -> Write:
     """Return a function that writes a small archive, with some arrays replaced."""
 
     def archive(**replaced: np.ndarray) -> Path:
-        videos, seconds = 60, 6
-        corpus = planted_corpus(videos, seconds)
-        event = np.zeros((videos, seconds), bool)
-        for video in range(videos):
-            event[video, video % 3 : video % 3 + 2 + video % 2] = True
-        arrays = {
-            "audio": corpus.audio.reshape(videos, seconds, -1),
-            "visual": corpus.visual.reshape(videos, seconds, -1),
-            "label": np.arange(videos) % 3,
-            "event": event,
-            "split": np.repeat(["train", "val", "test"], 20),
-            "video_id": np.array(corpus.video_ids),
-            "classes": np.array(["a", "b", "c"]),
-        }
-        path = tmp_path / "archive.npz"
-        np.savez(path, **(arrays | replaced))
-        return path
+        return write_planted_archive(tmp_path / "archive.npz", {"train": 20, "val": 20, "test": 20}, **replaced)
 
     return archive
 
