@@ -29,10 +29,10 @@ def read(directory: Path) -> Iterator[Entry]:
     Sounds come with the faces that lie beside them.
     """
     faces = Faces(directory)
-    yield from faces.open()
+    yield from faces.read_people()
     for entry in _utterances(directory):
         yield faces.beside(entry)
-    yield from faces.close()
+    yield from faces.counted()
 
 
 def _utterances(directory: Path) -> Iterator[Entry]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -58,7 +57,7 @@ class Faces:
     with_faces: int = 0
     without: int = 0
 
-    def open(self) -> Iterator[Entry]:
+    def read_people(self) -> Iterator[Entry]:
         """Read vox1_meta.csv; yield what is wrong with it."""
         for person in people_of(self.directory):
             if isinstance(person, Fault):
@@ -87,7 +86,7 @@ class Faces:
         self.without += not faces
         return Item(**vars(entry) | {"faces": faces})
 
-    def close(self) -> Iterator[Entry]:
+    def counted(self) -> Iterator[Entry]:
         """Yield how many sounds have faces, where any has."""
         if self.with_faces:
             both = self.with_faces + self.without
@@ -97,7 +96,6 @@ class Faces:
             )
 
 
-@lru_cache(maxsize=8)  # utterances of a video come one after the other
 def pictures_in(folder: Path) -> tuple[Path, ...]:
     """Return the pictures of a folder in order of their numbers; none where there is no folder."""
     if not folder.is_dir():

@@ -220,7 +220,7 @@ def _say(text: str) -> None:
 
 
 def _every(number: int) -> Callable[[str], None]:
-    """Return what says every so-manieth name."""
+    """Return what says one name of so many."""
     count = 0
 
     def said(name: str) -> None:
