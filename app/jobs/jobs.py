@@ -37,12 +37,17 @@ class Jobs:
         self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted, settings.footage_limits)
         device = settings.training_device or settings.device
         self._training = TrainingWork(session, device, settings.training_threads, writer_wanted)
-        works: tuple[Work, ...] = (self._ingest, self._training, ReencodeWork(session, writer_wanted))
-        self._runners = {work.kind: JobRunner(self._queue, work) for work in works}
+        self._works: tuple[Work, ...] = (self._ingest, self._training, ReencodeWork(session, writer_wanted))
+        self._runners = {work.kind: JobRunner(self._queue, work) for work in self._works}
 
     def start(self) -> None:
         """Resume the jobs that a stopped process left, remove leftover files, then wait for jobs."""
         self._queue.take_up()
+        cancelled = self._queue.jobs("cancelled")
+        for work in self._works:
+            for job in cancelled:  # again: the process may have been stopped before
+                if job.kind == work.kind:
+                    work.tidy(job)
         _sweep(self._library, self._training.directory)
         for runner in self._runners.values():
             runner.start()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from app.telemetry.logs import event
@@ -184,7 +184,7 @@ class JobRunner:
             try:
                 job = self._end(running, ended)
                 _tell(job)
-                if job.state != "queued":
+                if job.state in ("done", "failed"):
                     self._work.tidy(job)
                 return
             except Exception:  # such as a full disk; if that lasts, the job is resumed at the next start
@@ -195,8 +195,11 @@ class JobRunner:
     def _end(self, running: RunningJob, ended: Ended | None) -> Job:
         job_id = running.job.job_id
         with self._lock:
-            if ended is None:
-                job = self._queue.update(job_id, state="cancelled" if running.cancelled else "queued")
+            if ended is None and running.cancelled:
+                self._work.tidy(replace(running.job, state="cancelled"))  # first: who reads `cancelled` finds no part
+                job = self._queue.update(job_id, state="cancelled")
+            elif ended is None:
+                job = self._queue.update(job_id, state="queued")
             else:
                 job = self._queue.update(
                     job_id,

@@ -20,6 +20,7 @@ from service_samples import ended_job, serving, until, upload
 
 import app.library.reading
 import app.media.footage
+from app.jobs.ingest_job import IngestWork
 from app.library.check import check
 from app.library.default_model import DEFAULT_MODEL
 from app.library.encoding import PartEncoder, encoded, encoded_parts
@@ -573,3 +574,26 @@ def test_a_cancelled_upload_leaves_no_part_of_a_video(
         assert client.get("/videos").json()["total"] == before
     assert list((own_library / "media").iterdir()) == []
     assert check(own_library, media=True) == []
+
+
+def test_a_cancelled_upload_leaves_no_part_where_the_service_was_killed_before_it_was_removed(
+    own_library: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start removes it."""
+    rewrite = Catalogue.rewrite
+    with serving(own_library) as client, monkeypatch.context() as patched:
+        before = client.get("/videos").json()["total"]
+
+        def cancelling(self: Catalogue, *arguments: Any) -> None:
+            rewrite(self, *arguments)
+            client.delete(f"/jobs/{job_id}")
+
+        job_id = ""
+        patched.setattr(Catalogue, "rewrite", cancelling)
+        patched.setattr(IngestWork, "tidy", lambda self, job: None)
+        job_id = upload(client, film).json()["job_id"]
+        until(lambda: client.get(f"/jobs/{job_id}").json()["state"] == "cancelled")
+        assert client.get("/videos").json()["total"] == before + 1
+    with serving(own_library) as client:
+        assert client.get("/videos").json()["total"] == before
+    assert list((own_library / "media").iterdir()) == []
