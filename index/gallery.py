@@ -18,6 +18,7 @@ from model.errors import EmptyLibrary, QueryError
 class SearchResult:
     """Hold the nearest items, sorted by (distance, id), and the certificate.
 
+    Distances are those that float64 computes: two that differ by less than its rounding may tie, or be in either order.
     `latent` and `generated` are the weighted parts that sum to `distance`. `certified`: proved equal to
     scoring every allowed item. `examined`: items scored exactly, of `gallery_size`. `path`: how the answer
     was found. `bound_gap`: a lower bound for every item not examined, minus the last distance given; None if

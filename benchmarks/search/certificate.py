@@ -21,7 +21,7 @@ from benchmarks.report import json_parser, tell
 from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
 from index.gallery import SearchResult
-from model.data.distance import ScoreWeights
+from model.data.distance import LEAST_WEIGHT, MOST_WEIGHT, ScoreWeights
 from model.data.latents import Latents
 
 LATENT = 8
@@ -40,7 +40,16 @@ KINDS = (
     "every size",
     "one outlier",
 )
-WEIGHTS = (ScoreWeights(), ScoreWeights(0.03, 0.03), ScoreWeights(0.1, 4.0), ScoreWeights(1, 0), ScoreWeights(0, 1))
+WEIGHTS = (
+    ScoreWeights(),
+    ScoreWeights(0.03, 0.03),
+    ScoreWeights(0.1, 4.0),
+    ScoreWeights(1, 0),
+    ScoreWeights(0, 1),
+    ScoreWeights(LEAST_WEIGHT, LEAST_WEIGHT),
+    ScoreWeights(MOST_WEIGHT, MOST_WEIGHT),
+    ScoreWeights(LEAST_WEIGHT, MOST_WEIGHT),
+)
 
 
 @dataclass

@@ -14,17 +14,26 @@ from scipy.spatial.distance import cdist
 
 from model.data.latents import Latents
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-60, 1e60  # with float32 latents no square of p overflows float64 or vanishes in it
+
 
 @dataclass(frozen=True)
 class ScoreWeights:
-    """Weigh the two parts of the distance; both >= 0, chosen on validation, kept in the checkpoint."""
+    """Weigh the two parts of the distance, chosen on validation, kept in the checkpoint.
+
+    Each is 0 or from 1e-60 to 1e60, and not both are 0. Beyond, float64 could not prove what the index answers.
+    """
 
     latent: float = 1.0
     generated: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.latent >= 0 and self.generated >= 0 and self.latent + self.generated > 0):
-            raise ValueError(f"weights {self} given, two numbers >= 0 that are not both 0 expected")
+        given = (self.latent, self.generated)
+        if not any(given) or not all(weight == 0 or LEAST_WEIGHT <= weight <= MOST_WEIGHT for weight in given):
+            raise ValueError(
+                f"weights {self} given, two numbers expected that are 0 or from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, "
+                "and not both 0"
+            )
 
 
 @dataclass(frozen=True, eq=False)

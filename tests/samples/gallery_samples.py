@@ -22,7 +22,7 @@ from index.gpu_index import gpus
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
 from index.milvus_gallery import MilvusGallery, MilvusServer
-from model.data.distance import ScoreWeights
+from model.data.distance import LEAST_WEIGHT, MOST_WEIGHT, ScoreWeights
 from model.data.latents import Latents
 
 Maker = Callable[[np.ndarray, Latents, ScoreWeights], Gallery]
@@ -42,7 +42,14 @@ ON_CARD = {f"{kind} on a card": divided for kind, divided in ON_GPU.items()}
 ELSEWHERE = [*ON_GPU, *(pytest.param(kind, marks=pytest.mark.gpu) for kind in ON_CARD), "milvus"]
 KINDS_OF_GALLERY = [*IN_MEMORY, *ELSEWHERE]
 PAPER = ScoreWeights()
-WEIGHTS = [PAPER, ScoreWeights(0.25, 4.0), ScoreWeights(1.0, 0.0), ScoreWeights(0.0, 1.0)]
+WEIGHTS = [
+    PAPER,
+    ScoreWeights(0.25, 4.0),
+    ScoreWeights(1.0, 0.0),
+    ScoreWeights(0.0, 1.0),
+    ScoreWeights(LEAST_WEIGHT, LEAST_WEIGHT),
+    ScoreWeights(MOST_WEIGHT, LEAST_WEIGHT),
+]
 
 
 @contextmanager

@@ -75,9 +75,12 @@ def test_the_distance_is_a_metric() -> None:
     assert (total[:, None, :] <= detours + 1e-12).all()
 
 
-@pytest.mark.parametrize("weights", [(-1.0, 1.0), (1.0, -0.5), (0.0, 0.0), (float("nan"), 1.0)])
+@pytest.mark.parametrize(
+    "weights",
+    [(-1.0, 1.0), (1.0, -0.5), (0.0, 0.0), (float("nan"), 1.0), (1e-61, 1.0), (1.0, 1e61), (float("inf"), 1.0)],
+)
 def test_weights_that_make_no_distance_are_refused(weights: tuple[float, float]) -> None:
-    """A negative weight, two zeros or a NaN make no distance."""
+    """A negative weight, two zeros or a NaN make none; beyond 1e60 or below 1e-60 float64 proves none."""
     with pytest.raises(ValueError, match=r"given.*expected"):
         ScoreWeights(*weights)
 
