@@ -12,7 +12,7 @@ from jaxtyping import Int64
 
 from index.failures import Failures, forget_failure
 from index.job_queue import JobQueue
-from index.paging import ANY, Choice, Page, page_of
+from index.paging import ANY, BEGINNING, Choice, Page, Trail, page_of
 from index.records import LatentBatch, Second, SegmentRow, Stats, Video
 from index.rows import (
     SEGMENT,
@@ -207,10 +207,10 @@ class Catalogue(StoredLatents, VideoFiles, Failures):
         with self._store.read() as c:
             return video_of(one_video(c, video_id))
 
-    def page(self, limit: int, position: int = 0, choice: Choice = ANY) -> Page:
-        """Return up to `limit` of the chosen videos in the order they were added, behind a position."""
+    def page(self, limit: int, read: Trail = BEGINNING, choice: Choice = ANY) -> Page:
+        """Return up to `limit` of the chosen videos in the order they were added, behind those that were read."""
         with self._store.read() as c:
-            return page_of(c, limit, position, choice)
+            return page_of(c, limit, read, choice)
 
     def every_video(self) -> Iterator[Video]:
         """Yield all videos in the order they were added; skip those that are deleted meanwhile."""

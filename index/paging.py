@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from index.records import Video
 from index.rows import VIDEO, version, video_of
@@ -11,12 +12,11 @@ from index.video_files import below
 
 # A position is never given to another video. So videos before a page can only be deleted, or, where a label is asked
 # for, come and go by a new label: their count and the sum of their positions show that.
-CHOSEN = (
-    "(:label IS NULL OR label = :label) AND (:name IS NULL OR instr(lower(file_name), lower(:name))) "
-    "AND (:below IS NULL OR NOT uploaded AND substr(path, 1, length(:below)) = :below)"
-)
-BEFORE = f"SELECT count(*), coalesce(sum(position), 0) FROM videos WHERE position <= :position AND {CHOSEN}"
-BEHIND = f"SELECT position, {VIDEO} FROM videos WHERE position > :position AND {CHOSEN} ORDER BY position LIMIT :limit"
+CONDITIONS = {  # by the value that they need; a list without filters is counted in an index alone
+    "label": "label = :label",
+    "name": "instr(lower(file_name), lower(:name))",
+    "below": "NOT uploaded AND substr(path, 1, length(:below)) = :below",
+}
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,19 @@ ANY = Choice()
 
 @dataclass(frozen=True)
 class Trail:
-    """Say how far a list has been read: up to a position, past `count` videos whose positions sum to `total`."""
+    """Say how far a list was read at a catalogue version, and how many videos it had then.
 
+    It was read up to a position, past `count` videos whose positions sum to `total`, of the `chosen` ones.
+    """
+
+    version: int = 0
     position: int = 0
     count: int = 0
     total: int = 0
+    chosen: int = 0
+
+
+BEGINNING = Trail()
 
 
 @dataclass(frozen=True)
@@ -47,19 +55,39 @@ class Page:
     videos: tuple[Video, ...]
     before: Trail
     following: Trail | None
-    chosen: int
-    catalogue_version: int
+
+    @property
+    def chosen(self) -> int:
+        """Return how many videos the whole list has."""
+        return self.before.chosen
+
+    @property
+    def catalogue_version(self) -> int:
+        """Return the version that the page is of."""
+        return self.before.version
 
 
-def page_of(c: sqlite3.Connection, limit: int, position: int, choice: Choice) -> Page:
-    """Read up to `limit` of the chosen videos behind a position."""
-    values = {"label": choice.label, "name": choice.name, "position": position, "limit": limit + 1}
+def page_of(c: sqlite3.Connection, limit: int, read: Trail, choice: Choice) -> Page:
+    """Read up to `limit` of the chosen videos behind what was read; counted anew only where the library has changed."""
+    values = {"label": choice.label, "name": choice.name, "position": read.position, "limit": limit + 1}
     values["below"] = None if choice.folder is None else below(choice.folder)
-    before = Trail(position, *c.execute(BEFORE, values).fetchone())
-    rows = [dict(row) for row in c.execute(BEHIND, values)]
+    chosen = " AND ".join(["TRUE", *(text for name, text in CONDITIONS.items() if values[name] is not None)])
+    before = read if read.version == version(c) and read != BEGINNING else _counted(c, chosen, values)
+    behind = f"videos WHERE position > :position AND {chosen} ORDER BY position LIMIT :limit"
+    rows = [dict(row) for row in c.execute(f"SELECT position, {VIDEO} FROM {behind}", values)]
     positions = [int(row.pop("position")) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
-        following = Trail(positions[-1], before.count + limit, before.total + sum(positions))
-    chosen = c.execute(f"SELECT count(*) FROM videos WHERE {CHOSEN}", values).fetchone()[0]
-    return Page(tuple(video_of(row) for row in rows[:limit]), before, following, chosen, version(c))
+        passed = {"count": before.count + limit, "total": before.total + sum(positions)}
+        following = replace(before, position=positions[-1], **passed)
+    return Page(tuple(video_of(row) for row in rows[:limit]), before, following)
+
+
+def _counted(c: sqlite3.Connection, chosen: str, values: dict[str, Any]) -> Trail:
+    position = values["position"]
+    count, total = 0, 0
+    if position:
+        query = f"SELECT count(*), coalesce(sum(position), 0) FROM videos WHERE position <= :position AND {chosen}"
+        count, total = c.execute(query, values).fetchone()
+    every = c.execute(f"SELECT count(*) FROM videos WHERE {chosen}", values).fetchone()[0]
+    return Trail(version(c), position, count, total, every)

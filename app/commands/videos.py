@@ -33,7 +33,7 @@ def list_command(
     choice = Choice(label, search)
     with Library.open(library, create=False) as opened:
         page = opened.catalogue.page(limit, choice=choice)
-    following = str(Cursor(page.catalogue_version, page.following, choice)) if page.following else None
+    following = str(Cursor(page.following, choice)) if page.following else None
     answer = VideosAnswer.of(page, following)
     if as_json:
         print_json(answer.model_dump())

@@ -25,7 +25,7 @@ from app.queries.reasons import concepts_of
 from app.schemas.job import JobAnswer
 from app.schemas.videos import LabelChange, SecondAnswer, VideoAnswer, VideoDetailAnswer, VideosAnswer, VideosQuery
 from app.service import Current, Service
-from index.paging import Choice
+from index.paging import BEGINNING, Choice
 from model.errors import MediaError, PastDeadline
 from model.media.medium import Limits
 from model.modality import MODALITIES
@@ -94,13 +94,12 @@ def get_videos(service: Current, request: Request, asked: Annotated[VideosQuery,
     service.check_folder(request, asked.folder)
     choice = Choice(asked.label, asked.q, asked.folder)
     cursor = Cursor.read(asked.cursor, choice) if asked.cursor is not None else None
-    position = cursor.trail.position if cursor else 0
-    page = service.session.library.catalogue.page(asked.limit, position, choice)
+    page = service.session.library.catalogue.page(asked.limit, cursor.trail if cursor else BEGINNING, choice)
     if cursor:
         cursor.check(page)
     following = None
     if page.following is not None:
-        following = str(Cursor(page.catalogue_version, page.following, choice))
+        following = str(Cursor(page.following, choice))
     return written(VideosAnswer.of(page, following))
 
 

@@ -260,10 +260,23 @@ def test_videos_come_in_pages(catalogue: Catalogue) -> None:
     page = catalogue.page(2)
     seen = [*page.videos]
     while page.following is not None:
-        page = catalogue.page(2, page.following.position)
+        page = catalogue.page(2, page.following)
         assert len(page.videos) <= 2
+        assert page.chosen == 4
         seen += page.videos
     assert seen == [video(n) for n in order if n != 2]
+
+
+def test_a_page_is_counted_only_where_the_library_has_changed(catalogue: Catalogue) -> None:
+    """At the same version what the page before counted is believed: a page costs the same in a library of any size."""
+    for n in range(1, 4):
+        catalogue.ingest(video(n), [])
+    following = catalogue.page(1).following
+    assert following is not None
+    said = replace(following, count=7, chosen=70)
+    assert catalogue.page(1, said).before == said
+    catalogue.ingest(video(4), [])
+    assert catalogue.page(1, said).before == replace(following, version=catalogue.catalogue_version, chosen=4)
 
 
 def test_labels_are_replaced(catalogue: Catalogue) -> None:
