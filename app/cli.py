@@ -20,6 +20,7 @@ from app.commands import (
     keys,
     library,
     localize,
+    mcp,
     openapi,
     retrieve,
     serve,
@@ -62,6 +63,7 @@ def command_line() -> typer.Typer:
     cli.command("benchmark", rich_help_panel=MODELS, epilog=examples("benchmark"))(benchmark.benchmark_command)
     cli.add_typer(frontends.app, name="frontends", rich_help_panel=MODELS)
     cli.command("serve", rich_help_panel=SERVICE, epilog=examples("serve"))(serve.serve)
+    cli.command("mcp", rich_help_panel=SERVICE, epilog=examples("mcp"))(mcp.mcp_command)
     cli.command("openapi", rich_help_panel=SERVICE, epilog=examples("openapi"))(openapi.openapi)
     cli.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
     cli.add_typer(library.app, name="library", rich_help_panel=SERVICE)

@@ -199,11 +199,23 @@ class Client:
 
         Raises Problem with code `cursor_expired` where one of those before was deleted meanwhile.
         """
-        fields: dict[str, Any] | None = {"label": label, "q": q, "folder": folder, "limit": limit}
-        while fields is not None:
-            page = self._get("/videos", VideosAnswer, **fields)
+        page = self.videos_page(label=label, q=q, folder=folder, limit=limit)
+        yield from page.videos
+        while page.next is not None:
+            page = self.videos_page(label=label, q=q, folder=folder, limit=limit, cursor=page.next)
             yield from page.videos
-            fields = fields | {"cursor": page.next} if page.next else None
+
+    def videos_page(
+        self,
+        *,
+        label: str | None = None,
+        q: str | None = None,
+        folder: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> VideosAnswer:
+        """Return one page of videos; its `next` is the cursor of the page that follows, None at the end."""
+        return self._get("/videos", VideosAnswer, label=label, q=q, folder=folder, limit=limit, cursor=cursor)
 
     def video(self, video_id: str, segments: bool | None = None) -> VideoDetailAnswer:
         """Describe a video and its seconds; with `segments=False` without them."""

@@ -107,7 +107,8 @@ class Connection:
             try:
                 return self._http.request(method, path, headers=headers, files=files or None, **content)
             except TransportError as error:
-                detail = f"no answer to {method} {path} ({error!r}): is the service running, and is the address right?"
+                place = f"{self._http.base_url.scheme}://{self._http.base_url.netloc.decode()}"  # without a password
+                detail = f"no answer to {method} {path} from {place} ({error!r}): is the service running there?"
                 raise Unreachable(None, "unreachable", detail) from error
 
 

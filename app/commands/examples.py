@@ -45,6 +45,7 @@ LINES = {
     ),
     "benchmark": ("echolens benchmark --archive features.npz --json figures.json --seeds 3",),
     "serve": ("echolens serve", "echolens serve --library mine --port 9000"),
+    "mcp": ("echolens mcp --files ~/Videos", "echolens mcp --url http://archive.local:8000"),
     "openapi": ("echolens openapi > openapi.json",),
     "videos list": (
         "echolens videos list",

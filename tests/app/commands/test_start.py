@@ -20,7 +20,7 @@ except SystemExit as ended:
         raise
 sys.exit(" ".join(sorted(unwanted & set(sys.modules))) or 0)
 """
-HEAVY = "torch,numpy,scipy,librosa,faiss,av,PIL,h5py,matplotlib,sklearn,fastapi,uvicorn,httpx2"
+HEAVY = "torch,numpy,scipy,librosa,faiss,av,PIL,h5py,matplotlib,sklearn,fastapi,uvicorn,httpx2,mcp"
 NOT_FOR_A_QUESTION = (
     "librosa,numba,scipy.signal,sklearn,matplotlib,h5py,fastapi,starlette,uvicorn,prometheus_client,ai_edge_litert,"
     "model.synthesis,model.training,app.server,app.settings"
@@ -34,7 +34,7 @@ def ran(unwanted: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_help_and_version_load_no_heavy_library() -> None:
     """Neither torch nor numpy nor FastAPI, and no other library than those of the terminal."""
-    for arguments in (("--help",), ("--version",), ("retrieve", "--help"), ("videos", "--help"), ("keys", "--help")):
+    for arguments in (("--help",), ("--version",), ("retrieve", "--help"), ("videos", "--help"), ("mcp", "--help")):
         found = ran(HEAVY, *arguments)
         assert found.returncode == 0, (arguments, found.stderr)
 
