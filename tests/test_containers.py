@@ -94,12 +94,13 @@ def test_the_labels_say_what_the_package_says(project: dict[str, Any]) -> None:
 
 
 def test_what_nothing_needs_that_serves_is_an_extra(project: dict[str, Any]) -> None:
-    """Matplotlib draws the figures of `evaluate`; neither the image nor `make serve` needs it, `make test` does."""
+    """Matplotlib draws the figures of `evaluate`, mcp serves assistants; `make test` alone needs them."""
     extras = project["optional-dependencies"]
     for needed in (project["dependencies"], extras["cpu"], extras["gpu"]):
-        assert not any(name.startswith("matplotlib") for name in needed)
+        assert not any(name.startswith(("matplotlib", "mcp")) for name in needed)
     assert any(name.startswith("matplotlib") for name in extras["figures"])
-    assert "figures,dev]" in MAKEFILE
+    assert any(name.startswith("mcp") for name in extras["mcp"])
+    assert "figures,mcp,dev]" in MAKEFILE
 
 
 def pins(name: str) -> dict[str, tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +38,8 @@ def mcp_command(
     _check_address(url)
     from echolens.mcp.server import make_server
 
+    if sys.stdin.isatty():
+        say("waiting for an assistant on standard input, which is what starts this command; Ctrl-D ends it", err)
     make_server(url, os.environ.get("ECHOLENS_API_KEY") or None, files or []).run()
 
 

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from mcp import Client as Assistant
 from mcp import MCPError, StdioServerParameters
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from media_samples import gradient, tone, write_picture, write_sound
 from PIL import Image
@@ -27,6 +29,8 @@ from app.http import keys
 from app.library.ingest import Source
 from benchmarks.service.live_service import Service
 from echolens import Client
+from echolens.mcp.files import AllowedFiles
+from echolens.mcp.server import Tools
 from index.library import Library
 
 ROOT = Path(__file__).parents[3]
@@ -244,7 +248,21 @@ def test_a_library_without_a_model_says_what_to_do(footage: list[Path], tmp_path
     assert "untrained_library" in error(search)
 
 
-def test_a_call_that_is_cancelled_holds_up_no_other(tmp_path: Path) -> None:
+def test_a_service_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An assistant is told so at the time limit, while the call still waits in its thread."""
+    released = Event()
+    monkeypatch.setattr("echolens.mcp.server.MOST_WAIT_S", 0.05)
+    monkeypatch.setattr(Client, "library", lambda self: released.wait(30))
+    tools = Tools(Client("http://127.0.0.1:1"), AllowedFiles())
+    try:
+        with pytest.raises(ToolError, match="deadline"):
+            asyncio.run(tools.describe_library())
+        assert not released.is_set()
+    finally:
+        released.set()
+
+
+def test_a_call_that_is_cancelled_holds_up_no_other() -> None:
     """A service that takes connections and never answers: the client gives up, and the server goes on."""
 
     async def session(address: str) -> list[str]:
