@@ -17,10 +17,10 @@ from app.media.timings import Timings
 from app.media.upload import SmallUpload, on_disk
 from model.data.temporal_context import MOST_WIDTH_S
 from model.errors import NoPicture, NoSoundTrack, NotFinite, QueryError, Silent, TooLong
-from model.frontends.frontend import FrontEnd
+from model.frontends.frontend import FrontEnd, as_features
 from model.media.medium import Limits, Medium, hash_file, open_medium, unreadable
 from model.media.reading import SMALLEST_TOLD_S
-from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS, Segment
+from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS
 from model.modality import Modality
 
 Direction = Literal["a2v", "v2a"]
@@ -170,17 +170,18 @@ def decode_text(front_end: FrontEnd, text: str, target: Modality) -> Decoded:
 
     Raises:
         QueryError: the front-end reads no words, or not these. UnknownWord: one of them names nothing.
-        NotFinite: their features are not.
+        FrontEndError: their features are not of its shape. NotFinite: one is infinite, or NaN without a prior.
     """
-    timings = Timings()
-    with timings.stage("features"):
-        row = front_end.text(text, target)
-    if row is None:
+    if not front_end.reads_text:
         raise QueryError(
             f"a text given, but this library's front-end {front_end.name} has no prior and reads no text: ask by a "
             "file or a second, or use a library of a front-end that knows words, such as pretrained"
         )
-    if front_end.prior is None and not np.isfinite(row).all():
+    timings = Timings()
+    with timings.stage("features"):
+        answer = front_end.text(text, target)
+    row = as_features(answer, front_end.shape_of(target), f"the front-end {front_end.name} answers this text with")
+    if np.isinf(row).any() or (front_end.prior is None and np.isnan(row).any()):
         raise NotFinite(f"the front-end {front_end.name} gives this text features that are not finite: ask otherwise")
     track = Track(target, front_end.identity, np.zeros(1, np.int64), row[np.newaxis])
     return Decoded(track, None, 1, timings.stages_ms)
@@ -245,14 +246,13 @@ def _tracks(
         end_s = segment.start_s + 1
         with timings.stage("features"):
             for modality, seconds in wanted.items():
-                if segment.start_s in seconds and (row := _row(front_end, segment, modality)) is not None:
+                if segment.start_s in seconds and (row := front_end.features_of(segment, modality)) is not None:
                     found[modality].append((segment.start_s, row))
     notes = segments.notes
     if segments.loss_s >= SMALLEST_TOLD_S and not notes:  # not read to its end
         notes = (
             f"{segments.loss_s:.1f} s of {medium.path.name}, up to second {end_s}, could not be decoded (damaged)",
         )
-    shapes = {"audio": front_end.audio_shape, "visual": front_end.visual_shape}
     return (
         end_s,
         [
@@ -260,18 +260,12 @@ def _tracks(
                 modality,
                 front_end.identity,
                 np.array([second for second, _ in rows], np.int64),
-                np.array([row for _, row in rows], np.float32).reshape(len(rows), *shapes[modality]),
+                np.array([row for _, row in rows], np.float32).reshape(len(rows), *front_end.shape_of(modality)),
             )
             for modality, rows in found.items()
         ],
         (*medium.notes, *notes),
     )
-
-
-def _row(front_end: FrontEnd, segment: Segment, modality: Modality) -> np.ndarray | None:
-    if modality == "audio":
-        return None if segment.sound is None else front_end.audio(segment.sound)
-    return None if segment.frame is None else front_end.visual(segment.frame)
 
 
 def _check_present(track: Track, name: str, start_s: int, end_s: int) -> None:

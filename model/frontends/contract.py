@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from model.errors import FrontEndError, QueryError
 from model.frontends.canary import check_canary
-from model.frontends.frontend import FrontEnd
+from model.frontends.frontend import FrontEnd, as_features
 from model.frontends.prior import Prior
 from model.media.segments import SAMPLE_RATE_HZ
 from model.modality import MODALITIES, Modality
@@ -104,29 +104,21 @@ def _checked_features(front_end: FrontEnd, modality: Modality) -> dict[str, np.n
 
 
 def _checked_texts(front_end: FrontEnd, target: Modality) -> dict[str, np.ndarray]:
-    shape = front_end.audio_shape if target == "audio" else front_end.visual_shape
     try:
         answers = {f"the text {text!r} for {target}": front_end.text(text, target) for text in TEXTS}
     except QueryError as error:
         raise FrontEndError(f"it cannot read a known text: {error}") from error
-    return _differing(answers, shape, target)
+    return _differing(answers, front_end.shape_of(target), target)
 
 
 def _differing(
     answers: Mapping[str, object], shape: tuple[int, ...], modality: Modality
 ) -> dict[str, Float32[np.ndarray, "..."]]:
     """Return the answers to two inputs, which must be features and not the same."""
-    checked = {asked: _checked(features, shape, modality) for asked, features in answers.items()}
+    checked = {asked: as_features(given, shape, f"its {modality} features are") for asked, given in answers.items()}
+    if not all(np.isfinite(features).all() for features in checked.values()):
+        raise FrontEndError(f"its {modality} features of a known second are not finite")
     first, second = checked.values()
     if np.linalg.norm(first - second) <= SAME * np.linalg.norm(first):
         raise FrontEndError(f"its {modality} features of {' and '.join(checked)} are equal, different ones expected")
     return checked
-
-
-def _checked(features: object, shape: tuple[int, ...], modality: Modality) -> np.ndarray:
-    if not isinstance(features, np.ndarray) or features.dtype != np.float32 or features.shape != shape:
-        found = f"{features.dtype} {features.shape}" if isinstance(features, np.ndarray) else type(features).__name__
-        raise FrontEndError(f"its {modality} features are {found}, a numpy array of float32 {shape} expected")
-    if not np.isfinite(features).all():
-        raise FrontEndError(f"its {modality} features of a known second are not finite")
-    return features

@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from model.data.features import Features
-from model.errors import NotFinite
+from model.errors import FrontEndError, NotFinite
 from model.frontends.prior import Prior
 from model.media.segments import Segment
-from model.modality import Modality
+from model.modality import MODALITIES, Modality
 
 
 class FrontEnd(ABC):
@@ -49,8 +49,7 @@ class FrontEnd(ABC):
         """
         if self.prior is None:
             return None
-        shape = self.audio_shape if target == "audio" else self.visual_shape
-        return self.prior.text(words, target, np.full(shape, np.nan, np.float32))
+        return self.prior.text(words, target, np.full(self.shape_of(target), np.nan, np.float32))
 
     @property
     def reads_text(self) -> bool:
@@ -65,25 +64,45 @@ class FrontEnd(ABC):
         """Return a picture that has about these features; None where they do not determine one."""
         return None
 
+    def shape_of(self, modality: Modality) -> tuple[int, ...]:
+        """Return the shape of the features of a modality."""
+        return self.audio_shape if modality == "audio" else self.visual_shape
+
+    def features_of(self, segment: Segment, modality: Modality) -> Float32[np.ndarray, "..."] | None:
+        """Return the features of a segment's sound or picture; None where it is missing.
+
+        Raises:
+            FrontEndError: they are not of the shape that is declared. NotFinite: one is NaN or infinite.
+        """
+        answer: object
+        if modality == "audio":
+            if segment.sound is None:
+                return None
+            part, answer = "sound", self.audio(segment.sound)
+        else:
+            if segment.frame is None:
+                return None
+            part, answer = "picture", self.visual(segment.frame)
+        asked = f"the {part} of second {segment.start_s}"
+        features = as_features(answer, self.shape_of(modality), f"the front-end {self.name} answers {asked} with")
+        if not np.isfinite(features).all():
+            raise NotFinite(
+                f"the front-end {self.name} gives {asked} features that are not finite; use another front-end for "
+                "this file"
+            )
+        return features
+
     def features(self, segments: Sequence[Segment]) -> Features:
         """Return the features of segments in order; a missing modality is a row of zeros, masked out.
 
-        Raises:
-            NotFinite: the features of a second have a NaN or an infinite number.
+        Raises as `features_of`.
         """
         audio = np.zeros((len(segments), *self.audio_shape), np.float32)
         visual = np.zeros((len(segments), *self.visual_shape), np.float32)
         for row, segment in enumerate(segments):
-            if segment.sound is not None:
-                audio[row] = self.audio(segment.sound)
-            if segment.frame is not None:
-                visual[row] = self.visual(segment.frame)
-            for part, rows in (("sound", audio), ("picture", visual)):
-                if not np.isfinite(rows[row]).all():
-                    raise NotFinite(
-                        f"the front-end {self.name} gives the {part} of second {segment.start_s} features that are "
-                        "not finite; use another front-end for this file"
-                    )
+            for modality, rows in zip(MODALITIES, (audio, visual), strict=True):
+                if (features := self.features_of(segment, modality)) is not None:
+                    rows[row] = features
         return Features(
             start_s=np.array([s.start_s for s in segments], np.int64),
             audio=audio,
@@ -93,3 +112,17 @@ class FrontEnd(ABC):
             sound_whole=np.array([s.sound_whole for s in segments], bool),
             frame_whole=np.array([s.frame_whole for s in segments], bool),
         )
+
+
+def as_features(answer: object, shape: tuple[int, ...], beginning: str) -> Float32[np.ndarray, "..."]:
+    """Return what a front-end answered, once its kind and shape are right; numbers that are not finite pass.
+
+    Raises:
+        FrontEndError: they are not. Its message starts with `beginning`.
+    """
+    if not isinstance(answer, np.ndarray) or answer.dtype != np.float32 or answer.shape != shape:
+        found = f"{answer.dtype} {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
+        raise FrontEndError(
+            f"{beginning} {found}, a numpy array of float32 {shape} expected: correct the front-end, or use another one"
+        )
+    return answer

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from front_end_samples import documented_commands, documented_package, install_documented_package, write_package
 from service_samples import Command, assert_problem, ended_job, film_footage, send, serving, upload
+from starlette.testclient import TestClient
 
 from index.library import Library
 from model.errors import FrontEndError
@@ -22,6 +24,13 @@ from model.errors import QueryError
 from model.frontends.frontend import FrontEnd
 
 WORDS = ("red", "green", "blue")
+BROKEN = {
+    "too wide": lambda: np.zeros(5, np.float32),
+    "too exact": lambda: np.zeros(4),
+    "no array": lambda: [1.0, 0.0, 0.0, 0.0],
+    "nothing": lambda: None,
+    "no number": lambda: np.full(4, np.nan, np.float32),
+}
 
 def unit(row):
     return (row / np.linalg.norm(row)).astype(np.float32)
@@ -43,6 +52,8 @@ class Colours(FrontEnd):
     def text(self, words, target):
         if words == "dog":
             raise QueryError(f"the text {words!r} given, a colour expected")
+        if words in BROKEN:
+            return BROKEN[words]()
         return unit(np.append([(word in words) + 1e-3 for word in WORDS], len(words) / 1000))
 """
 USAGE, OTHER = 2, 6
@@ -100,22 +111,49 @@ def test_the_service_decodes_with_it(answers: list[str], site: Path, monkeypatch
     assert {"name": "bands", "current": True, "ready": True} in listed
 
 
-def test_a_front_end_that_reads_text_is_asked_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Serve a library of a package that reads text; some texts break it."""
+    directory = tmp_path_factory.mktemp("colours")
+    write_package(directory / "site", "colour_package", "colours", "echolens_colours:Colours", COLOURS)
+    (directory / "clips").mkdir()
+    film_footage(directory / "clips")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(directory / "site")
+        with serving(directory / "mine", frontend="colours") as client:
+            for clip in sorted((directory / "clips").iterdir()):
+                assert ended_job(client, upload(client, clip).json()["job_id"])["state"] == "done"
+            yield client
+
+
+def test_a_front_end_that_reads_text_is_asked_in_words(colours: TestClient) -> None:
     """In the service's processes too: a text becomes a second of the target, and finds those that are like it."""
-    write_package(tmp_path / "site", "colour_package", "colours", "echolens_colours:Colours", COLOURS)
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    (tmp_path / "clips").mkdir()
-    film_footage(tmp_path / "clips")
-    with serving(tmp_path / "mine", frontend="colours") as client:
-        for clip in sorted((tmp_path / "clips").iterdir()):
-            assert ended_job(client, upload(client, clip).json()["job_id"])["state"] == "done"
-        for text in ("red", "blue"):
-            answer = client.post("/retrieve", data={"text": text, "target": "visual", "k": "10"})
-            assert answer.status_code == 200, answer.text
-            assert {hit["file_name"].partition("-")[0] for hit in answer.json()["hits"]} == {text}
-            assert (answer.json()["query"]["modality"], answer.json()["verdict"]) == ("text", None)
-        assert_problem(client.post("/retrieve", data={"text": "dog", "target": "visual"}), 422, "query", "a colour")
-        assert client.get("/library").json()["can_text"]
+    for text in ("red", "blue"):
+        answer = colours.post("/retrieve", data={"text": text, "target": "visual", "k": "10"})
+        assert answer.status_code == 200, answer.text
+        assert {hit["file_name"].partition("-")[0] for hit in answer.json()["hits"]} == {text}
+        assert (answer.json()["query"]["modality"], answer.json()["verdict"]) == ("text", None)
+    assert_problem(colours.post("/retrieve", data={"text": "dog", "target": "visual"}), 422, "query", "a colour")
+    assert colours.get("/library").json()["can_text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "code", "found"),
+    [
+        ("too wide", 503, "front_end", "float32 (5,)"),
+        ("too exact", 503, "front_end", "float64 (4,)"),
+        ("no array", 503, "front_end", "list"),
+        ("nothing", 503, "front_end", "NoneType"),
+        ("no number", 422, "not_finite", "this text"),
+    ],
+)
+def test_a_text_that_is_answered_with_no_features_is_refused(
+    colours: TestClient, text: str, status: int, code: str, found: str
+) -> None:
+    """Before any batch: the error names the front-end, and what it gave in place of what."""
+    answer = colours.post("/retrieve", data={"text": text, "target": "visual"})
+    assert_problem(answer, status, code, "the front-end colours", found)
+    assert code == "not_finite" or "a numpy array of float32 (4,) expected" in answer.json()["detail"]
 
 
 def test_a_library_says_which_front_end_it_lacks(answers: list[str], site: Path, echolens: Command) -> None:

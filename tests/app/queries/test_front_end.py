@@ -21,7 +21,8 @@ from app.queries.query import Query
 from app.queries.question import Question
 from app.queries.retrieval import Hits, Retrieval
 from app.telemetry.metrics import Metrics
-from model.errors import FrontEndError, LibraryChanged, OriginalsGone
+from model.errors import FrontEndError, LibraryChanged, NotFinite, OriginalsGone
+from model.frontends.raw import RawFrontEnd
 from model.media.medium import Limits
 
 
@@ -37,6 +38,18 @@ def test_features_of_another_front_end_are_refused_alone(library: Path, tmp_path
     assert isinstance(last, Hits)
     assert isinstance(refused, LibraryChanged)
     assert (refused.front_end, "other-1" in str(refused)) == ("raw", True)
+
+
+@pytest.mark.parametrize(("shape", "error"), [((3,), FrontEndError), (RawFrontEnd.visual_shape, NotFinite)])
+def test_a_file_that_is_answered_with_no_features_is_refused_alone(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], error: type[Exception]
+) -> None:
+    """Where it is decoded, before it joins a batch."""
+    clip = film(tmp_path / "clip.mp4", 0, 0, 2.0)
+    with Session.open(library, torch.device("cpu"), create=False) as session:
+        monkeypatch.setattr(session.front_end, "visual", lambda _: np.full(shape, np.nan, np.float32))
+        with pytest.raises(error, match=r"the front-end raw .* the picture of second 0"):
+            decode_query(session.front_end, clip, Limits(), None, "visual")
 
 
 def test_errors_that_carry_more_than_words_can_be_pickled() -> None:

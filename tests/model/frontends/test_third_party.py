@@ -126,3 +126,18 @@ def test_features_that_are_not_finite_fail_the_file(tmp_path: Path, install: Cal
         front_end = make_front_end("levels", tmp_path)
         with pytest.raises(NotFinite, match="levels gives the picture of second 4 features that are not finite"):
             front_end.features([Segment(4, None, np.full((20, 20, 3), 9, np.uint8))])
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [("np.ones(1, np.float32)", r"float32 \(1,\)"), ("np.ones(3)", r"float64 \(3,\)"), ("None", "NoneType")],
+)
+def test_features_of_another_shape_are_refused_at_any_second(
+    tmp_path: Path, install: Callable[..., None], given: str, found: str
+) -> None:
+    """One number is not spread over the row, float64 is not rounded, and no answer is no missing picture."""
+    features = "frame.mean((0, 1)).astype(np.float32)"
+    install(GOOD.replace(features, f"{features} if frame.max() > 9 else {given}"))
+    front_end = make_front_end("levels", tmp_path)
+    with pytest.raises(FrontEndError, match=f"levels answers the picture of second 4 with {found}, .* expected"):
+        front_end.features([Segment(4, None, np.full((20, 20, 3), 9, np.uint8))])
