@@ -11,13 +11,13 @@ EcholensError
 │   ├── TooSmall               a picture under 16 pixels on a side
 │   ├── TooLong                too many seconds
 │   ├── TooShort               under half a second
-│   ├── TookTooLong            decoding ran past its time limit
-│   ├── TooMuchMemory          decoding ran past its memory limit
-│   ├── DecoderDied            the process that decoded it ended
+│   ├── TookTooLong            reading a file or text ran past its time limit
+│   ├── TooMuchMemory          reading a file or text ran past its memory limit
+│   ├── DecoderDied            the process that read a file or text ended
 │   ├── NoSoundTrack           sound was asked for, there is none
 │   ├── NoPicture              a picture was asked for, there is none
 │   ├── Silent                 sound under the level that gives a latent
-│   └── NotFinite              samples that are NaN or infinite
+│   └── NotFinite              samples or features that are NaN or infinite
 ├── QueryError                 the question cannot be answered as asked
 │   ├── NotAcceptable          the answer cannot be given in the form asked for
 │   ├── UnknownWord            a word of a text names nothing that a front-end knows
@@ -31,7 +31,7 @@ EcholensError
 ├── PastDeadline               no answer within the time limit of a request
 ├── SlowBody                   the body of a request comes too slowly
 ├── ClientGone                 the client hung up before it had an answer
-├── FrontEndError              weights absent or not the pinned ones
+├── FrontEndError              weights absent or not the pinned ones, or wrong features
 ├── ArchiveError               a feature archive that breaks its layout
 ├── DatasetError               a data set of which nothing can be read
 ├── CheckpointError            a checkpoint that is absent, corrupt or foreign

@@ -110,7 +110,7 @@ ROWS = (
         "The same `Idempotency-Key` came before with other content.",
         "Use a new key for each new request, and the same key only to repeat a request.",
     ),
-    # The file
+    # The file, or the text
     Row("empty_file", (415,), "The file has no bytes.", "Send the content of the file."),
     Row("not_a_medium", (415,), "No decoder knows it as a picture, sound or video.", "Send a common format."),
     Row(
@@ -133,13 +133,33 @@ ROWS = (
     Row("too_small", (422,), "A side of the picture is under 16 pixels.", "Send a larger picture."),
     Row("too_long", (422,), "The file has too many seconds.", "Cut out the part that you mean."),
     Row("too_short", (422,), "The file is shorter than half a second.", "Send a second or more."),
-    Row("took_too_long", (422,), "Decoding took longer than its time limit.", "Send a shorter piece, or convert it."),
-    Row("too_much_memory", (422,), "Decoding needed too much memory.", "Send a shorter piece, or convert it."),
-    Row("decoder_died", (422,), "The decoder crashed on this file.", "Convert it to another format."),
+    Row(
+        "took_too_long",
+        (422,),
+        "Reading the file or text took longer than its time limit.",
+        "Send a shorter one, or convert the file.",
+    ),
+    Row(
+        "too_much_memory",
+        (422,),
+        "Reading the file or text needed too much memory.",
+        "Send a shorter one, or convert the file.",
+    ),
+    Row(
+        "decoder_died",
+        (422,),
+        "The process that reads files and texts crashed on this one.",
+        "Convert the file to another format, or put the text in other words.",
+    ),
     Row("no_sound_track", (422,), "The question needs its sound; it has none.", "Ask by its picture, or send sound."),
     Row("no_picture", (422,), "The question needs its picture; it has none.", "Ask by its sound, or send a picture."),
     Row("silent", (422,), "The sound is too quiet to use.", "Send a louder sound, or another second."),
-    Row("not_finite", (422,), "Some samples are NaN or infinite.", "Export the file again."),
+    Row(
+        "not_finite",
+        (422,),
+        "Some samples of the file, or features of the file or text, are NaN or infinite.",
+        "Export the file again, or ask in another way.",
+    ),
     # The library
     Row("empty_library", (409,), "There is nothing to search.", "Add footage: `POST /videos`, `echolens ingest`."),
     Row(
@@ -211,9 +231,9 @@ ROWS = (
     Row(
         "front_end",
         (503,),
-        "The front-end lacks its weights or its package, has wrong ones, or answers otherwise than before.",
+        "The front-end lacks its weights or its package, has wrong ones, or gives wrong features.",
         "Run `echolens frontends pull`; a running service finds them. Or install the package, and start it again. "
-        "Where it answers otherwise, the detail says what to do.",
+        "Of wrong features the detail says what to do.",
     ),
     Row(
         "training",

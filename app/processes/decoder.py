@@ -22,15 +22,17 @@ T = TypeVar("T")
 MOST_BYTES = 2 * 1024**3  # of memory, for one process
 FAILURE_ERRORS = FailureErrors(
     died=lambda: DecoderDied(
-        "The process that decodes ended on this file, twice: the file is at odds with the decoder, or needs more "
-        "memory than there is. Convert it to a common format such as MP4, WAV or JPEG, or send a smaller one."
+        "The process that reads files and texts ended on this one, twice: what reads it cannot cope with it, or it "
+        "needs more memory than there is. Convert a file to a common format such as MP4, WAV or JPEG, or send a "
+        "smaller one; put a text in other words."
     ),
     slow=lambda limit_s: TookTooLong(
-        f"Decoding took longer than {limit_s:g} s and was ended. Send a shorter or smaller recording, or raise the "
-        "limit."
+        f"Reading this file or text took longer than {limit_s:g} s and was ended. Send a shorter or smaller one, or "
+        "raise the limit."
     ),
     swollen=lambda: TooMuchMemory(
-        "Decoding this file takes more memory than one file may have. Send it scaled down or cut into pieces."
+        "Reading this file or text takes more memory than one may have. Send a file scaled down or cut into pieces, "
+        "a text in fewer words."
     ),
 )
 

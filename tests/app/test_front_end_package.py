@@ -13,12 +13,17 @@ from front_end_samples import documented_commands, documented_package, install_d
 from service_samples import Command, assert_problem, ended_job, film_footage, send, serving, upload
 from starlette.testclient import TestClient
 
+from app.http.error_codes import ERROR_CODES
 from index.library import Library
 from model.errors import FrontEndError
 
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 40
+MOST_DECODE_S = 2.0
 COLOURS = """
+import os
+import time
+
 import numpy as np
 from model.errors import QueryError
 from model.frontends.frontend import FrontEnd
@@ -30,6 +35,9 @@ BROKEN = {
     "no array": lambda: [1.0, 0.0, 0.0, 0.0],
     "nothing": lambda: None,
     "no number": lambda: np.full(4, np.nan, np.float32),
+    "crash": lambda: os._exit(3),
+    "stall": lambda: time.sleep(60),
+    "swell": lambda: bytearray(1 << 40),
 }
 
 def unit(row):
@@ -120,7 +128,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     film_footage(directory / "clips")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(directory / "site")
-        with serving(directory / "mine", frontend="colours") as client:
+        with serving(directory / "mine", frontend="colours", most_decode_s=MOST_DECODE_S) as client:
             for clip in sorted((directory / "clips").iterdir()):
                 assert ended_job(client, upload(client, clip).json()["job_id"])["state"] == "done"
             yield client
@@ -154,6 +162,17 @@ def test_a_text_that_is_answered_with_no_features_is_refused(
     answer = colours.post("/retrieve", data={"text": text, "target": "visual"})
     assert_problem(answer, status, code, "the front-end colours", found)
     assert code == "not_finite" or "a numpy array of float32 (4,) expected" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("crash", "decoder_died"), ("stall", "took_too_long"), ("swell", "too_much_memory")]
+)
+def test_a_text_that_ends_its_process_is_refused_as_a_text(colours: TestClient, text: str, code: str) -> None:
+    """The detail and the table of errors speak of texts, not of files alone; the next text is answered."""
+    answer = colours.post("/retrieve", data={"text": text, "target": "visual"})
+    assert_problem(answer, 422, code, "text")
+    assert "text" in ERROR_CODES[code].meaning
+    assert colours.post("/retrieve", data={"text": "red", "target": "visual"}).status_code == 200
 
 
 def test_a_library_says_which_front_end_it_lacks(answers: list[str], site: Path, echolens: Command) -> None:
