@@ -24,7 +24,9 @@ def retrieve_command(
     question: Question,
     file: Annotated[Path | None, typer.Argument(help="a sound, picture or video")] = None,
     segment_id: Annotated[int | None, typer.Option(help="a second of the library in place of a file")] = None,
-    text: Annotated[str | None, typer.Option(help="words in place of a file; `not` before a word excludes it")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="words in place of a file; with pretrained, `not` before a word excludes it")
+    ] = None,
     library: LibraryOption = LIBRARY_DEFAULT,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

@@ -42,6 +42,7 @@ class Overview:
     calibrated: bool
     problem: str | None
     can_text: bool
+    knows_concepts: bool
     can_imagine: bool
     warnings: tuple[str, ...]
 
@@ -82,6 +83,7 @@ def describe(session: Session, holdings: Holdings) -> Overview:
         calibrated=encoder is not None and encoder.checkpoint.match is not None,
         problem=problem,
         can_text=front_end is not None and front_end.reads_text,
+        knows_concepts=front_end is not None and front_end.prior is not None,
         can_imagine=front_end is not None and type(front_end).picture is not FrontEnd.picture,
         warnings=() if encoder is None else session.warnings(encoder),
     )

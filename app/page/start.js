@@ -48,15 +48,16 @@ export async function openStart(main, closed) {
   );
   try {
     const library = await facts();
-    if (library.can_text) words.replaceWith(makeWords());
+    if (library.can_text) words.replaceWith(makeWords(library));
     await showExamples(examples, library, closed);
   } catch (error) {
     if (!closed.aborted) showProblem(examples, error, () => openStart(main, closed));
   }
 }
 
-function makeWords() {
-  const input = make('input', { type: 'text', maxLength: 1000, placeholder: 'dog barking, not rain' });
+function makeWords({ knows_concepts: knowsConcepts }) {
+  const placeholder = knowsConcepts ? 'dog barking, not rain' : 'a dog barks'; // a network reads "not" as any word
+  const input = make('input', { type: 'text', maxLength: 1000, placeholder });
   const form = make(
     'form',
     { class: 'row words' },

@@ -88,7 +88,7 @@ class QueryWork(Work[EncodedQuery, Answered]):
         if query.text is not None and not 1 <= len(query.text.strip()) <= MOST_TEXT:
             raise QueryError(
                 f"a text of {len(query.text)} characters given, 1 to {MOST_TEXT} expected: "
-                "write what is heard or seen, such as: dog barking, not rain"
+                "write what is heard or seen, such as: dog barking"
             )
         if query.text is not None and (query.at_s is not None or query.modality is not None):
             raise QueryError("a text given with at_s or query_modality, which are of files: leave those out")

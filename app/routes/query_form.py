@@ -48,7 +48,9 @@ class AskedByOne(QueryForm):
     file: UploadFile | None = Field(None, description="a sound, picture or video as the query")
     segment_id: int | None = Field(None, description="a second of the library as the query")
     text: str | None = Field(
-        None, description="words as the query; `not` before a word excludes it", examples=["dog barking, not rain"]
+        None,
+        description="words as the query; where the library `knows_concepts`, `not` before a word excludes it",
+        examples=["dog barking", "dog barking, not rain"],
     )
 
 

@@ -77,6 +77,7 @@ class LibraryAnswer(Answering):
     model: LibraryModelAnswer | None = Field(description="null where none serves")
     problem: str | None = Field(description="why no model serves, and what to do")
     can_text: bool = Field(description="it can be asked in words")
+    knows_concepts: bool = Field(description="words are concepts: `not` excludes them, `concept` filters by them")
     can_imagine: bool = Field(description="POST /generate makes a picture and a sound")
     warnings: list[str]
     front_ends: list[FrontEndAnswer]
@@ -106,6 +107,7 @@ class LibraryAnswer(Answering):
             model=model and LibraryModelAnswer(**vars(model), calibrated=overview.calibrated),
             problem=overview.problem,
             can_text=overview.can_text,
+            knows_concepts=overview.knows_concepts,
             can_imagine=overview.can_imagine,
             warnings=list(overview.warnings),
             front_ends=front_ends,

@@ -142,7 +142,8 @@ def test_a_front_end_that_reads_text_is_asked_in_words(colours: TestClient) -> N
         assert {hit["file_name"].partition("-")[0] for hit in answer.json()["hits"]} == {text}
         assert (answer.json()["query"]["modality"], answer.json()["verdict"]) == ("text", None)
     assert_problem(colours.post("/retrieve", data={"text": "dog", "target": "visual"}), 422, "query", "a colour")
-    assert colours.get("/library").json()["can_text"]
+    told = colours.get("/library").json()
+    assert (told["can_text"], told["knows_concepts"]) == (True, False)
 
 
 @pytest.mark.parametrize(

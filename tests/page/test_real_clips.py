@@ -120,7 +120,9 @@ def test_a_video_finds_by_its_sound(open_page: OpenPage, shared: Path) -> None:
 def test_a_word_finds(open_page: OpenPage, find: str) -> None:
     """This front-end knows words, so they are offered: both dogs come first."""
     page = open_page("#/ask")
-    page.get_by_label("or say what it is").fill("dog barking, not rain")
+    words = page.get_by_label("or say what it is")
+    words.fill(words.get_attribute("placeholder") or "")
+    expect(words).to_have_value("dog barking, not rain")
     page.get_by_role("button", name="Ask", exact=True).click()
     labels_of(page)
     with page.expect_response("**/retrieve"):

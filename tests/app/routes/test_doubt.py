@@ -165,6 +165,7 @@ DOGS = ("9bd75eb76bef.mp4", "a57433f470a4.mp4")  # a dog that barks, and a drum
 def test_words_over_http(words: TestClient) -> None:
     """A text is answered with the concepts that it was understood as; an unknown word with the nearest known ones."""
     asking = Client(http=words)
+    assert (asking.library().can_text, asking.library().knows_concepts) == (True, True)
     found = asking.retrieve("audio", text="dog, not rain", k=3)
     assert found.query.modality == "text"
     assert found.query.concepts[0].concept == "dog"

@@ -19,7 +19,8 @@ def test_it_says_what_there_is(client: TestClient) -> None:
     assert told["labels"] == [{"label": label, "videos": 2} for label in ("blue", "green", "red")]
     assert told["front_end"] == "raw"
     assert [one["name"] for one in told["front_ends"] if one["current"]] == ["raw"]
-    assert (told["can_text"], told["can_imagine"], told["is_demonstration"]) == (False, True, False)
+    assert (told["can_text"], told["knows_concepts"], told["can_imagine"]) == (False, False, True)
+    assert not told["is_demonstration"]
     assert told["model"]["trained_videos"] > 0
     assert (told["problem"], told["scope"]) == (None, "admin")
     (folder,) = told["folders"]
