@@ -3,7 +3,7 @@ import { address, make } from './dom.js';
 import { facts } from './facts.js';
 import { read } from './service.js';
 import { showEmpty, showLoading, showProblem } from './states.js';
-import { many, percent, withoutCommand } from './words.js';
+import { many, withoutCommand } from './words.js';
 
 export async function open(main, params, closed) {
   const library = await facts();
@@ -58,14 +58,20 @@ function makeRecall({ all, recall_at: recallAt, trained_on: trainedOn }) {
   const shareOf = (direction) => (at) => {
     const { mean, low, high } = at.recall[direction];
     if (mean === null) return 'not measured';
-    const sure = low !== null && `${Math.round(100 * low)} to ${Math.round(100 * high)}`;
-    return make('span', {}, percent(mean), sure && make('small', { class: 'quiet' }, sure));
+    const sure = low !== null && `${hundredths(low)} to ${hundredths(high)}`;
+    return make('span', {}, `${hundredths(mean)} %`, sure && make('small', { class: 'quiet' }, sure));
   };
   const seen = trained(trainedOn, all.mrr.AV.n);
   return make(
     'table',
-    {},
-    make('caption', {}, `How often it is among the first, of ${many(all.gallery, 'recording')}`, seen && ` (${seen})`),
+    { class: 'recall' },
+    make(
+      'caption',
+      {},
+      `How often it is among the first, of ${many(all.gallery, 'recording')}`,
+      seen && make('span', { class: 'seen' }, ` (${seen})`),
+      make('p', { class: 'quiet' }, 'The small figures: 95 % sure between these.'),
+    ),
     make(
       'tr',
       {},
@@ -74,8 +80,13 @@ function makeRecall({ all, recall_at: recallAt, trained_on: trainedOn }) {
     ),
     row('By its sound', shareOf('AV')),
     row('By its picture', shareOf('VA')),
-    row('By guessing', (at) => percent(at.chance)),
+    row('By guessing', (at) => `${hundredths(at.chance)} %`),
   );
+}
+
+/** Return a share in hundredths, with two digits so that a rare thing is not 0: "87", "5.5", "0.23". */
+function hundredths(share) {
+  return (100 * share).toLocaleString('en', { maximumSignificantDigits: 2 });
 }
 
 /** Return the figures by label, where there are labels to measure by. */

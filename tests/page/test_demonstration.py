@@ -6,13 +6,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from media_samples import write_sound
 from page_samples import OpenPage, faults_on_both_sizes, is_within
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from benchmarks.service.live_service import Client, Service
 
@@ -185,12 +187,41 @@ def test_figures_are_not_taken_for_those_of_real_footage(open_page: OpenPage) ->
 
 
 def test_how_often_a_recording_is_among_the_first(open_page: OpenPage) -> None:
-    """A table of what the service measured, with what guessing gives."""
+    """A table of what the service measured, with what guessing gives, and intervals whose level is told."""
     page = open_page("#/quality")
     table = page.get_by_role("table")
     expect(table).to_be_visible()
+    expect(table.locator("caption")).to_contain_text("95 % sure between")
     measured = page.request.get(page.url.partition("#")[0] + "metrics/mrr").json()
-    recall_at = measured["own_video"]["recall_at"]
+    assert_recall(table, measured["own_video"]["recall_at"])
+
+
+def test_rare_shares_are_not_rounded_to_nothing(open_page: OpenPage) -> None:
+    """Of 512 recordings guessing finds one in 512, and a model that finds two is better than that."""
+    page = open_page("#/ask")
+    found: list[dict[str, Any]] = []
+
+    def as_if_of_many(route: Route) -> None:
+        answer = route.fetch()
+        measured = answer.json()
+        at = measured["own_video"]["recall_at"]["1"]
+        at["chance"] = 1 / 512
+        at["recall"]["AV"] |= {"mean": 2 / 512, "low": 0.0, "high": 0.0123}
+        found.append(measured)
+        route.fulfill(response=answer, json=measured)
+
+    page.route("**/metrics/mrr", as_if_of_many)
+    page.evaluate("location.hash = '#/quality'")
+    table = page.get_by_role("table")
+    expect(table).to_be_visible()
+    assert_recall(table, found[0]["own_video"]["recall_at"])
+    expect(table).to_contain_text("0.39 %")
+    expect(table).to_contain_text("0 to 1.2")
+    expect(table).to_contain_text("0.2 %")
+
+
+def assert_recall(table: Locator, recall_at: dict[str, Any]) -> None:
+    """Check each row of the table of recall: two digits of each share."""
     rows = {row.inner_text(): row for row in table.get_by_role("rowheader").all()}
     assert list(rows) == ["By its sound", "By its picture", "By guessing"]
     for name, share in (
@@ -199,7 +230,13 @@ def test_how_often_a_recording_is_among_the_first(open_page: OpenPage) -> None:
         ("By guessing", lambda at: at["chance"]),
     ):
         cells = rows[name].locator("xpath=..").get_by_role("cell").all_inner_texts()
-        assert [text.split(" %")[0] for text in cells] == [str(int(100 * share(at) + 0.5)) for at in recall_at.values()]
+        assert [text.split(" %")[0] for text in cells] == [two_digits(100 * share(at)) for at in recall_at.values()]
+
+
+def two_digits(number: float) -> str:
+    """Round to two digits, half up, as a browser does."""
+    rounded = Context(prec=2, rounding=ROUND_HALF_UP).create_decimal(repr(number))
+    return f"{rounded.normalize():f}"
 
 
 def test_the_map_asks_with_a_click(open_page: OpenPage) -> None:
