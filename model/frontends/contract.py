@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from model.errors import FrontEndError, QueryError
-from model.frontends.canary import check_canary
 from model.frontends.frontend import FrontEnd, as_features
+from model.frontends.known_answers import check_known_answers
 from model.frontends.prior import Prior
 from model.media.segments import SAMPLE_RATE_HZ
 from model.modality import MODALITIES, Modality
@@ -54,7 +54,7 @@ def check_front_end(front_end: object, name: str, directory: Path, keep: bool = 
             answers |= _checked_texts(front_end, modality)
     if front_end.shares_space:
         _check_space(list(answers.values()))
-    check_canary(front_end.identity, front_end.rounding, answers, directory, keep)
+    check_known_answers(front_end, answers, directory, keep)
     return front_end
 
 

@@ -20,8 +20,8 @@ from model.frontends.weights import are_pulled, pull_absent
 def make_front_end(name: str, directory: Path, keep: bool = True) -> FrontEnd:
     """Return the front-end called `name`; what it reads lies in the directory.
 
-    That is weights for `pretrained`, a filter bank for `raw`, and the canary of each; the latter two are written if
-    they are absent and `keep`. A name that is not built in is looked up among the entry points of the installed
+    That is weights for `pretrained`, a filter bank for `raw`, and the known answers of each; the latter two are written
+    if they are absent and `keep`. A name that is not built in is looked up among the entry points of the installed
     packages.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The canary: a front-end that answers known inputs otherwise than at its first use is refused, whoever made it."""
+"""A front-end that answers known inputs otherwise than at its first use is refused, whoever made it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from model.data.features import save_arrays
 from model.errors import FrontEndError
-from model.frontends.canary import DIRECTORY
 from model.frontends.contract import check_front_end, probe_pictures, probe_sounds
 from model.frontends.frontend import FrontEnd
+from model.frontends.known_answers import DIRECTORY
 from model.frontends.registry import make_front_end
 from model.modality import Modality
 
@@ -85,7 +85,7 @@ def test_another_answer_is_refused_by_what_was_asked(tmp_path: Path, part: str, 
     """Of equal identity, a little more than rounding apart; the first answers stay those that count."""
     check_front_end(Reading(), "reading", tmp_path)
     for _ in range(2):
-        with pytest.raises(FrontEndError, match=f"it answers {asked} otherwise than .* cache/features/reading-1"):
+        with pytest.raises(FrontEndError, match=f"it answers {asked} otherwise than .* reencode --frontend reading$"):
             check_front_end(Reading(0.002, part), "reading", tmp_path)
     check_front_end(Reading(), "reading", tmp_path)
 
@@ -130,7 +130,7 @@ def test_texts_that_are_answered_alike_are_refused(tmp_path: Path) -> None:
     assert not stored(tmp_path).exists()
 
 
-def test_built_in_front_ends_have_their_canary(tmp_path: Path) -> None:
+def test_built_in_front_ends_have_their_known_answers(tmp_path: Path) -> None:
     """`raw` of a library whose stored answers are another's is refused by its name."""
     made = make_front_end("raw", tmp_path)
     file = tmp_path / DIRECTORY / f"{made.identity}.npz"

@@ -1,4 +1,4 @@
-"""The canary: what a front-end answered to known inputs when a library first used it, and whether it still does."""
+"""The known answers: what a front-end answered to known inputs at a library's first use; whether it still does."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from jaxtyping import Float32
 
 from model.data.features import UNREADABLE, save_arrays
 from model.errors import FrontEndError
+from model.frontends.frontend import FrontEnd
 
-DIRECTORY = "canary"
+DIRECTORY = "known_answers"
 
 
-def check_canary(
-    identity: str,
-    rounding: float,
-    answers: Mapping[str, Float32[np.ndarray, "..."]],
-    directory: Path,
-    keep: bool = True,
+def check_known_answers(
+    front_end: FrontEnd, answers: Mapping[str, Float32[np.ndarray, "..."]], directory: Path, keep: bool = True
 ) -> None:
-    """Compare answers, by what was asked, with those that lie in `directory / canary / IDENTITY.npz`.
+    """Compare a front-end's answers, by what was asked, with those in `directory / known_answers / IDENTITY.npz`.
 
-    `rounding`: how far apart they may be, of the stored one's length. Answers that do not lie there yet are written if
-    `keep` and the disk allow it; a damaged file counts as none.
+    Answers that do not lie there yet are trusted, and written if `keep` and the disk allow it; a damaged file counts
+    as none.
 
     Raises:
-        FrontEndError: an answer is further from the stored one than that.
+        FrontEndError: an answer is further from the stored one than the front-end's `rounding`, of the latter's length.
     """
+    identity, rounding = front_end.identity, front_end.rounding
     path = directory / DIRECTORY / f"{identity}.npz"
     stored = _read(path)
     for asked, answer in answers.items():
@@ -41,7 +39,8 @@ def check_canary(
                 f"it answers {asked} otherwise than when this library first used it: {apart:.3g} apart, of a length of "
                 f"{length:.3g}, at most {rounding:g} of that expected. Its features would not fit those that are kept. "
                 f"Use it as it was then, such as the earlier releases of its packages; or remove {path} and the "
-                f"library's cache/features/{identity}, and read the footage again: echolens library reencode --frontend"
+                f"library's cache/features/{identity}, and read the footage again: "
+                f"echolens library reencode --frontend {front_end.name}"
             )
     if keep and not answers.keys() <= stored.keys():
         with suppress(OSError):  # a full disk stops no answer: the next start writes it
