@@ -31,7 +31,7 @@ ARRAYS = ("start_s", "audio", "visual", "heard", "seen")
 
 @pytest.fixture(scope="module")
 def pretrained(shared: Path) -> FrontEnd:
-    return make_front_end("pretrained", shared / "frontends")
+    return make_front_end("pretrained", shared / "frontends", keep=False)
 
 
 def segments(count: int = 7) -> list[Segment]:
@@ -290,11 +290,11 @@ def test_the_identity_is_the_hash_of_weights_and_concepts(
     pretrained: FrontEnd, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another instance from the same bytes has the same identity; another temperature, and the raw one, another."""
-    assert make_front_end("pretrained", shared / "frontends").identity == pretrained.identity
+    assert make_front_end("pretrained", shared / "frontends", keep=False).identity == pretrained.identity
     assert pretrained.identity.startswith("pretrained-2-")
     assert pretrained.identity != RawFrontEnd().identity
     monkeypatch.setattr("model.frontends.pretrained.TEMPERATURE", 3.0)
-    assert make_front_end("pretrained", shared / "frontends").identity != pretrained.identity
+    assert make_front_end("pretrained", shared / "frontends", keep=False).identity != pretrained.identity
 
 
 NOISE = (0.1 * np.random.default_rng(0).standard_normal(16_000)).astype(np.float32)
