@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import logging
 from importlib.metadata import version
 from typing import Annotated
 
@@ -72,6 +73,7 @@ def command_line() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; errors that Echolens raises on purpose end it with a message and a code."""
+    logging.basicConfig(format="%(message)s", handlers=[terminal.LogHandler()])
     gc.set_threshold(GARBAGE)
     atexit.register(gc.freeze)
     try:

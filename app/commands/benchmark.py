@@ -10,7 +10,7 @@ import typer
 
 from app.commands.markdown import table
 from app.commands.options import DeviceOption
-from app.commands.terminal import progress, say, warn
+from app.commands.terminal import progress, say
 from model.network.device import choose_device
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ def benchmark_command(
             raise typer.BadParameter(f"{path.parent} is no directory: make it first", param_hint="--json, --markdown")
     kept = _protocol(protocol, bugs)
     features = load_archive(archive)
-    warn(features.remarks)
     contest = Contest.on(features, split, galleries, kept, choose_device(device))
     with progress(len(wanted) * seeds, "benchmark") as step:
         outcomes = compare(contest, wanted, seeds, jobs, step)

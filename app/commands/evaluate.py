@@ -10,7 +10,7 @@ import typer
 
 from app.commands.figures_page import show_figures
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, JsonOption, LibraryOption, SeedOption
-from app.commands.terminal import opened, out, print_json, progress, say, warn
+from app.commands.terminal import opened, out, print_json, progress, say
 from app.commands.train import archive_model
 from model.errors import Mismatch, NothingLabelled
 from model.network.device import DeviceName, choose_device
@@ -148,7 +148,6 @@ def _archive_systems(
     from model.network.checkpoint import Checkpoint
 
     features, checkpoint = load_archive(path), Checkpoint.load(checkpoint_path)
-    warn(features.remarks)
     if checkpoint.front_end_identity != features.identity:
         raise Mismatch(
             f"the checkpoint was trained on {checkpoint.front_end_identity}, the archive holds {features.identity}"

@@ -84,6 +84,14 @@ def warn(warnings: Iterable[str]) -> None:
         say(f"warning: {warning}", err, "yellow")
 
 
+class LogHandler(logging.Handler):
+    """Print what is logged to standard error, as `warn` prints a warning."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it, and its traceback if it has one."""
+        say(f"{record.levelname.lower()}: {self.format(record)}", err, "yellow")
+
+
 def tell(notes: Iterable[str]) -> None:
     """Print to standard error what was lost of a question's files, or left aside."""
     for note in notes:

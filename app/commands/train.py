@@ -88,7 +88,6 @@ def _train_archive(
     from model.training.plan import train
 
     features = load_archive(path)
-    warn(features.remarks)
     with _epochs() as show:  # a teacher, or no better figure, may end it earlier
         trained = train(
             features.corpus("train"),

@@ -8,9 +8,11 @@ annotation file.
 from __future__ import annotations
 
 import hashlib
+import logging
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from model.data.hdf5 import read_hdf5, read_whole_rows
 from model.errors import ArchiveError
 from model.modality import Modality
 
+log = logging.getLogger("echolens")
 SPLITS = ("train", "val", "test")
 NPZ_KEYS = ("audio", "visual", "label", "event", "split", "video_id", "classes")
 MASKS = ("heard", "seen")  # an npz without them has sound and picture in every second
@@ -39,7 +42,7 @@ class FeatureArchive:
     """Hold N videos of at most T seconds; labels and events serve evaluation alone.
 
     `heard`, `seen`: which seconds have sound, and a picture; a video of fewer seconds ends with seconds of neither.
-    `label`: a row of `classes`, or -1. `remarks`: what was left out of damaged files, a sentence each.
+    `label`: a row of `classes`, or -1.
     """
 
     audio: Float32[np.ndarray, "N T Da"]
@@ -52,7 +55,6 @@ class FeatureArchive:
     video_id: tuple[str, ...]
     classes: tuple[str, ...]
     sha256: str
-    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.audio.ndim != 3 or self.visual.ndim != 3:
@@ -115,6 +117,8 @@ class FeatureArchive:
 def load_archive(path: Path) -> FeatureArchive:
     """Read an npz file, or a directory in AVE's layout; of HDF5 files that were cut off, what is whole.
 
+    The log warns of what was left out of damaged files.
+
     Raises:
         ArchiveError: nothing there, not such a layout, or arrays that do not fit each other.
     """
@@ -153,18 +157,18 @@ def _whole(labels: Shaped[np.ndarray, "..."]) -> Int64[np.ndarray, "..."]:
 
 def _load_ave(directory: Path) -> FeatureArchive:
     annotations = parse_ave_annotations((directory / AVE_ANNOTATIONS).read_text())
-    remarks, videos, arrays = list[str](), len(annotations), dict[Modality, np.ndarray]()
+    videos, arrays = len(annotations), dict[Modality, np.ndarray]()
     for modality, file_name in AVE_FILES.items():
         arrays[modality], rows = read_whole_rows(directory / file_name, AVE_DATASET)
         if rows != len(annotations):
             raise ValueError(f"{len(annotations)} annotated rows for {rows} feature rows")
         if (whole := len(arrays[modality])) < rows:
-            remarks.append(
-                f"{file_name} was cut off: the videos from row {whole + 1} ({annotations[whole].video_id}) to {rows} "
-                "are left out; copy it again"
+            _warn(
+                f"{directory / file_name} was cut off: the videos from row {whole + 1} "
+                f"({annotations[whole].video_id}) to {rows} are left out; copy it again"
             )
         videos = min(videos, whole)
-    split = _ave_splits(directory, len(annotations), remarks)
+    split = _ave_splits(directory, len(annotations))
     audio, visual = arrays["audio"][:videos], arrays["visual"][:videos]
     if visual.ndim == 5:  # (N, T, 7, 7, 512): the mean over the grid
         visual = visual.mean(axis=(2, 3))
@@ -185,11 +189,10 @@ def _load_ave(directory: Path) -> FeatureArchive:
         tuple(a.video_id for a in annotations),
         classes,
         digest.hexdigest(),
-        tuple(remarks),
     )
 
 
-def _ave_splits(directory: Path, videos: int, remarks: list[str]) -> Shaped[np.ndarray, "videos"]:
+def _ave_splits(directory: Path, videos: int) -> Shaped[np.ndarray, "videos"]:
     split = np.full(videos, "", "U5")
     for name, file_name in AVE_SPLITS.items():
         path = directory / file_name
@@ -198,8 +201,14 @@ def _ave_splits(directory: Path, videos: int, remarks: list[str]) -> Shaped[np.n
         except OSError as error:
             if not path.is_file():
                 raise
-            remarks.append(f"{file_name} cannot be read, so no video is in {name} ({error}); copy it again")
+            _warn(f"{path} cannot be read, so no video is in {name} ({error}); copy it again")
     return split
+
+
+@cache
+def _warn(of_what: str) -> None:
+    """Log a warning, once in a process: a study loads its archive for each fit."""
+    log.warning(of_what)
 
 
 @dataclass(frozen=True)

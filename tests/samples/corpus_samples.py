@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from model.data.corpus import Corpus
@@ -68,3 +69,24 @@ def write_planted_archive(path: Path, splits: Mapping[str, int], seconds: int = 
     }
     np.savez(path, **(arrays | replaced))
     return path
+
+
+def write_ave(directory: Path, visual: np.ndarray | None = None, annotations: str | None = None) -> Path:
+    """Write AVE's files for three videos of ten seconds."""
+    directory.mkdir(exist_ok=True)
+    audio = np.arange(3 * 10 * 4, dtype=np.float64).reshape(3, 10, 4)
+    visual = np.ones((3, 10, 5)) if visual is None else visual
+    lines = annotations or "Category&VideoID&Quality&StartTime&EndTime\n" + "".join(
+        f"{c}&{v}&good&{s}&{e}\n" for c, v, s, e in (("B", "-x", 0, 10), ("A", "y", 3, 5), ("B", "-x", 8, 10))
+    )
+    (directory / "Annotations.txt").write_text(lines, newline="")
+    for name, key, values in (
+        ("audio_feature", "avadataset", audio),
+        ("visual_feature", "avadataset", visual),
+        ("train_order", "order", [2]),
+        ("val_order", "order", [0]),
+        ("test_order", "order", [1]),
+    ):
+        with h5py.File(directory / f"{name}.h5", "w") as file:
+            file[key] = values
+    return directory

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from corpus_samples import planted_corpus
+from corpus_samples import planted_corpus, write_ave
 from named_samples import PRIOR, named_corpus
 from service_samples import Command
 
@@ -74,3 +75,15 @@ def test_the_command_warns_of_too_few_videos_and_trains(
     said = f"warning: 6 videos with sound and picture: with fewer than {enough}, training has not been shown to beat"
     assert (said in " ".join(ran.err.split())) == warned
     assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_a_command_warns_of_an_archive_that_was_cut_off(
+    echolens: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On standard error, whatever becomes of it; here too few videos are left."""
+    path = write_ave(tmp_path / "ave") / "audio_feature.h5"
+    path.write_bytes(path.read_bytes()[:-1])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest
+    ran = echolens("train", "--archive", path.parent, "--out", tmp_path / "model")
+    assert ran.code != 0
+    assert ran.err.startswith(f"warning: {path} was cut off: the videos from row 3 (-x) to 3 are left out; copy it")

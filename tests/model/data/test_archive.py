@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from corpus_samples import write_ave
 
 from model.data.archive import load_archive, parse_ave_annotations
 from model.errors import ArchiveError
@@ -32,27 +33,6 @@ def arrays(videos: int = 4, seconds: int = 5) -> Arrays:
 def write_npz(path: Path, content: Arrays) -> Path:
     np.savez(path, **content)
     return path
-
-
-def write_ave(directory: Path, visual: np.ndarray | None = None, annotations: str | None = None) -> Path:
-    """Write AVE's files for three videos of ten seconds."""
-    directory.mkdir(exist_ok=True)
-    audio = np.arange(3 * 10 * 4, dtype=np.float64).reshape(3, 10, 4)
-    visual = np.ones((3, 10, 5)) if visual is None else visual
-    lines = annotations or "Category&VideoID&Quality&StartTime&EndTime\n" + "".join(
-        f"{c}&{v}&good&{s}&{e}\n" for c, v, s, e in (("B", "-x", 0, 10), ("A", "y", 3, 5), ("B", "-x", 8, 10))
-    )
-    (directory / "Annotations.txt").write_text(lines, newline="")
-    for name, key, values in (
-        ("audio_feature", "avadataset", audio),
-        ("visual_feature", "avadataset", visual),
-        ("train_order", "order", [2]),
-        ("val_order", "order", [0]),
-        ("test_order", "order", [1]),
-    ):
-        with h5py.File(directory / f"{name}.h5", "w") as file:
-            file[key] = values
-    return directory
 
 
 def test_an_npz_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -134,40 +114,45 @@ def test_a_visual_grid_is_averaged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["audio_feature.h5", "visual_feature.h5"])
 @pytest.mark.parametrize("lost_bytes", [1, 8 * 10 * 4])
-def test_of_cut_off_features_the_whole_videos_are_taken(tmp_path: Path, name: str, lost_bytes: int) -> None:
+def test_of_cut_off_features_the_whole_videos_are_taken(
+    tmp_path: Path, name: str, lost_bytes: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """A video of which a byte is lost is left out with those behind it, and named; the others are as they were."""
     directory = write_ave(tmp_path / "ave")
     before = load_archive(directory)
     whole = (directory / name).read_bytes()
     (directory / name).write_bytes(whole[:-lost_bytes])
+    assert caplog.messages == []
     archive = load_archive(directory)
-    assert before.remarks == ()
     assert archive.video_id == ("-x", "y") == before.video_id[: len(archive.video_id)]
     assert archive.split.tolist() == ["val", "test"]
     np.testing.assert_array_equal(archive.audio, before.audio[:2])
     np.testing.assert_array_equal(archive.visual, before.visual[:2])
-    assert archive.remarks == (f"{name} was cut off: the videos from row 3 (-x) to 3 are left out; copy it again",)
+    path = directory / name
+    assert caplog.messages == [f"{path} was cut off: the videos from row 3 (-x) to 3 are left out; copy it again"]
+    load_archive(directory)
+    assert len(caplog.messages) == 1, "it is told once"
 
 
-def test_where_both_features_are_cut_off_the_shorter_counts(tmp_path: Path) -> None:
+def test_where_both_features_are_cut_off_the_shorter_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each file is named with what it lost."""
     directory = write_ave(tmp_path / "ave")
     for name, lost_bytes in (("audio_feature.h5", 1), ("visual_feature.h5", 8 * 10 * 5 * 2)):
         (directory / name).write_bytes((directory / name).read_bytes()[:-lost_bytes])
     archive = load_archive(directory)
     assert archive.video_id == ("-x",)
-    assert ["row 3" in r or "row 2" in r for r in archive.remarks] == [True, True]
+    assert ["row 3" in m or "row 2" in m for m in caplog.messages] == [True, True]
 
 
-def test_a_split_whose_order_is_cut_off_is_empty(tmp_path: Path) -> None:
+def test_a_split_whose_order_is_cut_off_is_empty(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The other splits are there; the file is named."""
     directory = write_ave(tmp_path / "ave")
     path = directory / "test_order.h5"
     path.write_bytes(path.read_bytes()[:-1])
     archive = load_archive(directory)
     assert archive.split.tolist() == ["val", "", "train"]
-    assert len(archive.remarks) == 1
-    assert archive.remarks[0].startswith("test_order.h5 cannot be read, so no video is in test")
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(f"{path} cannot be read, so no video is in test")
 
 
 def test_cut_off_features_in_pieces_are_refused(tmp_path: Path) -> None:
