@@ -98,7 +98,8 @@ def _train_archive(
             features.corpus("val") if "val" in features.split else None,
             resume,
             show,
-            retried=_tell_retried,
+            warned=_warn,
+            retried=_warn,
         )
     return _finish(trained, save)
 
@@ -125,7 +126,8 @@ def _train_library(
                 state_path=resume,
                 progress=show,
                 prior=front_end.prior,
-                retried=_tell_retried,
+                warned=_warn,
+                retried=_warn,
             )
         report = _finish(trained, save)
         if save is None:
@@ -134,8 +136,8 @@ def _train_library(
     return report
 
 
-def _tell_retried(why: str) -> None:
-    warn([why])
+def _warn(of_what: str) -> None:
+    warn([of_what])
 
 
 @contextmanager

@@ -73,6 +73,12 @@ class RunningJob:
         if progress is not None:
             self._progress, self._reported_s = progress, time.monotonic()
 
+    def note(self, text: str) -> None:
+        """Save a note, unless the job has it: begun again, it says the same. Raises LibraryError (full disk)."""
+        note = JobMessage("", None, text)
+        if note not in self._queue.messages(self.job.job_id):
+            self.report(messages=[note])
+
     def at_work(self) -> AtWork:
         """Tell how long the rest takes, and what is at hand."""
         return AtWork(self._time_left_s(), self.at_hand)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from app.jobs.runner import Ended, RunningJob
-from app.jobs.training_process import Failed, Finished, Lost, Message, Order, Progress, Retried, Waiting, work
+from app.jobs.training_process import Failed, Finished, Lost, Message, Order, Progress, Retried, Waiting, Warned, work
 from app.library.session import Session
 from index.records import Job, JobMessage
 from model.errors import DeviceError, LibraryError, TrainingError
@@ -146,20 +147,18 @@ class TrainingWork:
                     return ended
         return None
 
-    @staticmethod
-    def _report(running: RunningJob, progress: float | None, result: dict[str, Any] | None) -> None:
-        try:
-            running.report(progress, result)
-        except LibraryError:  # no reason to lose an hour of training
-            log.exception("the progress of job %s cannot be written", running.job.job_id)
-
     def _heed(self, running: RunningJob, message: Message | None) -> Ended | None:
         if isinstance(message, Progress):
             result = None if message.point is None else {"curve": [*running.result.get("curve", []), message.point]}
-            self._report(running, max(message.share, running.job.progress), result)  # begun again, it reads anew
+            with _lasting(running):
+                running.report(max(message.share, running.job.progress), result)  # begun again, it reads anew
+        elif isinstance(message, Warned):
+            with _lasting(running):
+                running.note(message.of_what)
         elif isinstance(message, Retried):
             log.warning("job %s: %s", running.job.job_id, message.why)
-            self._report(running, None, {"curve": []})
+            with _lasting(running):
+                running.report(None, {"curve": []})
         elif isinstance(message, Waiting):
             if message.waits:
                 self._writer_wanted.set()
@@ -175,6 +174,15 @@ class TrainingWork:
         elif isinstance(message, Lost):
             raise message.error
         return None
+
+
+@contextmanager
+def _lasting(running: RunningJob) -> Iterator[None]:
+    """Go on where a report cannot be written: that is no reason to lose an hour of training."""
+    try:
+        yield
+    except LibraryError:
+        log.exception("the progress of job %s cannot be written", running.job.job_id)
 
 
 def _noting(ended: Ended | None, notes: list[str]) -> Ended | None:

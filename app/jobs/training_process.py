@@ -65,6 +65,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """Say what to expect of the training, before it begins."""
+
+    of_what: str
+
+
+@dataclass(frozen=True)
 class Retried:
     """Say why training began anew within the process: the curve so far is of another model."""
 
@@ -102,7 +109,7 @@ class Lost:
     error: DeviceError
 
 
-Message = Progress | Retried | Waiting | Finished | Failed | Lost
+Message = Progress | Warned | Retried | Waiting | Finished | Failed | Lost
 
 
 def work(connection: Connection, order: Order) -> None:
@@ -161,6 +168,7 @@ def _train(order: Order, device: torch.device, send: Callable[[Message], None]) 
             corpus,
             order,
             lambda epoch: steps.epoch(begin + (end - begin) * epoch.done, epoch),
+            lambda of_what: send(Warned(of_what)),
             lambda why: send(Retried(why)),
         )
         written = 0
@@ -207,6 +215,7 @@ def _learn(
     corpus: Corpus,
     order: Order,
     each_epoch: Callable[[Epoch], None],
+    warned: Callable[[str], None] = lambda _: None,
     retried: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train, and continue where the job was interrupted; a saved state that cannot be resumed is deleted."""
@@ -221,6 +230,7 @@ def _learn(
             state_path=order.directory / "state",
             progress=each_epoch,
             prior=front_end.prior,
+            warned=warned,
             retried=retried,
         )
 

@@ -18,7 +18,13 @@ def too_few(videos: int, has_prior: bool) -> str | None:
     enough = ENOUGH_WITH_PRIOR if has_prior else ENOUGH_WITHOUT_PRIOR
     if videos >= enough:
         return None
-    given = f"{videos} videos with sound and picture: with fewer than {enough}, training has not been shown to"
+    given = f"{videos} videos with sound and picture: with fewer than {enough}"
     if has_prior:
-        return f"{given} beat the model that the library starts with; more footage may help; {SEE}"
-    return f"{given} beat linear CCA, the simplest way to learn from pairs; more footage helps most; {SEE}"
+        return (
+            f"{given} (measured on 44 clips), training has not been shown to beat the model that the library starts "
+            f"with; more footage may help; {SEE}"
+        )
+    return (
+        f"{given} (measured on AVE's features), training has not been shown to beat linear CCA, the simplest way to "
+        f"learn from pairs; more footage helps most; {SEE}"
+    )

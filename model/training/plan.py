@@ -83,6 +83,7 @@ def train(
     state_path: Path | None = None,
     progress: Callable[[Epoch], None] = lambda _: None,
     prior: Prior | None = None,
+    warned: Callable[[str], None] = lambda _: None,
     retried: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Train a model for a front-end, given by its name and identity, and its prior, if it has one.
@@ -90,8 +91,9 @@ def train(
     `validation` is held out; without it, a fifth of the videos. With fewer than 200 videos each fifth is held out in
     turn, and a last run trains on all videos, with the epoch and the score weights that were best on average.
     With `state_path` every epoch is saved, and a training that was stopped continues there.
+    `warned` is told once, before the first epoch, what to expect of too few videos.
     Where a GPU's memory is too short, `retried` is told so, and it is trained anew with half the batch, at last on the
-    CPU; warnings and the checkpoint's report then say so. The first warning says what to expect of too few videos.
+    CPU; warnings and the checkpoint's report then say so.
 
     Raises:
         TrainingError: too few videos with both modalities, or a saved state of another run.
@@ -100,31 +102,32 @@ def train(
 
     def attempt(at: Attempt) -> Trained:
         path = state_path and state_path.with_name(state_path.name + at.state_suffix)
-        trained = _train(corpus, at.recipe, front_end, seed, at.device, validation, path, progress, prior)
-        return trained.noting(at.notes)
+        return _train(corpus, splits, at.recipe, front_end, seed, at.device, path, progress, prior).noting(at.notes)
 
-    trained = first_that_fits(attempt, recipe, device, retried)
+    splits = [(corpus, validation)] if validation is not None else _folds(corpus, seed)
     videos = _usable(corpus) + (0 if validation is None else _usable(validation))
-    few = too_few(videos, prior is not None)
-    return trained if few is None else replace(trained, warnings=(few, *trained.warnings))
+    if few := too_few(videos, prior is not None):
+        warned(few)
+    return first_that_fits(attempt, recipe, device, retried)
+
+
+def _folds(corpus: Corpus, seed: int) -> list[tuple[Corpus, Corpus]]:
+    """Return what is trained on and what is held out: each fifth in turn, or one of many videos."""
+    splits = fold(corpus, FOLDS, seed)
+    return splits[:1] if _usable(corpus) >= ENOUGH_VIDEOS else splits
 
 
 def _train(
     corpus: Corpus,
+    splits: list[tuple[Corpus, Corpus]],
     recipe: Recipe,
     front_end: tuple[str, str],
     seed: int,
     device: torch.device,
-    validation: Corpus | None,
     state_path: Path | None,
     progress: Callable[[Epoch], None],
     prior: Prior | None,
 ) -> Trained:
-    if validation is not None:
-        splits = [(corpus, validation)]
-    else:
-        splits = fold(corpus, FOLDS, seed)
-        splits = splits[:1] if _usable(corpus) >= ENOUGH_VIDEOS else splits
     count = 1 if len(splits) == 1 else len(splits) + 1
     fewest = min(len(rest) for rest, _ in splits)  # all runs have the same teacher, or none
     taught = fewest >= recipe.taught_videos

@@ -177,6 +177,7 @@ def test_one_training_at_a_time_beside_ingest(own_library: Path, tmp_path: Path)
         pid = pid_of(client)
         running = job_of(client, job_id)
         assert (running["state"], 0 < running["progress"] < 1) == ("running", True)
+        assert [note.split(":")[0] for note in running["notes"]] == ["6 videos with sound and picture"]
         assert pid is not None
         answer = client.delete(f"/jobs/{job_id}").json()
         assert answer["cancelling"] or answer["state"] == "cancelled"
@@ -202,6 +203,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_model(untrained: Path,
         assert client.get("/health/live").status_code == 200
         disturbed = done(client, job_id)
     assert disturbed["state"] == "done", disturbed
+    assert [note.split(":")[0] for note in disturbed["notes"]].count("6 videos with sound and picture") == 1
     with Session.open(undisturbed, CPU, create=False) as session:
         expected = learnt(session, corpus_of(session), replace(DEFAULT, epochs=8, taught_epochs=8))
     assert disturbed["result"]["fingerprint"] == expected.checkpoint.fingerprint

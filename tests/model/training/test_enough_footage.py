@@ -22,10 +22,11 @@ QUICK = replace(DEFAULT, latent=8, hidden=32, epochs=1, footage_shares=(0.0,), w
 
 @pytest.mark.parametrize(("has_prior", "enough"), [(True, ENOUGH_WITH_PRIOR), (False, ENOUGH_WITHOUT_PRIOR)])
 def test_only_fewer_videos_than_enough_are_warned_about(has_prior: bool, enough: int) -> None:
-    """With the number that was given and where to read on; at the threshold and above it nothing is said."""
+    """With the number given, on what it was measured, where to read on; from the threshold on nothing is said."""
     said = too_few(enough - 1, has_prior)
     assert said is not None
-    assert said.startswith(f"{enough - 1} videos with sound and picture: with fewer than {enough}, training")
+    assert said.startswith(f"{enough - 1} videos with sound and picture: with fewer than {enough} (measured on ")
+    assert ("on 44 clips)" in said, "on AVE's features)" in said) == (has_prior, not has_prior)
     assert said.endswith("docs/model-study.md, 'How much footage is enough'")
     assert ("the model that the library starts with" in said, "linear CCA" in said) == (has_prior, not has_prior)
     assert (too_few(enough, has_prior), too_few(enough + 1, has_prior)) == (None, None)
@@ -42,18 +43,30 @@ def test_only_fewer_videos_than_enough_are_warned_about(has_prior: bool, enough:
 def test_a_training_counts_videos_with_both_modalities(
     corpus: Corpus, prior: Prior | None, constant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of ten videos one is silent; the front-end decides which threshold counts; trained it is in any case."""
+    """Of ten videos one is silent; the front-end decides which threshold counts; it is told once, before training."""
     monkeypatch.setattr("model.training.validation.GALLERIES", 2)
     heard = corpus.heard & (corpus.video != 3)
 
-    def warnings(enough: int) -> tuple[str, ...]:
+    def told(enough: int) -> list[str]:
         for name in ("ENOUGH_WITHOUT_PRIOR", "ENOUGH_WITH_PRIOR"):
             monkeypatch.setattr(enough_footage, name, enough if name == constant else 0)
-        partly = replace(corpus, heard=heard)
-        return train(partly, QUICK, ("any", "any-1"), 0, torch.device("cpu"), prior=prior).warnings
+        said, partly = list[str](), replace(corpus, heard=heard)
+        trained = train(
+            partly,
+            QUICK,
+            ("any", "any-1"),
+            0,
+            torch.device("cpu"),
+            progress=lambda _: said.append("epoch"),
+            prior=prior,
+            warned=said.append,
+        )
+        return [*said, *trained.warnings]
 
-    assert warnings(10)[0].startswith("9 videos with sound and picture: with fewer than 10, training")
-    assert not any("fewer than" in w for w in warnings(9))
+    first, *rest = told(10)
+    assert first.startswith("9 videos with sound and picture: with fewer than 10 (")
+    assert rest[0] == "epoch"
+    assert not any("fewer than" in text for text in [*rest, *told(9)])
     assert np.unique(corpus.video).size == 10
 
 
@@ -61,5 +74,6 @@ def test_held_out_videos_that_are_given_count_too(monkeypatch: pytest.MonkeyPatc
     """Eight to train on and three held out are eleven, as in a library that holds some out itself."""
     monkeypatch.setattr("model.training.validation.GALLERIES", 2)
     held_out = planted_corpus(3, seed=1)
-    trained = train(planted_corpus(8), QUICK, ("any", "any-1"), 0, torch.device("cpu"), held_out)
-    assert trained.warnings[0].startswith("11 videos with sound and picture")
+    said: list[str] = []
+    train(planted_corpus(8), QUICK, ("any", "any-1"), 0, torch.device("cpu"), held_out, warned=said.append)
+    assert [text.split(":")[0] for text in said] == ["11 videos with sound and picture"]
