@@ -28,7 +28,7 @@ CLIPS_OF_A_KIND = 2
 CLIP_S = 5
 EVENT_S = (1, 3)
 PROBLEM = {"type", "title", "status", "code", "detail", "request_id"}
-MOST_WAIT_S = 30.0
+MOST_WAIT_S = 120.0
 
 
 @dataclass(frozen=True)

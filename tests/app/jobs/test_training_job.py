@@ -65,7 +65,7 @@ from model.training.state import TrainingState
 
 CPU = torch.device("cpu")
 LONG = 1000  # epochs that no test waits for
-WAIT_S = 120.0
+WAIT_S = 300.0
 
 
 @pytest.fixture

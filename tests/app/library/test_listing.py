@@ -125,15 +125,15 @@ def test_a_directory_that_may_not_be_read_is_named_and_the_rest_listed(open_path
 
 
 def test_twenty_thousand_files_are_listed_at_once_in_little_memory(tmp_path: Path) -> None:
-    """In seconds, and about a kilobyte each."""
+    """In seconds of a processor, and about a kilobyte each."""
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(20_000):
         os.close(os.open(folder / f"{number:06d}.mp4", os.O_CREAT))
     tracemalloc.start()
-    began = time.monotonic()
+    began_s = time.process_time()
     listing = list_files([tmp_path])
-    spent_s, (_, most) = time.monotonic() - began, tracemalloc.get_traced_memory()
+    spent_s, (_, most) = time.process_time() - began_s, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(listing.files) == 20_000
     assert spent_s < 20

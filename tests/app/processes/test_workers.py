@@ -18,7 +18,7 @@ from app.processes.workers import Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 
 MEMORY_BYTES = 256 * 1024**2
-MOST_WAIT_S = 30.0
+MOST_WAIT_S = 120.0
 
 
 def wait_until(true: Callable[[], bool]) -> None:

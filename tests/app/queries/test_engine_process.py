@@ -23,7 +23,7 @@ from app.service import Service
 from model.errors import DeviceError, DeviceMemoryShort, LibraryError, QueryError, WorkerFailure
 from model.network.encoder import Encoder
 
-MOST_WAIT_S = 60.0
+MOST_WAIT_S = 120.0
 
 
 @pytest.fixture

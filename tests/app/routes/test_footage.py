@@ -216,9 +216,9 @@ def test_peaks_are_made_again(served: Path, tmp_path: Path) -> None:
 def test_the_peaks_of_a_day_take_a_moment(tmp_path: Path) -> None:
     """24 hours become a screen's width of peaks without reading 86,400 sounds."""
     np.tile(np.arange(100, dtype=np.uint8) + 100, 86_400).tofile(tmp_path / peaks.FILE)
-    started = time.perf_counter()
+    started_s = time.thread_time()
     found = peaks.peaks_of(peaks.read_cells(tmp_path, 0, 86_400), 0.0, 86_400.0, 0.01)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started_s < 1
     assert found == pytest.approx([(199 / 255) ** 2] * 864)
 
 
