@@ -9,7 +9,8 @@ DATA ?= data
 FAISS ?= cpu
 MILVUS := $(if $(filter cpu,$(FAISS)),milvus-lite,milvus)
 PINS := constraints.txt $(if $(filter gpu,$(FAISS)),constraints-gpu.txt)
-# Tests run in as many processes as there are processors, but no more than this: each holds 1 GB.
+# Tests run in as many processes as there are processors, but no more than this: each holds 1 GB. Many start processes
+# of their own, which take our modules' bytecode from where the first one left it.
 TEST_PROCESSES ?= 4
 INSTALL := $(PIP) install --quiet $(addprefix -c ,$(PINS))
 BEGUN := $(DATA)/.demonstration-begun
@@ -20,7 +21,8 @@ serve: demo
 	@exec $(BIN)/echolens serve --library "$(DATA)" --port $(PORT)
 
 test: install-dev
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n logical --maxprocesses $(TEST_PROCESSES) \
+	  --dist loadfile --no-loadscope-reorder
 
 lint: install-dev
 	$(BIN)/ruff check .

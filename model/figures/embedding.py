@@ -1,4 +1,7 @@
-"""Points on a plane: the t-SNE map of latents, and the clusters on it."""
+"""Points on a plane: the t-SNE map of latents, and the clusters on it.
+
+scikit-learn is slow to load: only what maps and clusters loads it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
-from sklearn.cluster import DBSCAN
-from sklearn.manifold import TSNE
-from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from model.errors import FigureError
@@ -42,6 +41,8 @@ class Clustering:
 
     def agreement(self, label: Int64[np.ndarray, "n"]) -> tuple[float, float]:
         """Return the normalized mutual information with labels, and the same adjusted for chance; noise is a group."""
+        from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+
         normalized = float(normalized_mutual_info_score(label, self.cluster))
         return normalized, float(adjusted_mutual_info_score(label, self.cluster))
 
@@ -52,6 +53,8 @@ def project(points: Float32[np.ndarray, "n dimensions"], seed: int) -> Float64[n
     Raises:
         FigureError: all points are the same: there is nothing to map.
     """
+    from sklearn.manifold import TSNE
+
     if not np.ptp(points, axis=0).any():
         raise FigureError(f"the {len(points)} latents given are all the same (the model has collapsed); train it again")
     perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
@@ -65,6 +68,9 @@ def find_clusters(points: Float[np.ndarray, "n 2"], neighbour: int = NEIGHBOUR) 
 
     `neighbour`: whose distance is the k-distance; a point with as many in reach is inside a cluster.
     """
+    from sklearn.cluster import DBSCAN
+    from sklearn.neighbors import NearestNeighbors
+
     distances, _ = NearestNeighbors(n_neighbors=neighbour).fit(points).kneighbors()
     k_distance = np.sort(distances[:, -1].astype(np.float64))
     eps = max(float(k_distance[knee(k_distance)]), np.finfo(np.float64).tiny)

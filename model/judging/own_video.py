@@ -16,7 +16,6 @@ from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from scipy.stats import hypergeom
 
 from model.data.draws import draw_seconds
 from model.errors import NothingToMeasure
@@ -179,6 +178,8 @@ def _reciprocal_ranks(others: int, gallery: int) -> Float64[np.ndarray, "others_
 
     A gallery draws its others, without replacement.
     """
+    from scipy.stats import hypergeom  # here: slow to load, and needed where figures are made alone
+
     drawn = min(gallery - 1, others)
     before = np.arange(drawn + 1)
     chance = hypergeom.pmf(before, others, np.arange(others + 1)[:, None], drawn)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import t
+from scipy.special import stdtrit
 
 PROBES = 256  # random projections that keep the sum of squares over pairs of videos
 
@@ -46,7 +46,7 @@ def ends(mean: float, influence: Influence, pairs: Pairs) -> tuple[float, float]
         return None
     jackknife = (influence**2).sum() / (n * (n - 1))
     twice = (pairs**2).mean() / (2 * n**2)
-    half = float(t.ppf(0.975, n - 1) * np.sqrt(max(jackknife - twice, jackknife / 2)))
+    half = float(stdtrit(n - 1, 0.975) * np.sqrt(max(jackknife - twice, jackknife / 2)))
     return mean - half, mean + half
 
 

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, log_ndtr, logit
 
 from model.data.latents import Latents
 from model.modality import Modality
@@ -66,7 +65,7 @@ class Match:
         if query == "text":
             return 1 - matches
         mean, deviation = self.unrelated[f"{query}-{target}"]
-        worse = norm.logcdf((logit(np.clip(matches, SURE, 1 - SURE)) - mean) / deviation)  # in one video
+        worse = log_ndtr((logit(np.clip(matches, SURE, 1 - SURE)) - mean) / deviation)  # in one video
         return np.asarray(-np.expm1(videos * worse), np.float64)
 
 

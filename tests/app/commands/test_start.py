@@ -22,8 +22,8 @@ sys.exit(" ".join(sorted(unwanted & set(sys.modules))) or 0)
 """
 HEAVY = "torch,numpy,scipy,librosa,faiss,av,PIL,h5py,matplotlib,sklearn,fastapi,uvicorn,httpx2,mcp"
 NOT_FOR_A_QUESTION = (
-    "librosa,numba,scipy.signal,sklearn,matplotlib,h5py,fastapi,starlette,uvicorn,prometheus_client,ai_edge_litert,"
-    "model.synthesis,model.training,app.server,app.settings"
+    "librosa,numba,scipy.signal,scipy.stats,sklearn,matplotlib,h5py,fastapi,starlette,uvicorn,prometheus_client,"
+    "ai_edge_litert,model.synthesis,model.training,app.server,app.settings"
 )
 
 
@@ -45,6 +45,13 @@ def test_a_question_loads_no_librosa_and_no_server(library: Path, tmp_path: Path
     found = ran(NOT_FOR_A_QUESTION, "retrieve", sound, "--target", "visual", "--library", library)
     assert found.returncode == 0, found.stderr
     assert "exact" in found.stdout
+
+
+def test_the_service_loads_no_statistics() -> None:
+    """Only the process that draws a map needs scikit-learn, only figures SciPy's statistics: both are slow to load."""
+    code = "import sys, app.server; sys.exit(' '.join({'sklearn', 'scipy.stats', 'pandas'} & set(sys.modules)) or 0)"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
 
 
 def test_deleting_loads_no_torch(own_library: Path) -> None:
