@@ -49,6 +49,7 @@ class Msvae(System):
         return Fitted(
             lambda corpus: LatentScorer.of_checkpoint(checkpoint, corpus, device),
             parameters=parameters_of(checkpoint.model),
+            checkpoint=checkpoint,
         )
 
 

@@ -11,6 +11,7 @@ import torch
 from model.data.corpus import Corpus
 from model.judging.localizers import Localizer, ScoreLocalizer
 from model.judging.scorers import Scorer
+from model.network.checkpoint import Checkpoint
 
 ScorerOf = Callable[[Corpus], Scorer]
 LocalizerOf = Callable[[Corpus], Localizer]
@@ -22,11 +23,13 @@ class Fitted:
 
     `scorer` judges the seconds of any corpus with features like the training split's; None: does not retrieve.
     `localizer` the same for windows; None: the sum of the scorer's distances. `parameters` counts numbers fitted.
+    `checkpoint`: the trained MS-VAE, where the system keeps one.
     """
 
     scorer: ScorerOf | None
     localizer: LocalizerOf | None = None
     parameters: int = 0
+    checkpoint: Checkpoint | None = None
 
     def judges(self, corpus: Corpus) -> tuple[Scorer | None, Localizer]:
         """Return what judges the seconds and the windows of a corpus."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from model.errors import DatasetError
 from model.frontends.contract import check_front_end
 from model.judging.scorers import EmbeddingScorer
 from model.training.recipe import PUBLISHED
+from model.training.run import Run
 
 SIZE = Size(identities=6, unseen=3, train=2, val=1, test=3)
 SECONDS = 3
@@ -84,6 +87,25 @@ def test_protocols_are_those_of_the_lists(videos: Videos) -> None:
     assert np.bincount(videos.corpus.video).max() <= SECONDS
 
 
+def test_an_unknown_person_among_the_test_videos_is_left_out_of_seen(stand_in: Path, tmp_path: Path) -> None:
+    """Whom no training video shows is not judged as seen; `unseen` judges whom it did."""
+    shutil.copytree(stand_in, tmp_path / "set")
+    split = tmp_path / "set" / "iden_split.txt"
+    lines = split.read_text().splitlines()
+    unknown = lines[0].split()[1].partition("/")[0]
+    split.write_text("\n".join(line for line in lines if line[0] == "3" or unknown not in line) + "\n")
+    found = read_videos(tmp_path / "set", VoiceAndFace(), SECONDS)
+    protocols = found.protocols()
+    assert list(protocols) == ["seen", "unseen"]
+    training, judged = protocols["seen"]
+    assert (len(training), len(judged)) == (5 * 3, 5 * 3)
+    assert set(judged.label) == set(training.label) == set(range(6)) - {found.corpus.classes.index(unknown)}
+    training, judged = protocols["unseen"]
+    assert (len(training), len(judged)) == (2 * 6 + 3, 3 * 6)
+    assert not set(training.label) & set(judged.label)
+    assert list(replace(found, stranger=found.stranger & False).protocols()) == ["seen"]
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_is_taken(stand_in: Path, videos: Videos, tmp_path: Path) -> None:
     """A listed sound that is gone, and a face that is none; a directory of nothing is refused."""
     name = (stand_in / "iden_split.txt").read_text().split()[1].removesuffix(".wav")
@@ -141,6 +163,22 @@ def test_the_whole_study_of_a_few_speakers(tmp_path: Path) -> None:
     for path in (tmp_path / "f").iterdir():
         with Image.open(path) as image:
             assert image.width == 1600
+
+
+def test_no_fit_is_made_twice(monkeypatch: pytest.MonkeyPatch, stand_in: Path) -> None:
+    """Not for the clusters either, which are of the first seed's `msvae_w`."""
+    fits = []
+    run = Run.train
+
+    def counted(self: Run, *of: Any) -> None:
+        fits.append((self.recipe.name, self.seed))
+        run(self, *of)
+
+    monkeypatch.setattr(Run, "train", counted)
+    given = Namespace(data=stand_in, seeds=2, jobs=1, seconds=SECONDS, galleries=1, stand_in_seed=0, figures=None)
+    protocols = study(given, SIZE, RECIPES)["protocols"]
+    each = sorted((recipe, seed) for recipe in ("default", "msvae_w") for seed in (0, 1))
+    assert sorted(fits) == sorted(each * len(protocols))
 
 
 def test_held_out_videos_are_no_training_videos(videos: Videos) -> None:

@@ -50,12 +50,13 @@ from model.figures.subject import Subject
 from model.frontends.contract import check_front_end
 from model.judging.scorers import Correlation
 from model.network.checkpoint import Checkpoint
-from model.training.plan import FOLDS, train
+from model.training.plan import FOLDS
 from model.training.recipe import DEFAULT, PUBLISHED, Recipe
 
 CPU = torch.device("cpu")
 LATENT = 100
 REFERENCE, CHANCE = "linear_cca", "chance"
+PICTURED = ("msvae_w", 0)  # system and seed
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,16 @@ class Recipes:
 
 
 @dataclass(frozen=True, eq=False)
+class Trial:
+    """Hold what a fit gave, and how long it took; `checkpoint`: of the fit that the pictures show."""
+
+    system: str
+    mrr: dict[str, IdentityMrr]
+    fit_s: float
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, eq=False)
 class Contest:
     """Hold what every system is fitted on (`train`), chooses by (`val`) and is judged by."""
 
@@ -93,14 +104,15 @@ class Contest:
         kept, held_out = fold(training, FOLDS, 0)[0]
         return Contest(kept, held_out, judged, galleries)
 
-    def trial(self, name: str, recipes: Recipes, seed: int) -> tuple[str, dict[str, IdentityMrr], float]:
-        """Fit a system and judge it; return the time of the fit, too, in seconds."""
+    def trial(self, name: str, recipes: Recipes, seed: int) -> Trial:
+        """Fit a system and judge it."""
         torch.set_num_threads(1)
         start = time.perf_counter()
         fitted = recipes.systems[name].fit(self.train, self.val, seed, CPU)
         fit_s = time.perf_counter() - start
         assert fitted.scorer is not None, "all of these retrieve"
-        return name, measure(self.judged, fitted.scorer(self.judged), self.galleries, seed), fit_s
+        mrr = measure(self.judged, fitted.scorer(self.judged), self.galleries, seed)
+        return Trial(name, mrr, fit_s, fitted.checkpoint if (name, seed) == PICTURED else None)
 
     def facts(self) -> dict[str, Any]:
         """Return the sizes."""
@@ -172,25 +184,23 @@ def _protocol(
 ) -> dict[str, Any]:
     contest = Contest.on(training, judged, given.galleries)
     wanted = (delayed(contest.trial)(system, recipes, s) for s in range(given.seeds) for system in recipes.systems)
-    trials = []
+    trials = list[Trial]()
     with parallel_config("loky", inner_max_num_threads=1):
         for trial in Parallel(given.jobs, return_as="generator_unordered", mmap_mode="c")(wanted):
-            _say(f"{name}: {trial[0]}, fitted in {trial[2]:.0f} s")
+            _say(f"{name}: {trial.system}, fitted in {trial.fit_s:.0f} s")
             trials.append(trial)
     figures = {
         system: {
-            direction: IdentityMrr.mean_of([found[direction] for of, found, _ in trials if of == system])
-            for direction in trials[0][1]
+            direction: IdentityMrr.mean_of([trial.mrr[direction] for trial in trials if trial.system == system])
+            for direction in trials[0].mrr
         }
         for system in recipes.systems
     }
-    checkpoint = train(
-        contest.train, recipes.with_w, ("archive", VoiceAndFace.identity), 0, CPU, contest.val
-    ).checkpoint
+    checkpoint = next(trial.checkpoint for trial in trials if trial.checkpoint)
     return {
         "sizes": contest.facts(),
         "mrr": {system: _intervals(of) for system, of in figures.items()},
-        "fit_s": {system: float(np.mean([s for of, _, s in trials if of == system])) for system in figures},
+        "fit_s": {system: float(np.mean([t.fit_s for t in trials if t.system == system])) for system in figures},
         "msvae_w_minus": {
             other: _intervals({d: figures["msvae_w"][d] - of[d] for d in of})
             for other, of in figures.items()

@@ -35,14 +35,14 @@ class Videos:
     def protocols(self) -> dict[str, tuple[Corpus, Corpus]]:
         """Return what to train on and what to judge, for the protocols that the files allow.
 
-        `seen`: other videos of the same identities. `unseen`: other identities.
+        `seen`: other videos of the identities of training; those of others are left out. `unseen`: other identities.
         """
         found = dict[str, tuple[Corpus, Corpus]]()
         for train, test in ((self.split == "train", self.split == "test"), (~self.stranger, self.stranger)):
-            if train.any() and test.any():
-                known = np.isin(self.corpus.label[test], self.corpus.label[train]).all()
-                name = "seen" if known else "unseen"
-                parts = [self.corpus.of_videos(np.flatnonzero(part)) for part in (train, test)]
+            known = test & np.isin(self.corpus.label, self.corpus.label[train])
+            name, judged = ("seen", known) if known.any() else ("unseen", test)
+            if train.any() and judged.any():
+                parts = [self.corpus.of_videos(np.flatnonzero(part)) for part in (train, judged)]
                 found.setdefault(name, (parts[0], parts[1]))
         return found
 
