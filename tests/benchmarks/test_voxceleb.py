@@ -30,6 +30,7 @@ from model.training.run import Run
 SIZE = Size(identities=6, unseen=3, train=2, val=1, test=3)
 SECONDS = 3
 QUICK = {"epochs": 1, "held_epochs": 0, "hidden": 16}
+SYSTEMS = list(Recipes().systems)
 RECIPES = Recipes(replace(Recipes().with_w, **QUICK), replace(Recipes().default, **QUICK), replace(PUBLISHED, epochs=1))
 
 
@@ -146,7 +147,15 @@ def test_an_interval_is_that_of_a_mean_over_people() -> None:
 def test_the_whole_study_of_a_few_speakers(tmp_path: Path) -> None:
     """It makes its stand-in, tables and pictures, and says everywhere that it is generated."""
     given = Namespace(
-        data=None, into=None, seeds=1, jobs=1, seconds=SECONDS, galleries=2, stand_in_seed=0, figures=tmp_path / "f"
+        data=None,
+        into=None,
+        seeds=1,
+        jobs=1,
+        seconds=SECONDS,
+        galleries=2,
+        stand_in_seed=0,
+        systems=SYSTEMS,
+        figures=tmp_path / "f",
     )
     report = study(given, SIZE, RECIPES)
     assert report["source"].startswith("Generated stand-in")
@@ -175,10 +184,13 @@ def test_no_fit_is_made_twice(monkeypatch: pytest.MonkeyPatch, stand_in: Path) -
         run(self, *of)
 
     monkeypatch.setattr(Run, "train", counted)
-    given = Namespace(data=stand_in, seeds=2, jobs=1, seconds=SECONDS, galleries=1, stand_in_seed=0, figures=None)
+    given = Namespace(
+        data=stand_in, seeds=2, jobs=1, seconds=SECONDS, galleries=1, systems=["msvae_w", "echolens"], figures=None
+    )
     protocols = study(given, SIZE, RECIPES)["protocols"]
     each = sorted((recipe, seed) for recipe in ("default", "msvae_w") for seed in (0, 1))
     assert sorted(fits) == sorted(each * len(protocols))
+    assert all(list(found["mrr"]) == given.systems for found in protocols.values())
 
 
 def test_held_out_videos_are_no_training_videos(videos: Videos) -> None:
@@ -188,7 +200,15 @@ def test_held_out_videos_are_no_training_videos(videos: Videos) -> None:
     assert len(set.union(*parts)) == sum(map(len, parts)) == len(videos.corpus)
 
 
-@pytest.mark.parametrize("options", [["--seeds", "0"], ["--data", "a", "--into", "b"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--seeds", "0"],
+        ["--data", "a", "--into", "b"],
+        ["--systems", "echolens"],
+        ["--systems", "msvae_w,other"],
+    ],
+)
 def test_a_wrong_request_is_refused(options: list[str]) -> None:
     """Before anything is made."""
     with pytest.raises(SystemExit):

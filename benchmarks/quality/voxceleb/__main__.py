@@ -1,7 +1,7 @@
 """Voices and faces: does a voice find its face? The study of Srijay and Balla (2022), on VoxCeleb or a stand-in.
 
     python -m benchmarks.quality.voxceleb [--data DIR | --into DIR] [--seeds 3] [--jobs 1] [--seconds 10]
-        [--galleries 20] [--stand-in-seed 0] [--json OUT.json] [--markdown OUT.md] [--figures DIR]
+        [--galleries 20] [--systems a,b] [--stand-in-seed 0] [--json OUT.json] [--markdown OUT.md] [--figures DIR]
 
 `--data`: VoxCeleb1 or 2, faces beside the sound (docs/datasets.md). Without it a stand-in of the same layout is
 generated, in `--into` or in a temporary directory; every table and picture says so.
@@ -12,7 +12,8 @@ identities, by vox1_meta.csv (dev, test). A fifth of the training videos is held
 the score). No system but `msvae_published` sees an identity in training.
 
 Systems, latent 100: `msvae_w`, the MS-VAE of Zhu et al. (ICASSP 2021) with W, trained soundly, of which the pictures
-are; `msvae_published`, the same as it was released; `echolens`, the project's recipe; linear CCA; chance.
+are; `msvae_published`, the same as it was released; `echolens`, the project's recipe; linear CCA; chance. `--systems`:
+some of them, `msvae_w` always.
 Figures: MRR by identity, with 95 % intervals over identities (identity_mrr.py); seed s sets the fit and the galleries.
 Clusters: DBSCAN on t-SNE maps of one second of each test video of 20 identities, by `msvae_w` with seed 0.
 """
@@ -55,8 +56,8 @@ from model.training.recipe import DEFAULT, PUBLISHED, Recipe
 
 CPU = torch.device("cpu")
 LATENT = 100
-REFERENCE, CHANCE = "linear_cca", "chance"
-PICTURED = ("msvae_w", 0)  # system and seed
+PAPER, REFERENCE, CHANCE = "msvae_w", "linear_cca", "chance"
+PICTURED_SEED = 0  # of `PAPER`
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Recipes:
     def systems(self) -> dict[str, System]:
         """Return the systems, in the order of the table."""
         return {
-            "msvae_w": Msvae("msvae_w", self.with_w),
+            PAPER: Msvae(PAPER, self.with_w),
             "msvae_published": MsvaePublished(self.published),
             "echolens": Msvae("echolens", self.default),
             REFERENCE: LinearCca(),
@@ -112,7 +113,7 @@ class Contest:
         fit_s = time.perf_counter() - start
         assert fitted.scorer is not None, "all of these retrieve"
         mrr = measure(self.judged, fitted.scorer(self.judged), self.galleries, seed)
-        return Trial(name, mrr, fit_s, fitted.checkpoint if (name, seed) == PICTURED else None)
+        return Trial(name, mrr, fit_s, fitted.checkpoint if (name, seed) == (PAPER, PICTURED_SEED) else None)
 
     def facts(self) -> dict[str, Any]:
         """Return the sizes."""
@@ -132,12 +133,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--galleries", type=int, default=20)
+    parser.add_argument("--systems", help=f"with commas between them, {PAPER} among them; all if left out")
     parser.add_argument("--stand-in-seed", type=int, default=0)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--figures", type=Path)
     given = parser.parse_args(arguments)
     if min(given.seeds, given.jobs, given.seconds, given.galleries) < 1:
         parser.error("--seeds, --jobs, --seconds and --galleries of 1 or more expected")
+    given.systems = given.systems.split(",") if given.systems else list(Recipes().systems)
+    if PAPER not in given.systems or not set(given.systems) <= set(Recipes().systems):
+        names = ", ".join(Recipes().systems)
+        parser.error(f"--systems {','.join(given.systems)} given, {PAPER} and some of {names} expected")
     if given.data and given.into:
         parser.error("--data takes what is there, --into makes a stand-in: one of them expected")
     report = study(given, Size(), Recipes())
@@ -183,7 +189,7 @@ def _protocol(
     name: str, training: Corpus, judged: Corpus, source: str, given: Namespace, recipes: Recipes
 ) -> dict[str, Any]:
     contest = Contest.on(training, judged, given.galleries)
-    wanted = (delayed(contest.trial)(system, recipes, s) for s in range(given.seeds) for system in recipes.systems)
+    wanted = (delayed(contest.trial)(system, recipes, s) for s in range(given.seeds) for system in given.systems)
     trials = list[Trial]()
     with parallel_config("loky", inner_max_num_threads=1):
         for trial in Parallel(given.jobs, return_as="generator_unordered", mmap_mode="c")(wanted):
@@ -194,7 +200,7 @@ def _protocol(
             direction: IdentityMrr.mean_of([trial.mrr[direction] for trial in trials if trial.system == system])
             for direction in trials[0].mrr
         }
-        for system in recipes.systems
+        for system in given.systems
     }
     checkpoint = next(trial.checkpoint for trial in trials if trial.checkpoint)
     return {
@@ -202,9 +208,9 @@ def _protocol(
         "mrr": {system: _intervals(of) for system, of in figures.items()},
         "fit_s": {system: float(np.mean([t.fit_s for t in trials if t.system == system])) for system in figures},
         "msvae_w_minus": {
-            other: _intervals({d: figures["msvae_w"][d] - of[d] for d in of})
+            other: _intervals({d: figures[PAPER][d] - of[d] for d in of})
             for other, of in figures.items()
-            if other != "msvae_w"
+            if other != PAPER
         },
         "posterior": checkpoint.training["posterior"],
         "clusters": _maps(name, contest, checkpoint, source, given.figures),
