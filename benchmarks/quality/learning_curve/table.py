@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.commands.markdown import table
-from benchmarks.quality.learning_curve_footage import Layout
+from benchmarks.quality.learning_curve.layout import Layout
 from benchmarks.quality.real_clips_table import figure
 from model.judging.evaluation import Figures, of_each
 

@@ -2,11 +2,15 @@
 
     python -m benchmarks.quality.learning_curve (--archive FILE.npz | --library DIR) --json OUT.json [--seeds 3]
         [--sizes 50,100,...] [--galleries 20] [--jobs 1] [--markdown OUT.md] [--picture OUT.png]
+        [--split test] [--teacher default]
 
-Footage and systems: benchmarks/quality/learning_curve_footage.py. The default recipe is trained on so many videos as
+Footage and systems: archive.py and clips.py beside this file. The default recipe is trained on so many videos as
 `echolens train` does it: of these alone some are held out, which choose epoch and weights. So there is no further
 footage that a user would have to have. Seed s sets which videos these are, the fit and the galleries. `--jobs` fits at
 once, in processes of one thread each.
+
+With `--archive`: `--split` is what judges. `--teacher` never, or always, which is wherever the videos are enough for
+its coarsest groups, compares what `Recipe.taught_videos` decides; compare on val.
 
 Intervals: 95 %, over videos as queries and as items (decision 0018), of each video's mean over seeds; differences are
 paired by video. They do not say how much another choice of training videos would change: `seeds` in OUT.json, and the
@@ -20,7 +24,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +32,16 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 
 from benchmarks.quality.fits_file import read_fits, write_fits
-from benchmarks.quality.learning_curve_footage import ArchiveFootage, ClipFootage, Footage, Layout, recipe
-from benchmarks.quality.learning_curve_table import Made, kept, markdown, summary
+from benchmarks.quality.learning_curve.archive import ArchiveExperiment
+from benchmarks.quality.learning_curve.clips import ClipExperiment
+from benchmarks.quality.learning_curve.experiment import Experiment
+from benchmarks.quality.learning_curve.layout import Layout
+from benchmarks.quality.learning_curve.table import Made, kept, markdown, summary
+from model.data.archive import SPLITS
 from model.data.corpus import FEWEST_VIDEOS
+from model.training.recipe import DEFAULT, Recipe
+
+TEACHERS = ("default", "always", "never")
 
 
 @dataclass
@@ -65,7 +76,7 @@ class Curve:
         if self.tables:
             self.tables.write_text(markdown(self.layout, found))
         if self.picture:
-            from benchmarks.quality.learning_curve_picture import draw
+            from benchmarks.quality.learning_curve.picture import draw
 
             draw(self.layout, found, self.picture)
 
@@ -83,47 +94,63 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--picture", type=Path)
+    parser.add_argument("--split", choices=[s for s in SPLITS if s != "train"], default="test")
+    parser.add_argument("--teacher", choices=TEACHERS, default="default")
     given = parser.parse_args(arguments)
     if min(given.seeds, given.galleries, given.jobs) < 1:
         parser.error("--seeds, --galleries and --jobs of 1 or more expected")
     for path in (given.json, given.markdown, given.picture):
         if path and not path.parent.is_dir():
             parser.error(f"{path.parent} is no directory: make it first")
-    footage: Footage = ArchiveFootage(given.archive) if given.archive else ClipFootage(given.library)
-    sizes = footage.sizes
+    if given.library and (given.split, given.teacher) != ("test", "default"):
+        parser.error("--split or --teacher given with --library: they are for --archive; leave them out")
+    recipe = recipe_with(given.teacher)
+    experiment: Experiment = (
+        ArchiveExperiment(given.archive, given.split, recipe)
+        if given.archive
+        else ClipExperiment(given.library, recipe)
+    )
+    sizes = experiment.sizes
     if given.sizes:
         try:
             sizes = tuple(sorted({int(size) for size in given.sizes.split(",")}))
         except ValueError:
             parser.error(f"--sizes {given.sizes} given, numbers with commas between them expected")
-    if not sizes or not FEWEST_VIDEOS <= sizes[0] <= sizes[-1] <= footage.most:
-        parser.error(f"--sizes from {FEWEST_VIDEOS} to {footage.most} expected, which is how many videos there are")
-    facts = footage.facts | {"galleries": given.galleries, "recipe": recipe()}
-    curve = Curve(given.json, footage.layout, facts, given.markdown, given.picture)
+    if not sizes or not FEWEST_VIDEOS <= sizes[0] <= sizes[-1] <= experiment.most:
+        parser.error(f"--sizes from {FEWEST_VIDEOS} to {experiment.most} expected, which is how many videos there are")
+    facts = experiment.facts | {"galleries": given.galleries, "recipe": asdict(recipe)}
+    curve = Curve(given.json, experiment.layout, facts, given.markdown, given.picture)
     curve.load()
-    for text in done(curve, footage, sizes, given):
+    for text in done(curve, experiment, sizes, given):
         print(text, flush=True)
     curve.save()
     print(markdown(curve.layout, summary(curve.layout, curve.fits)))
 
 
-def done(curve: Curve, footage: Footage, sizes: tuple[int, ...], given: argparse.Namespace) -> Iterator[str]:
+def recipe_with(teacher: str) -> Recipe:
+    """Return the default recipe with a teacher as it decides, always or never."""
+    if teacher == "always":
+        return replace(DEFAULT, taught_videos=0)
+    return replace(DEFAULT, groups=()) if teacher == "never" else DEFAULT
+
+
+def done(curve: Curve, experiment: Experiment, sizes: tuple[int, ...], given: argparse.Namespace) -> Iterator[str]:
     """Do what is missing, seed by seed, in so many processes; save what each fit gave, and say so."""
     missing = [(n, seed) for seed in range(given.seeds) for n in sizes if seed not in curve.fits.get(n, {})]
     with parallel_config("loky", inner_max_num_threads=1):
         made = Parallel(given.jobs, return_as="generator_unordered", mmap_mode="c")(
-            delayed(make)(footage, size, seed, given.galleries) for size, seed in missing
+            delayed(make)(experiment, size, seed, given.galleries) for size, seed in missing
         )
     for number, (size, seed, one) in enumerate(made, start=1):
         curve.add(size, seed, one)
         yield f"{number}/{len(missing)} seed {seed}: {size} videos, {one['fit_s']:.0f} s"
 
 
-def make(footage: Footage, size: int, seed: int, galleries: int) -> tuple[int, int, Made]:
+def make(experiment: Experiment, size: int, seed: int, galleries: int) -> tuple[int, int, Made]:
     """Fit and judge; return the size, the seed and what is kept."""
     torch.set_num_threads(1)
-    measured = footage.measure(size, seed, galleries)
-    systems = {name: kept(figures, footage.layout) for name, figures in measured.systems.items()}
+    measured = experiment.measure(size, seed, galleries)
+    systems = {name: kept(figures, experiment.layout) for name, figures in measured.systems.items()}
     return size, seed, measured.facts | {"systems": systems}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from benchmarks.quality.learning_curve_footage import Layout
+from benchmarks.quality.learning_curve.layout import Layout
 from model.figures.canvas import COLOURS, INK, paper, save, sheet
 
 NAMES = {

@@ -1,0 +1,1 @@
+"""How much footage is enough: figures over the number of training videos."""
