@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", choices=[s for s in SPLITS if s != "test"], default="val")
     parser.add_argument("--variants", default="", help=f"some of {', '.join(known())}; all if left out")
-    parser.add_argument("--against", choices=list(known()), default=DEFAULT_NAME, metavar="VARIANT")
+    parser.add_argument("--against", choices=list(known()), metavar="VARIANT", help=f"{DEFAULT_NAME} if left out")
     parser.add_argument("--galleries", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, required=True)
@@ -128,7 +128,11 @@ def main(arguments: list[str] | None = None) -> None:
     archive = load_archive(given.archive)
     eligible_seconds(archive.corpus(given.split))  # before hours of training, not after
     facts = {"archive": archive.sha256, "split": given.split, "galleries": given.galleries}
-    study = Study.open(given.json, facts, given.markdown, given.against)
+    study = Study.open(given.json, facts, given.markdown, given.against or DEFAULT_NAME)
+    if given.against and given.against not in names and not study.fits.get(given.against):
+        parser.error(
+            f"--against {given.against} given, but {given.json} holds no fit of it: add {given.against} to --variants"
+        )
     tasks = missing(study, names, given.seeds, Task(given.archive, given.split, given.galleries, (), 0))
     for text in done(study, tasks, given.jobs):
         print(text, flush=True)

@@ -57,6 +57,11 @@ def markdown(summary: dict[str, Any], split: str, control_name: str = DEFAULT_NA
     """Return the figures, the differences from the control with intervals, and what each variant is."""
     less, minus = f"less {'the default' if control_name == DEFAULT_NAME else control_name}", f"minus_{control_name}"
     rows = {name: facts for name, facts in summary.items() if "figures" in facts}
+    differences = [
+        [name, *(_difference(facts[minus][c], c in PERCENT) for c in COLUMNS)]
+        for name, facts in rows.items()
+        if minus in facts
+    ]
     head = [
         f"variant ({split})",
         *_titles(),
@@ -68,14 +73,7 @@ def markdown(summary: dict[str, Any], split: str, control_name: str = DEFAULT_NA
     ]
     tables = [
         table(head, [[name, *_figures(facts)] for name, facts in rows.items()]),
-        table(
-            [less, *_titles()],
-            [
-                [name, *(_difference(facts[minus][c], c in PERCENT) for c in COLUMNS)]
-                for name, facts in rows.items()
-                if minus in facts
-            ],
-        ),
+        table([less, *_titles()], differences) if differences else "",
         "".join(f"- {name}: {facts['about']}\n" for name, facts in summary.items()),
         "".join(f"- {name} failed: {error}\n" for name, facts in summary.items() for error in facts["errors"]),
     ]

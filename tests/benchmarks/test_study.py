@@ -232,6 +232,23 @@ def test_the_command_goes_on_where_it_was(archive: Path, tmp_path: Path, capsys:
     assert table.read_text().strip() in said
 
 
+def test_a_control_that_is_neither_there_nor_asked_for_is_refused(
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before any fit, and named; once the file holds a fit of it, it need not be asked for again."""
+    saved = tmp_path / "out.json"
+    command = ["--archive", str(archive), "--galleries", "2", "--json", str(saved), "--seeds", "1"]
+    against = [*command, "--variants", "chance", "--against", "linear_cca"]
+    with pytest.raises(SystemExit):
+        main(against)
+    assert "add linear_cca to --variants" in capsys.readouterr().err
+    assert not saved.exists()
+    main([*command, "--variants", "linear_cca"])
+    assert "| less " not in capsys.readouterr().out  # no control was named: there is no table without a row
+    main(against)
+    assert "| less linear_cca |" in capsys.readouterr().out
+
+
 def test_another_study_is_not_overwritten(archive: Path, tmp_path: Path) -> None:
     """A file with other galleries, or that is no study, is refused by name."""
     saved = tmp_path / "out.json"
