@@ -84,9 +84,7 @@ class Tools:
         target: Annotated[
             Modality, Field(description="what to find: visual, what looks like the query; audio, what sounds like it")
         ],
-        text: Annotated[
-            str | None, Field(description="the query in words, such as: dog barking, not rain. If can_text")
-        ] = None,
+        text: Annotated[str | None, Field(description="the query in words, such as: dog barking. If can_text")] = None,
         file: File = None,
         segment_id: Annotated[int | None, Field(description="or a second of the library is the query")] = None,
         query_modality: Annotated[
