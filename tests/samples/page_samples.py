@@ -12,7 +12,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 from benchmarks.service.live_service import Client
 
 SERIOUS = ("serious", "critical")
-MOST_WAIT_MS = 60_000
+MOST_WAIT_MS = 120_000
 OpenPage = Callable[..., Page]
 
 
