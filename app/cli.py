@@ -28,6 +28,7 @@ from app.commands import (
     terminal,
     train,
     videos,
+    watch,
 )
 from app.commands.examples import examples
 from model.errors import EcholensError
@@ -54,6 +55,7 @@ def command_line() -> typer.Typer:
     )
     cli.command("demo", rich_help_panel=FOOTAGE, epilog=examples("demo"))(demo.demo)
     cli.command("ingest", rich_help_panel=FOOTAGE, epilog=examples("ingest"))(ingest.ingest_command)
+    cli.command("watch", rich_help_panel=FOOTAGE, epilog=examples("watch"))(watch.watch_command)
     cli.command("dataset", rich_help_panel=FOOTAGE, epilog=examples("dataset"))(dataset.dataset_command)
     cli.add_typer(videos.app, name="videos", rich_help_panel=FOOTAGE)
     cli.command("retrieve", rich_help_panel=QUESTIONS, epilog=examples("retrieve"))(retrieve.retrieve_command)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.http import keys
 from app.http.prefix import plain_prefix
 from app.library.index_settings import IndexSettings
+from app.library.watch import RESCAN_S, SETTLE_S
 from app.processes.cores import spare_cores
 from app.processes.decoder import MOST_BYTES
 from app.schemas.front_end_name import FrontEndName
@@ -66,6 +67,9 @@ class Settings(BaseSettings):
     most_idle_s: float = Field(30.0, gt=0, description="between two pieces of a body; then 408")
     most_hits: int = Field(1000, ge=1, description="largest k")
     ingest_roots: tuple[Path, ...] = Field((), description="directories below which POST /jobs may ingest")
+    watch: tuple[Path, ...] = Field((), description="directories of those whose footage is taken in as it comes")
+    watch_settle_s: float = Field(SETTLE_S, ge=0, description="that a file stays as it is before it is taken in")
+    watch_rescan_s: float = Field(RESCAN_S, gt=0, description="until directories without events are looked at again")
     most_queued_jobs: int = Field(1000, ge=1, description="that wait; then 429")
     training_device: DeviceName | None = Field(None, description="of a training job's process; as `device` without it")
     training_threads: int = Field(1, ge=1, description="of a training job's process")
@@ -125,6 +129,17 @@ class Settings(BaseSettings):
             if not _is_exact(origin):
                 raise ValueError(f"{origin!r} given, an exact origin expected, such as https://archive.example.org")
         return origins
+
+    @model_validator(mode="after")
+    def _watch_below_roots(self) -> Settings:
+        roots = [root.resolve() for root in self.ingest_roots]
+        for directory in self.watch:
+            if not directory.is_absolute() or not any(directory.resolve().is_relative_to(root) for root in roots):
+                raise ValueError(
+                    f"ECHOLENS_WATCH names {directory}, an absolute path at or below one of the directories of "
+                    "ECHOLENS_INGEST_ROOTS expected: add it there"
+                )
+        return self
 
     @model_validator(mode="after")
     def _key_beyond_loopback(self) -> Settings:

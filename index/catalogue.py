@@ -10,6 +10,7 @@ from sqlite3 import Connection
 import numpy as np
 from jaxtyping import Int64
 
+from index.examined_files import ExaminedFiles
 from index.failures import Failures, forget_failure
 from index.job_queue import JobQueue
 from index.paging import ANY, BEGINNING, Choice, Page, Trail, page_of
@@ -39,7 +40,7 @@ from model.errors import Mismatch, NotFound
 from model.modality import Modality
 
 
-class Catalogue(StoredLatents, VideoFiles, Failures):
+class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
     """Keep a library's content; any number of threads may use it, and readers never wait for the writer.
 
     Every change is one transaction, which is on the disk when the method returns. `catalogue_version` grows with each

@@ -93,10 +93,9 @@ class Library:
         sizes = {"catalogue": sum(p.stat().st_size for p in self.directory.glob(f"{CATALOGUE}*"))}
         return sizes | {name: _size(self.directory / name) for name in FOLDERS}
 
-    def reference(self, path: Path) -> str:
+    def reference(self, path: Path | str) -> str:
         """Return how the catalogue names a file: relative to the library for its own, so that it can be moved."""
-        absolute = Path(os.path.abspath(path))
-        return str(absolute.relative_to(self.directory) if absolute.is_relative_to(self.directory) else absolute)
+        return os.path.abspath(path).removeprefix(f"{self.directory}/")
 
     def locate(self, reference: str) -> Path:
         """Return the path of a file that the catalogue names; the inverse of `reference`."""

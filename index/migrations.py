@@ -41,6 +41,10 @@ STEPS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE videos ADD COLUMN modified_s REAL",
         "UPDATE videos SET modified_s = strftime('%s', added_at) WHERE uploaded",
     ),
+    8: (
+        "CREATE TABLE examined_files (path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, "
+        "modified_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL, video_id TEXT) WITHOUT ROWID",
+    ),
 }
 
 

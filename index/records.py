@@ -84,6 +84,39 @@ class Failure:
     at: str
 
 
+class FileStamp(NamedTuple):
+    """Hold what tells that a file was written to, replaced or renamed, times in nanoseconds of Unix time.
+
+    `changed_ns`: when its inode was changed (ctime), which nobody can set back.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+class VideoFile(NamedTuple):
+    """Say where a video's file lies, and how well it was read; fields as of a Video."""
+
+    video_id: str
+    path: str
+    complete: bool
+    missing: bool
+    decoding: int
+
+
+@dataclass(frozen=True)
+class ExaminedFile:
+    """Say how a file was when ingest last read it to its end, and which video its content is; None for none.
+
+    `video`: that video as the catalogue has it now, None where it was deleted, or there was none.
+    """
+
+    stamp: FileStamp
+    video_id: str | None
+    video: VideoFile | None
+
+
 @dataclass(frozen=True)
 class Job:
     """Describe one piece of work; `payload` and `result` are JSON objects, `progress` lies in 0..1.

@@ -69,6 +69,13 @@ CREATE TABLE failures (
     detail TEXT NOT NULL,
     at TEXT NOT NULL
 );
+CREATE TABLE examined_files (
+    path TEXT PRIMARY KEY,
+    size_bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    changed_ns INTEGER NOT NULL,
+    video_id TEXT
+) WITHOUT ROWID;
 CREATE TABLE jobs (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id TEXT NOT NULL UNIQUE,

@@ -65,12 +65,16 @@ class VideoFiles:
         with self._store.read() as c:
             return c.execute("SELECT 1 FROM videos WHERE path = ?", (path,)).fetchone() is not None
 
-    def videos_below(self, directory: str) -> list[Video]:
-        """Return the videos whose files lie below a directory, in the order they were added; uploads never do."""
+    def files_below(self, directory: str) -> list[tuple[str, str]]:
+        """Return the ids and paths of the videos below a directory that are not missing; uploads never lie there.
+
+        In the order they were added.
+        """
         start = below(directory)
+        chosen = "NOT uploaded AND NOT missing AND substr(path, 1, ?) = ?"
         with self._store.read() as c:
-            query = f"SELECT {VIDEO} FROM videos WHERE NOT uploaded AND substr(path, 1, ?) = ? ORDER BY position"
-            return [video_of(row) for row in c.execute(query, (len(start), start))]
+            query = f"SELECT video_id, path FROM videos WHERE {chosen} ORDER BY position"
+            return [(row[0], row[1]) for row in c.execute(query, (len(start), start))]
 
     def others_at(self, path: str, sha256: str) -> list[str]:
         """Return the ids of the videos with this path and other content than this."""

@@ -16,6 +16,7 @@ LINES = {
         "echolens ingest dog.mp4 rain.mkv --library mine",
         "echolens ingest ~/Videos --labels labels.csv",
     ),
+    "watch": ("echolens watch ~/Videos", "echolens watch /mnt/cameras --library mine --settle 30"),
     "dataset": (
         "echolens dataset vggsound ~/VGGSound --library vgg --limit 100",
         "echolens dataset ave ~/AVE --archive ave.npz --frontend raw",

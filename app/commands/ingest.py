@@ -47,10 +47,11 @@ def ingest_command(
     """Add footage to a library. You can stop it and run it again; a bad file is reported and skipped."""
     if absent := [str(path) for path in paths if _is_absent(path)]:
         raise NotAMedium(f"{', '.join(absent)}: there is no such file or directory; nothing was ingested")
+    from app.library.examined import sort_out
     from app.library.ingest import Source, ingest
     from app.library.labels import of_files, read_labels
     from app.library.listing import NO_MEDIA, list_files
-    from app.library.missing import mark_gone, report
+    from app.library.missing import mark_back, mark_gone, report, report_back
     from model.media.medium import FOOTAGE
 
     given = read_labels(labels) if labels else {}
@@ -65,23 +66,25 @@ def ingest_command(
         for f in listing.files
     ]
     with opened(library, device, frontend, create=True, fetch=True) as session:
-        first, *following = (source.file_name for source in sources)
-        at_hand = iter(following)
-        with progress(len(sources), "ingest", first) as step:
+        found = sort_out(session.library, sources)
+        at_hand = (source.file_name for source in found.to_read)
+        with progress(len(found.to_read), "ingest", next(at_hand, "")) as step:
 
             def done(outcome: Outcome) -> None:
                 step(next(at_hand, ""))
                 if outcome.state == "passed":
                     listing.passed.count(NO_MEDIA, outcome.path.name)
-                if told := _told(outcome):
-                    say(f"{outcome.path.name}: {told}", err)
+                if line := told(outcome):
+                    say(f"{outcome.path.name}: {line}", err)
 
-            outcomes = ingest(session, sources, replace(FOOTAGE, most_loss=most_loss), done)
+            outcomes = ingest(session, found.to_read, replace(FOOTAGE, most_loss=most_loss), done)
+        back = mark_back(session.library, found.back)
         gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if os.path.isdir(path)])
         untrained = session.library.catalogue.fingerprint is None
         warnings = () if untrained else session.warnings()
         begins = not untrained and session.encoder.checkpoint.training.get("videos") == 0
     counts = Counter(o.state for o in (*outcomes, *unread))
+    counts["known"] += len(sources) - len(found.to_read)
     if as_json:
         failed = [asdict(o) for o in (*unread, *outcomes) if o.state == "failed"]
         notes = {o.path.name: o.note for o in outcomes if o.note}
@@ -95,6 +98,8 @@ def ingest_command(
             say(f"Files that changed while they were read, and are taken next time: {counts['changing']}.")
         if line := str(listing.passed):
             say(line)
+        if back:
+            say(report_back(back))
         if gone:
             say(report(gone))
         if untrained:
@@ -145,7 +150,7 @@ def _unread(listing: Listing) -> list[Outcome]:
     return unread
 
 
-def _told(outcome: Outcome) -> str | None:
+def told(outcome: Outcome) -> str | None:
     """Return what a person should know of a file."""
     if outcome.state == "failed":
         return f"{outcome.code}: {outcome.detail}"

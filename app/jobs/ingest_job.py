@@ -6,15 +6,17 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from app.jobs.ingest_roots import IngestRoots
 from app.jobs.runner import Ended, RunningJob
+from app.library.examined import Sorted, sort_out, sort_out_news, stamp_of
 from app.library.ingest import Outcome, Source, ingest
 from app.library.labels import of_files, read_labels
-from app.library.listing import NO_MEDIA, Listed, Listing, refusal
-from app.library.missing import mark_gone, report
+from app.library.listing import NO_MEDIA, Listed, Listing, PassedOver, refusal
+from app.library.missing import mark_back, mark_gone, report, report_back
 from app.library.names import is_named_as_medium, is_shared_ending
 from app.library.session import Session
 from app.library.videos import delete_video
@@ -48,9 +50,16 @@ class IngestWork:
     kind: ClassVar[str] = "ingest"
 
     def __init__(
-        self, session: Session, roots: tuple[Path, ...], writer_wanted: threading.Event, limits: Limits = FOOTAGE
+        self,
+        session: Session,
+        roots: tuple[Path, ...],
+        writer_wanted: threading.Event,
+        limits: Limits = FOOTAGE,
+        settle_s: float = 0.0,
     ) -> None:
+        """`settle_s`: how long a file that a watch found must stay as it is before it is read."""
         self._session, self._writer_wanted, self._limits = session, writer_wanted, limits
+        self._settle_s = settle_s
         self.roots = IngestRoots(roots, session.library.directory.resolve())
 
     def do(self, running: RunningJob) -> Ended | None:
@@ -85,11 +94,14 @@ class IngestWork:
 
     def _directory(self, running: RunningJob) -> Ended | None:
         payload = running.job.payload
+        watched = payload.get("watched", False)
+        if watched and not os.path.isdir(payload["directory"]):  # its disk has left: the watch waits for it
+            return Ended("done", dict.fromkeys(("files", *STATES), 0))
         directory = self.roots.real_path(payload["directory"])  # checked again: the setting or a link may have changed
         labels = payload["labels"]
         given = {} if labels is None else read_labels(self.roots.real_path(labels))
         listing = self.roots.list(directory)
-        if not (listing.files or listing.outside or listing.unreadable):
+        if not (watched or listing.files or listing.outside or listing.unreadable):
             raise QueryError(f"no file found at {directory}; name a directory of media, or a file")
         annotations, unused = of_files(given, listing.files)
         if "after" not in payload:
@@ -97,7 +109,10 @@ class IngestWork:
         return self._go_on(running, directory, listing, annotations)
 
     def _begin(self, running: RunningJob, directory: Path, listing: Listing, unused: list[Path]) -> None:
-        """Report once what is not read, and labels without a file."""
+        """Report once what is not read, and labels without a file; a watch says of neither anything new."""
+        if running.job.payload.get("watched"):
+            running.report(0.0, dict.fromkeys(STATES, 0), running.job.payload | {"after": "", "passed": []})
+            return
         messages = [
             JobMessage(
                 _name(path, directory),
@@ -122,11 +137,33 @@ class IngestWork:
         payload = running.job.payload
         tally, after = _Tally(running.result, payload.get("passed", [])), payload.get("after")
         left = [f for f in listing.files if not after or f.path.relative_to(directory) > Path(after)]
+        track = payload.get("audio_track")
+        sources = [
+            Source(f.real, f.path.name, annotations.get(f.path), listed=not f.named, audio_track=track) for f in left
+        ]
+        if payload.get("watched"):
+            found = self._settled(running, sources)
+            if found is None:
+                return None
+        else:
+            found = sort_out(self._session.library, sources)
+        reading = {source.path for source in found.to_read}
+        if payload.get("watched"):
+            left = [f for f in left if f.real in reading]
         files = iter(left)
         tally.expected = sum(map(_may_be_footage, left))
 
+        def count_known() -> Listed | None:
+            """Count the files that are known, up to the next one that is read."""
+            for listed in files:
+                if listed.real in reading:
+                    return listed
+                tally.count(listed.path.name, Outcome(listed.real, "known"), _may_be_footage(listed))
+            return None
+
         def done(outcome: Outcome) -> None:
-            listed = next(files)
+            listed = count_known()
+            assert listed is not None
             tally.count(listed.path.name, outcome, _may_be_footage(listed))
             running.report(
                 tally.progress,
@@ -135,20 +172,33 @@ class IngestWork:
                 _messages(_name(listed.path, directory), outcome),
             )
 
-        track = payload.get("audio_track")
-        sources = [
-            Source(f.real, f.path.name, annotations.get(f.path), listed=not f.named, audio_track=track) for f in left
-        ]
-        if not self._take_in(running, sources, done):
+        if not self._take_in(running, found.to_read, done):
             return None
-        return Ended("done", tally.result, (*self._told(directory, listing, tally), *self._warnings()))
+        count_known()
+        return Ended(
+            "done", tally.result, (*self._told(running, directory, listing, tally, found.back), *self._warnings())
+        )
 
-    def _told(self, directory: Path, listing: Listing, tally: _Tally) -> Iterator[JobMessage]:
-        """Yield what was passed over, and what is gone."""
+    def _settled(self, running: RunningJob, sources: Sequence[Source]) -> Sorted | None:
+        """Return what is new and stays as it is for a while; None if the job must stop."""
+        stamps = [stamp_of(source.path) for source in sources]
+        found = sort_out_news(self._session.library, sources, stamps)
+        before = {source.path: stamp for source, stamp in zip(sources, stamps, strict=True)}
+        if found.to_read and running.wait(self._settle_s):
+            return None
+        return replace(found, to_read=tuple(s for s in found.to_read if stamp_of(s.path) == before[s.path]))
+
+    def _told(
+        self, running: RunningJob, directory: Path, listing: Listing, tally: _Tally, back: Sequence[str]
+    ) -> Iterator[JobMessage]:
+        """Yield what was passed over, and what is there again or gone."""
+        passed = PassedOver() if running.job.payload.get("watched") else listing.passed
         if tally.passed:
             number, example = tally.passed
-            listing.passed.count(NO_MEDIA, example, number)
-        if line := str(listing.passed):
+            passed.count(NO_MEDIA, example, number)
+        if found_again := mark_back(self._session.library, back):
+            yield JobMessage("", None, report_back(found_again))
+        if line := str(passed):
             yield JobMessage("", None, line)
         if gone := mark_gone(self._session.library, [directory] if os.path.isdir(directory) else []):
             yield JobMessage("", None, report(gone))

@@ -8,6 +8,7 @@ import time
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from app.jobs.ingest_job import IngestWork, upload_payload
 from app.jobs.reencode_job import ReencodeWork
 from app.jobs.runner import AtWork, JobRunner, Work
 from app.jobs.training_job import TrainingWork
+from app.jobs.watcher import Watcher
 from app.library.labels import read_labels
+from app.library.listing import Listing
 from app.library.session import Session
+from app.library.watch import Watch
 from app.settings import Settings
 from index.check import HOLDING
+from index.job_state import JobState
 from index.library import Library
 from index.records import IdempotencyToken, Job
 from model.data.corpus import Annotation
@@ -34,11 +39,15 @@ class Jobs:
         self._library, self._most_queued = session.library, settings.most_queued_jobs
         self._queue = session.library.catalogue.queue
         writer_wanted = threading.Event()
-        self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted, settings.footage_limits)
+        limits, settle_s = settings.footage_limits, settings.watch_settle_s
+        self._ingest = IngestWork(session, settings.ingest_roots, writer_wanted, limits, settle_s)
         device = settings.training_device or settings.device
         self._training = TrainingWork(session, device, settings.training_threads, writer_wanted)
         self._works: tuple[Work, ...] = (self._ingest, self._training, ReencodeWork(session, writer_wanted))
         self._runners = {work.kind: JobRunner(self._queue, work) for work in self._works}
+        self._watcher: Watcher | None = None
+        if settings.watch:
+            self._watcher = Watcher(self._watch_of(settings), self._is_taking_in_directories, self._ingest_watched)
 
     def start(self) -> None:
         """Resume the jobs that a stopped process left, remove leftover files, then wait for jobs."""
@@ -51,18 +60,24 @@ class Jobs:
         _sweep(self._library, self._training.directory)
         for runner in self._runners.values():
             runner.start()
+        if self._watcher is not None:
+            self._watcher.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Finish the current file, end training at its last epoch; the rest is resumed at the next start."""
         for runner in self._runners.values():
             runner.stop()
         deadline = time.monotonic() + timeout_s
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher.join(timeout_s)
         for runner in self._runners.values():
             runner.join(deadline - time.monotonic())
 
     def is_working(self) -> bool:
-        """Return whether the threads that run the jobs are alive."""
-        return all(runner.is_alive() for runner in self._runners.values())
+        """Return whether the threads that run the jobs, and the one that watches, are alive."""
+        watches = self._watcher is None or self._watcher.is_alive()
+        return watches and all(runner.is_alive() for runner in self._runners.values())
 
     @property
     def training_pid(self) -> int | None:
@@ -141,6 +156,27 @@ class Jobs:
         """Tell how long a running job still takes, and the file at hand."""
         told = (runner.at_work(job_id) for runner in self._runners.values())
         return next((one for one in told if one is not None), AtWork())
+
+    def _watch_of(self, settings: Settings) -> Watch:
+        return Watch(
+            self._library,
+            [directory.resolve() for directory in settings.watch],  # videos are known by their real paths
+            self._list_watched,
+            attrgetter("real"),
+            settings.watch_settle_s,
+            settings.watch_rescan_s,
+        )
+
+    def _list_watched(self, directory: Path) -> Listing:
+        return self._ingest.roots.list(self._ingest.roots.real_path(str(directory)))
+
+    def _is_taking_in_directories(self) -> bool:
+        states: tuple[JobState, ...] = ("queued", "running")
+        return any("directory" in job.payload for state in states for job in self._queue.jobs(state))
+
+    def _ingest_watched(self, folder: Path) -> None:
+        directory = str(self._ingest.roots.real_path(str(folder)))
+        self._accept("ingest", {"directory": directory, "labels": None, "audio_track": None, "watched": True}, None)
 
     def _runner(self, kind: str) -> JobRunner:
         if kind not in self._runners:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
+from app.library.examined import note_examined, stamp_of
 from app.library.intake import Intake
 from app.library.reading import Begun, Reader
 from app.library.session import Session
 from app.library.source import Outcome, Source
 from app.library.supersede import Places
 from app.processes.ahead import ahead
+from index.records import FileStamp
 from model.errors import EmptyLibrary, MediaError, UntrainedLibrary
 from model.media.medium import Limits
 from model.network.encoder import Encoder
@@ -45,24 +47,26 @@ def ingest(
         reader = Reader(session, limits, pool, stop)
         places = Places(session.library)
         intake = Intake(reader, _encoder(session), places)  # under the lock: no other model is swapped in meanwhile
-        for source, begun in ahead(pool, reader.begin, sources, decoders):
-            outcome = _take(intake, source, begun)
+
+        def begin(source: Source) -> tuple[FileStamp | None, Begun | MediaError]:
+            stamp = stamp_of(source.path)
+            try:
+                return stamp, reader.begin(source)
+            except MediaError as error:
+                return stamp, error
+
+        for source, begun in ahead(pool, begin, sources, decoders):
+            stamp, first = begun.result()
+            outcome = intake.fail(source, first) if isinstance(first, MediaError) else intake.take(source, first)
             if outcome is None:
                 break
+            note_examined(session.library, source, stamp, outcome)
             outcomes.append(outcome)
             done(outcome)
         else:
             if not stop():  # else files are left, such as those that made room for others
                 places.settle()
     return outcomes
-
-
-def _take(intake: Intake, source: Source, begun: Future[Begun]) -> Outcome | None:
-    try:
-        first = begun.result()
-    except MediaError as error:
-        return intake.fail(source, error)
-    return intake.take(source, first)
 
 
 def _encoder(session: Session) -> Encoder | None:

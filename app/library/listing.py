@@ -200,6 +200,8 @@ class _Walk:
                 yield path, os.path.join(real, name)
             elif is_file:
                 inside = os.path.join(real, name)
-                self._files.setdefault(inside, (len(self._roots), Listed(Path(path), Path(inside))))
+                listed_path = Path(path)
+                real_path = listed_path if inside == path else Path(inside)
+                self._files.setdefault(inside, (len(self._roots), Listed(listed_path, real_path)))
             else:
                 self.passed.count(SPECIAL, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
@@ -108,7 +109,7 @@ def side_files(names: Iterable[str]) -> frozenset[str]:
 
     A small copy whose film is gone is no side file: it is all that is left.
     """
-    split = [(name, PurePath(name).stem.lower(), PurePath(name).suffix.lower()) for name in names]
+    split = [(name, *os.path.splitext(name.lower())) for name in names]
     films = {stem for _, stem, ending in split if ending in FILMS | SHARED}
     media = films | {stem for _, stem, ending in split if ending in SOUNDS | PICTURES}
     filmed = {match[1] for stem in films if (match := FILM_OF_360.fullmatch(stem))}  # date and time
