@@ -24,6 +24,7 @@ from app.http.prefix import PathPrefix
 from app.http.request_log import RequestLog
 from app.http.route_table import RouteTable, needs
 from app.routes import (
+    alerts,
     batch,
     edit_list,
     errors,
@@ -54,6 +55,7 @@ MODULES = (
     localize,
     generate,
     edit_list,
+    alerts,
     videos,
     segments,
     library,

@@ -17,7 +17,9 @@ from fastapi import Depends, Request
 
 from app.http.cancellation import cancel_on_disconnect
 from app.http.keys import Key, KeyScope
+from app.jobs.alerting import Alerting
 from app.jobs.jobs import Jobs
+from app.jobs.webhooks import Webhooks
 from app.library.latent_map import LatentMaps
 from app.library.map_process import InMapProcess, map_process
 from app.library.measurement import Measure
@@ -66,6 +68,7 @@ class Service:
     canary: Canary
     scratch: Path
     excerpts: Excerpts
+    alerting: Alerting
 
     async def answer(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` returns, while its client waits and its time lasts. Raises ClientGone, PastDeadline."""
@@ -150,6 +153,8 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         canary = Canary(pipeline)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
+        alerts = session.library.catalogue.alerts
+        alerting = Alerting(alerts, pipeline, folder, settings.public_url or settings.path_prefix or "")
         service = Service(
             settings,
             session,
@@ -163,18 +168,24 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             canary,
             folder,
             Excerpts(session.library, max(1, settings.decoders // 2)),
+            alerting,
         )
         _watch(metrics, pipeline, {"questions": queries, "ingest": footage, "engine": engines, "map": drawing})
         watch_gpus(metrics)
         metrics.watch("echolens_device_failures", "Times that the GPU has failed", lambda: engine.failures)
         jobs.start()
         opened.callback(jobs.stop)
+        telling = [asyncio.create_task(alerting.live())]
+        telling.append(asyncio.create_task(Webhooks(alerts, settings.webhook_hosts).live()))
         warming = asyncio.create_task(_warm_up(canary, session, settings.fetch_weights))
         try:
             await asyncio.wait((warming,), timeout=MOST_WARMING_S)  # longer for large libraries: alive, not yet ready
             yield service
         finally:
             warming.cancel()
+            for task in telling:
+                task.cancel()
+            await asyncio.wait(telling)
 
 
 def _begin(session: Session) -> None:

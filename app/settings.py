@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     most_queued_jobs: int = Field(1000, ge=1, description="that wait; then 429")
     training_device: DeviceName | None = Field(None, description="of a training job's process; as `device` without it")
     training_threads: int = Field(1, ge=1, description="of a training job's process")
+    webhook_hosts: tuple[str, ...] = Field((), description="to which webhooks of alerts may go; none for any")
+    public_url: str | None = Field(None, description="where others reach the service; begins the links of webhooks")
     index: GalleryChoice = Field("auto", description="auto: certified, and an approximate index for millions of items")
     search_budget: int | None = Field(None, ge=1, description="items that a certified search scores at most")
     milvus_uri: str = Field("http://localhost:19530", description="of a cluster, or a file for Milvus Lite")
@@ -129,6 +131,13 @@ class Settings(BaseSettings):
             if not _is_exact(origin):
                 raise ValueError(f"{origin!r} given, an exact origin expected, such as https://archive.example.org")
         return origins
+
+    @field_validator("public_url")
+    @classmethod
+    def _plain_url(cls, url: str | None) -> str | None:
+        if url is not None and (urlsplit(url).scheme not in DEFAULT_PORTS or not urlsplit(url).hostname):
+            raise ValueError("an http or https address expected, such as https://lens.example.org")
+        return url and url.rstrip("/")
 
     @model_validator(mode="after")
     def _watch_below_roots(self) -> Settings:

@@ -22,6 +22,7 @@ from httpx2 import Client as Http
 from httpx2 import Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from app.schemas.alert import AlertAnswer, AlertsAnswer, NewAlertAnswer
 from app.schemas.batch import BatchAnswer
 from app.schemas.footage import PeaksAnswer
 from app.schemas.generation import GenerateAnswer
@@ -296,6 +297,34 @@ class Client:
     def mrr(self, seed: int | None = None) -> MeasurementAnswer:
         """Measure the answers by own video and, on labelled videos, by label."""
         return self._get("/metrics/mrr", MeasurementAnswer, seed=seed)
+
+    # Alerts
+
+    def alert(
+        self,
+        url: str,
+        target: Modality,
+        *,
+        file: Medium | None = None,
+        text: str | None = None,
+        title: str | None = None,
+        secret: str | None = None,
+        **options: Unpack[RetrieveOptions],
+    ) -> NewAlertAnswer:
+        """Save a question that is asked about all new footage; what fits is sent to `url`, signed by the secret.
+
+        Give `min_match`, and a file or a text.
+        """
+        fields = _given({"url": url, "target": target, "text": text, "title": title, "secret": secret, **options})
+        return self._post("/alerts", NewAlertAnswer, fields, [("file", file)], again=False)
+
+    def alerts(self) -> list[AlertAnswer]:
+        """Return the saved questions, oldest first."""
+        return self._get("/alerts", AlertsAnswer).alerts
+
+    def delete_alert(self, alert_id: str) -> None:
+        """Delete a saved question."""
+        self._connection.send("DELETE", f"/alerts/{alert_id}", again=False)
 
     # Jobs
 

@@ -10,6 +10,7 @@ from sqlite3 import Connection
 import numpy as np
 from jaxtyping import Int64
 
+from index.alerts import Alerts
 from index.examined_files import ExaminedFiles
 from index.failures import Failures, forget_failure
 from index.job_queue import JobQueue
@@ -54,6 +55,7 @@ class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
         """
         super().__init__(Store(path, read_only))
         self.queue = JobQueue(self._store)
+        self.alerts = Alerts(self._store)
 
     def __enter__(self) -> Catalogue:
         return self

@@ -146,6 +146,42 @@ class JobMessage:
 
 
 @dataclass(frozen=True)
+class Alert:
+    """Describe a saved question: what is asked of new footage, and where a webhook goes that tells of it.
+
+    `question` is a JSON object; `text` or a file, whose name is `file_name`, is its query. `asked_segment_id`: the last
+    second that it was asked about. `delivered`, `given_up`, `waiting`: how many messages were, or are still to be sent.
+    `problem`: why it could not be asked last, or a message not be delivered.
+    """
+
+    alert_id: str
+    title: str | None
+    question: dict[str, Any]
+    text: str | None
+    file_name: str | None
+    url: str
+    secret: str = field(repr=False)
+    created_at: str
+    asked_segment_id: int
+    delivered: int = 0
+    given_up: int = 0
+    problem: str | None = None
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Hold a message of an alert that is to be sent; `attempts`: how often that was tried."""
+
+    delivery_id: str
+    alert_id: str
+    body: str
+    attempts: int
+    url: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class IdempotencyToken:
     """Identify a request that may be repeated: the client's key, and the SHA-256 of the whole request.
 

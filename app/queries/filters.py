@@ -30,6 +30,8 @@ class Filters:
     folder: str | None = None
     modified_after: str | None = None
     modified_before: str | None = None
+    after_segment_id: int | None = None
+    last_segment_id: int | None = None
 
     def mask(self, table: LatentTable, having: Bool[np.ndarray, "n"] | None = None) -> Bool[np.ndarray, "n"] | None:
         """Return which of a table's n seconds pass; None where all do. `having`: which of them have the concept."""
@@ -43,6 +45,10 @@ class Filters:
             masks.append(table.start_s >= self.after_s)
         if self.before_s is not None:
             masks.append(table.start_s + 1 <= self.before_s)
+        if self.after_segment_id is not None:
+            masks.append(table.ids > self.after_segment_id)
+        if self.last_segment_id is not None:
+            masks.append(table.ids <= self.last_segment_id)
         if self.concept is not None:
             assert having is not None, "looked up before"
             masks.append(having)

@@ -61,4 +61,11 @@ class Question(BaseModel):
     @property
     def filters(self) -> Filters:
         """Return which seconds may be hits."""
-        return Filters(**{field.name: getattr(self, field.name) for field in fields(Filters)})
+        return Filters(**{field.name: getattr(self, field.name, None) for field in fields(Filters)})
+
+
+class QuestionOfNewSeconds(Question):
+    """Ask only about seconds that came in after one, up to another; ids of seconds grow as they come."""
+
+    after_segment_id: int
+    last_segment_id: int

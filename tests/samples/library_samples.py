@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from catalogue_samples import ingest
 from latent_samples import clustered_latents
 
 from app.library.default_model import DEFAULT_MODEL
+from app.library.model_swap import reencode
+from app.library.session import Session
 from index.library import Library
 from index.snapshot import take
 from model.modality import MODALITIES
@@ -94,6 +97,19 @@ def calibrated_checkpoint(directory: Path, certain_within: float) -> Path:
     path = directory / "calibrated"
     replace(Checkpoint.load(DEFAULT_MODEL), stored=None, match=match).save(path)
     return path
+
+
+def calibrated(pristine: Path, directory: Path, certain_within: float) -> Path:
+    """Copy the library and let a calibrated model encode it."""
+    return encoded_by(calibrated_checkpoint(directory, certain_within), pristine, directory)
+
+
+def encoded_by(checkpoint: Path, pristine: Path, directory: Path) -> Path:
+    """Copy the library and let a model encode it."""
+    library = Path(shutil.copytree(pristine, directory / "library"))
+    with Session.open(library, torch.device("cpu"), create=False) as session:
+        reencode(session, checkpoint, leave_out=False)
+    return library
 
 
 def state(library: Path) -> tuple[str | None, int, bytes]:

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from library_samples import calibrated_checkpoint
+from library_samples import calibrated, encoded_by
 from service_samples import Command, assert_problem, send, serving
 from starlette.testclient import TestClient
 
 from app.library.default_model import DEFAULT_MODEL
 from app.library.ingest import Source, ingest
-from app.library.model_swap import reencode
 from app.library.session import Session
 from echolens.client import Client, Problem
 from index.library import Library
@@ -28,19 +27,6 @@ from model.network.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
 SECOND = {"segment_id": "3", "query_modality": "visual", "target": "visual"}
-
-
-def calibrated(pristine: Path, directory: Path, certain_within: float) -> Path:
-    """Copy the library and let a calibrated model encode it."""
-    return encoded_by(calibrated_checkpoint(directory, certain_within), pristine, directory)
-
-
-def encoded_by(checkpoint: Path, pristine: Path, directory: Path) -> Path:
-    """Copy the library and let a model encode it."""
-    library = Path(shutil.copytree(pristine, directory / "library"))
-    with Session.open(library, CPU, create=False) as session:
-        reencode(session, checkpoint, leave_out=False)
-    return library
 
 
 @pytest.fixture(scope="module")
