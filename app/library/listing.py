@@ -15,6 +15,7 @@ from app.library.names import (
     is_named_as_medium,
     is_shared_ending,
     is_system_folder,
+    is_unfinished,
     looks_like_text,
     side_files,
 )
@@ -22,6 +23,7 @@ from index.library import CATALOGUE
 from model.errors import EmptyFile, MediaError, NotAMedium
 
 HIDDEN, SYSTEM, SIDE, LIBRARY = "hidden", "system folders", "side files", "Echolens libraries"
+UNFINISHED = "unfinished copies and downloads"
 AGAIN, ABOVE = "reached twice", "links to folders above"
 BROKEN, SPECIAL, NO_MEDIA = "links that lead nowhere", "pipes, sockets and devices", "no media"
 
@@ -192,6 +194,8 @@ class _Walk:
                 self.passed.count(HIDDEN, name)
             elif name in beside and not is_folder:
                 self.passed.count(SIDE, name)
+            elif is_unfinished(name) and not is_folder:
+                self.passed.count(UNFINISHED, name)
             elif (is_folder or entry.is_symlink()) and is_system_folder(name, parent):
                 self.passed.count(SYSTEM, name)
             elif entry.is_symlink():

@@ -31,6 +31,8 @@ SHARED = _endings("dav mod rm tod ts")
 # What stands beside a film of the same name: small copies, and what is about it; also beside a photograph.
 SMALL = _endings("glv lrf lrv")
 ABOUT = _endings("3gf bdm bim cpi gps ifo moi mpl pgi ppn sidx smi srt thm xml xmp")
+# Copies and downloads on their way; who makes them renames them when they are whole.
+UNFINISHED = _endings("!qb !ut crdownload download filepart opdownload part partial")
 SYSTEM_FOLDERS = frozenset(
     {
         # network storage
@@ -70,6 +72,11 @@ HEAD_BYTES = 4096
 def is_hidden(name: str) -> bool:
     """Say whether a name is one that file managers hide, such as .DS_Store, and ._X, which macOS puts beside X."""
     return name.startswith(".")
+
+
+def is_unfinished(name: str) -> bool:
+    """Say whether a name is one that programs give to a copy or download on its way."""
+    return os.path.splitext(name.lower())[1] in UNFINISHED
 
 
 def is_system_folder(name: str, parent: str) -> bool:

@@ -36,6 +36,15 @@ def test_every_ordinary_file_is_listed_in_the_order_of_its_path(tmp_path: Path) 
     assert str(listing.passed) == ""
 
 
+def test_what_is_still_being_copied_or_downloaded_is_passed_over(tmp_path: Path) -> None:
+    """Its name changes when it is whole; named by a person it is taken."""
+    touch(tmp_path, "a.mp4", "b.mp4.part", "c.mkv.crdownload", "D.WAV.PARTIAL", "parts.part/e.mp4")
+    listing = list_files([tmp_path])
+    assert names_of(listing, tmp_path) == ["a.mp4", "parts.part/e.mp4"]
+    assert str(listing.passed) == "Passed over: 3 unfinished copies and downloads (such as D.WAV.PARTIAL)."
+    assert names_of(list_files([tmp_path / "b.mp4.part"]), tmp_path) == ["b.mp4.part"]
+
+
 def test_what_systems_and_cameras_leave_is_passed_over_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
