@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from index.brute_force import exhaustive, exhaustive_each
 from index.faiss_index import Index
-from index.gallery import Gallery, SearchResult
+from index.gallery import GalleryInMemory, SearchResult
 from index.index_cache import IndexCache
 from index.prefilter import Prefilter
 from index.rounding import LARGEST_QUERY_NORM, Rounding
@@ -39,7 +39,7 @@ Allowed = Bool[np.ndarray, "n"] | None
 Proposals = list[Int64[np.ndarray, "_"]]  # rows, for each query
 
 
-class ApproximateGallery(Gallery):
+class ApproximateGallery(GalleryInMemory):
     """Score exactly what an index over p proposes: distances and their order are right, but hits may be missing.
 
     An answer is certified only where everything allowed was scored: where few items are allowed, where the index
@@ -117,7 +117,7 @@ class ApproximateGallery(Gallery):
         self.recall = float(np.mean([self._share(int(row), one) for row, one in zip(rows, found, strict=True)]))
 
     def _search(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
-        m, count = self._candidates(k), count_of(allowed, len(self))
+        m, count = candidates(k, self.most), count_of(allowed, len(self))
         fewest = m if self.filters else min(m, LEAST_PER_HIT * k)
         p = self._prefilter.project(queries)
         near = self._rounding.norms(p) <= LARGEST_QUERY_NORM
@@ -131,14 +131,9 @@ class ApproximateGallery(Gallery):
             for row, rows in enumerate(self._propose(packed, m, allowed))
         ]
 
-    def _candidates(self, k: int) -> int:
-        """Return how many candidates to ask for: 16 for a hit, and four from 2,048 candidates on."""
-        wanted = min(CANDIDATES_PER_HIT * k, max(MANY_CANDIDATES, FEWER_PER_HIT * k))
-        return min(self.most, max(wanted, CANDIDATES))
-
     def _scans(self, count: int, k: int) -> bool:
         """Say whether to score all `count` allowed items: where that is as fast, or the index proposes too few."""
-        m = self._candidates(k)
+        m = candidates(k, self.most)
         return count <= m or LEAST_PER_HIT * k > self.most or self._is_scan_faster(count, m)
 
     def _is_scan_faster(self, count: int, m: int) -> bool:
@@ -161,6 +156,12 @@ class ApproximateGallery(Gallery):
         own = int(self.ids[row])
         tenth = _others(exhaustive(self, self.latents[[row]], RECALL_AT + 1, None), own)[-1]
         return np.count_nonzero(_others(found, own) <= tenth) / RECALL_AT
+
+
+def candidates(k: int, most: int) -> int:
+    """Return how many candidates to ask for, at most `most`: 16 for a hit, and four from 2,048 candidates on."""
+    wanted = min(CANDIDATES_PER_HIT * k, max(MANY_CANDIDATES, FEWER_PER_HIT * k))
+    return min(most, max(wanted, CANDIDATES))
 
 
 def recall_rows(n: int) -> Int64[np.ndarray, "queries"]:

@@ -8,13 +8,13 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool
 
-from index.gallery import Gallery, SearchResult
+from index.gallery import GalleryInMemory, SearchResult
 from index.scores import score
 from model.data.latents import Latents
 
 
 @final
-class BruteForceGallery(Gallery):
+class BruteForceGallery(GalleryInMemory):
     """Search by scoring every item: exact, without memory beyond the latents, slow from 10,000 items on."""
 
     def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
@@ -22,13 +22,13 @@ class BruteForceGallery(Gallery):
 
 
 def exhaustive_each(
-    gallery: Gallery, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+    gallery: GalleryInMemory, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
 ) -> list[SearchResult]:
     """Answer each row of `queries` by `exhaustive`."""
     return [exhaustive(gallery, queries[[row]], k, allowed) for row in range(len(queries))]
 
 
-def exhaustive(gallery: Gallery, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+def exhaustive(gallery: GalleryInMemory, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
     """Score every allowed item of a gallery and return the k nearest."""
     rows = None if allowed is None else np.flatnonzero(allowed)
     started = time.perf_counter()

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from index.brute_force import exhaustive_each
 from index.directions import Directions
-from index.gallery import Gallery, SearchResult
+from index.gallery import GalleryInMemory, SearchResult
 from index.prefilter import BLOCK_ROWS
 from index.rounding import LARGEST_QUERY_NORM, Rounding
 from index.scores import Scores, score
@@ -27,7 +27,7 @@ SAMPLE = 1 << 14  # distances from which a threshold is estimated
 
 
 @final
-class CertifiedGallery(Gallery):
+class CertifiedGallery(GalleryInMemory):
     """Search in three levels; the answer equals the oracle's unless the budget ends the search.
 
     1. The sieve bounds D from below by a few numbers of each item. The max(4k, 64) items with the least bounds are

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from index.latents_on_disk import LatentsOnDisk
 from index.scores import Scores
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
@@ -25,7 +26,8 @@ class SearchResult:
     all allowed items were examined, or nothing bounds them. `rerank_s`: the part of the search's time that exact
     scores took. `recall`: of an approximate gallery, the share of the ten nearest items that it finds for items of
     its own, as measured when it was built; None for the others. `twin_of`: the id of the nearer item that each copies,
-    its own id where it copies none; None where nobody looked for copies.
+    its own id where it copies none; None where nobody looked for copies. `latents`: of the hits, from a
+    gallery that does not keep them in memory.
     """
 
     ids: Int64[np.ndarray, "m"]
@@ -40,20 +42,21 @@ class SearchResult:
     rerank_s: float
     recall: float | None = None
     twin_of: Int64[np.ndarray, "m"] | None = None
+    latents: Latents | None = None
 
 
 class Gallery(ABC):
     """Search the items of one modality; immutable once built, so any number of threads may search it."""
 
-    def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> None:
+    def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents | LatentsOnDisk, weights: ScoreWeights) -> None:
         """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none."""
         if len(ids) == 0:
             raise EmptyLibrary("a gallery of 0 items given, at least 1 expected: add footage first")
-        if len(ids) != len(latents) or len(np.unique(ids)) != len(ids) or not latents.is_finite():
-            raise ValueError(f"{len(ids)} ids, {len(latents)} latents: distinct ids, finite latents expected")
+        if len(ids) != len(latents) or len(np.unique(ids)) != len(ids):
+            raise ValueError(f"{len(ids)} ids, {len(latents)} latents: distinct ids, as many latents expected")
         self.ids = ids
-        self.latents = latents
         self.weights = weights
+        self.widths = latents.widths
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,10 +91,12 @@ class Gallery(ABC):
         certified: bool,
         bound_gap: float | None = None,
         recall: float | None = None,
+        latents: Latents | None = None,
     ) -> SearchResult:
         """Return the nearest items, in order, as a result of this gallery."""
         hits = best.ids, best.distance, best.latent, best.generated
-        return SearchResult(*hits, certified, examined, len(self), path, bound_gap, rerank_s, recall)
+        found = SearchResult(*hits, certified, examined, len(self), path, bound_gap, rerank_s, recall)
+        return found if latents is None else replace(found, latents=latents)
 
     @abstractmethod
     def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
@@ -102,12 +107,22 @@ class Gallery(ABC):
             raise QueryError(f"k = {k} given, at least 1 expected: ask for one hit or more")
         if allowed is not None and allowed.shape != self.ids.shape:
             raise ValueError(f"a mask of shape {allowed.shape} given, {self.ids.shape} expected")
-        given = (queries.mu.shape[1], queries.sigma.shape[1], queries.generated.shape[1])
-        latent, pair = self.latents.mu.shape[1], self.latents.generated.shape[1]
-        if given != (latent, latent, pair):
+        given = queries.widths
+        if given != self.widths:
             raise QueryError(
-                f"a query with {given} numbers given, {(latent, latent, pair)} expected: encode it with the "
+                f"a query with {given} numbers given, {self.widths} expected: encode it with the "
                 "checkpoint that encoded the library"
             )
         if not queries.is_finite():
             raise QueryError("a query with NaN or infinite numbers given, finite ones expected: check the file")
+
+
+class GalleryInMemory(Gallery):
+    """Search items whose latents are in memory."""
+
+    def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> None:
+        """Index n items, as `Gallery`; their latents are finite."""
+        super().__init__(ids, latents, weights)
+        if not latents.is_finite():
+            raise ValueError("latents with NaN or infinite numbers given, finite ones expected")
+        self.latents = latents

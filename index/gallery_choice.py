@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,9 @@ from index.gpu_index import gpus
 from index.hnsw_gallery import HnswGallery
 from index.index_cache import IndexCache
 from index.ivf_gallery import IvfGallery
-from index.milvus_gallery import MilvusGallery, MilvusServer
+from index.latents_on_disk import LatentsOnDisk
+from index.milvus import MilvusServer
+from index.milvus_gallery import MilvusGallery
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 from model.errors import DeviceMemoryShort
@@ -27,7 +30,7 @@ log = logging.getLogger(__name__)
 
 def gallery_for(
     ids: Int64[np.ndarray, "n"],
-    latents: Latents,
+    latents: Latents | LatentsOnDisk,
     weights: ScoreWeights,
     choice: GalleryChoice = "auto",
     *,
@@ -36,6 +39,8 @@ def gallery_for(
     cache: IndexCache | None = None,
     key: str = "",
     milvus: MilvusServer | None = None,
+    projection: Path | None = None,
+    stamps: Int64[np.ndarray, "n"] | None = None,
     gpu_bytes: int | None = None,
 ) -> Gallery:
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
@@ -44,17 +49,23 @@ def gallery_for(
     "hnsw", and "ivf" its lists; where they do not fit, a warning says so, and the index stays in main memory. `budget`:
     items that a certified search scores at most. `before`: a gallery of the same model, with other items; a certified
     gallery reuses its directions, one on a GPU its pieces. `cache`: a file for the index of "hnsw" and "ivf" in main
-    memory; `key` names the items of that index.
+    memory; `key` names the items of that index, and the model. `projection`, `stamps`: of "milvus", which alone takes
+    latents on the disk; see MilvusGallery.
 
     Raises:
         EmptyLibrary: there are no items. LibraryError: Milvus cannot be reached. DeviceError: the GPU failed.
     """
+    if choice == "milvus":
+        server = milvus or MilvusServer()
+        return MilvusGallery(
+            ids, latents, weights, stamps=stamps, key=key, server=server, file=projection, before=before
+        )
+    if isinstance(latents, LatentsOnDisk):
+        raise ValueError(f"latents on the disk given, those in memory expected, where {choice!r} has them")
     if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
         return CertifiedGallery(
             ids, latents, weights, budget=budget, before=before if isinstance(before, CertifiedGallery) else None
         )
-    if choice == "milvus":
-        return MilvusGallery(ids, latents, weights, server=milvus or MilvusServer())
     if choice != "hnsw" and gpu_bytes is not None:
         on_gpu = _on_gpu(ids, latents, weights, choice == "ivf", before, gpu_bytes)
         if on_gpu is not None:

@@ -55,6 +55,12 @@ STEPS: dict[int, tuple[str, ...]] = {
         "attempts INTEGER NOT NULL DEFAULT 0, due_s REAL NOT NULL)",
         "CREATE INDEX deliveries_of_alert ON deliveries (alert_id, due_s)",
     ),
+    10: (
+        "ALTER TABLE latents ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0",  # 0: see `first_stamp`
+        "DROP INDEX latents_of_segment",
+        "CREATE INDEX latents_of_segment ON latents (segment_id, generation, modality, stamp)",
+        "INSERT INTO meta VALUES ('first_stamp', abs(random() / 4))",  # of this library alone
+    ),
 }
 
 

@@ -1,150 +1,291 @@
-"""Approximate search beyond one machine: Milvus proposes, a cluster or Milvus Lite in a file. The one door to it."""
+"""Approximate search beyond one machine's memory: Milvus proposes items, and gives the latents that score them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar, final
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import final
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Bool, Float32, Int64
 
-from index.approximate_gallery import SCAN, Allowed, ApproximateGallery, Packed, Proposals, enough, only_allowed
-from model.data.distance import ScoreWeights
+from index.approximate_gallery import (
+    LEAST_PER_HIT,
+    RECALL_AT,
+    Allowed,
+    candidates,
+    count_of,
+    enough,
+    recall_rows,
+)
+from index.gallery import Gallery, SearchResult
+from index.latents_on_disk import LatentsOnDisk, blocks_of, unchanged
+from index.milvus import MOST_CANDIDATES, Collection, Milvus, MilvusServer
+from index.projection import Projection
+from index.scores import Scores, score
+from model.data.distance import ScoreWeights, distances
 from model.data.latents import Latents
-from model.errors import LibraryError
+from model.errors import LibraryChanged
 
-T = TypeVar("T")
-ROWS_PER_INSERT = 2000  # of p: about 1.5 MB, where Milvus takes 64 MB at most
-MEANING = "v1"  # counts what p has meant
-DIGITS = 16  # of the digest: 64 bits
-LINKS, BUILD_BREADTH, WIDER = 16, 100, 2  # of Milvus's HNSW
-
-
-@dataclass(frozen=True)
-class MilvusServer:
-    """Say where the vectors are: `uri` of a server, or a file for Milvus Lite; `token` if it asks for one.
-
-    A collection is called `collection`, of letters, digits and underscores, and a digest of the items behind it: it
-    holds what its name says. Others so called are dropped when one is made: give each library, modality and version
-    that is searched at the same time its own.
-    """
-
-    uri: str = "http://localhost:19530"
-    collection: str = "echolens"
-    token: str = ""
+LOCAL = MilvusServer()
+SCAN = 8  # so many times as many items as candidates are fetched as fast as candidates are found
+FILTERED_AT_ONCE = 20_000  # ids that a filter of Milvus names
+MOST_WITH_LATENTS = 2048  # candidates that come with their latents in one answer
+MOST_UNMEASURED = 0.1  # of the items, changed since the recall was measured
+BLOCK_ROWS = 4096  # scored at a time when the recall is measured
 
 
 @final
-class MilvusGallery(ApproximateGallery):
-    """Propose by a collection of p in Milvus, and score by the latents in this process's memory."""
+class MilvusGallery(Gallery):
+    """Propose by a collection in Milvus, and score exactly the latents that it gives: this process holds none of them.
+
+    Distances and their order are right, but hits may be missing; an answer has at most 16,384. It is certified only
+    where everything allowed was fetched and scored, which is where few items are allowed.
+
+    `recall`: as of an ApproximateGallery. It is measured when the collection is filled, in one pass over all latents,
+    and again when a tenth of the items has changed.
+    """
 
     path = "milvus"
-    most: ClassVar[int] = 16_384  # Milvus's own limit
-    filters: ClassVar[bool] = False  # a filter of Milvus would name every allowed id
 
     def __init__(
         self,
         ids: Int64[np.ndarray, "n"],
-        latents: Latents,
+        latents: Latents | LatentsOnDisk,
         weights: ScoreWeights,
         *,
-        server: MilvusServer = MilvusServer(),
+        stamps: Int64[np.ndarray, "n"] | None = None,
+        key: str = "",
+        server: MilvusServer = LOCAL,
+        file: Path | None = None,
+        before: Gallery | None = None,
         scan: int = SCAN,
     ) -> None:
-        """Use the collection if it holds these items, else fill it anew. LibraryError if Milvus cannot be used."""
-        super().__init__(ids, latents, weights, scan=scan)
-        self.server = server
-        self._collection = f"{server.collection}_{MEANING}_{self.content()[:DIGITS]}"
-        self._by_id = np.argsort(ids)
-        self._client = _connected(server)
-        self._ask(self._provide)
-        self.measure()
+        """Bring the collection to these items: write those that it lacks, delete those that are gone.
+
+        `stamps`: what an item has another of once its latents have changed; made of the latents where not given.
+        `key` names the model. `file` keeps how p is made; without it that is found out anew, and a collection of other
+        items is filled anew. `before`: a gallery of the same model, of the library as it was, which may go on serving.
+
+        Raises:
+            EmptyLibrary: there are no items. LibraryError: Milvus cannot be used, or another process fills the
+            collection with other items. LibraryChanged: latents were deleted while they were read.
+        """
+        super().__init__(ids, latents, weights)
+        self.scan = scan
+        order = np.argsort(ids)
+        self._by_id = None if np.array_equal(order, np.arange(len(ids))) else order
+        self._sorted_ids = ids if self._by_id is None else ids[order]
+        given = _stamps_of(latents) if stamps is None else stamps
+        self._stamps = given if self._by_id is None else given[order]
+        last = before if isinstance(before, MilvusGallery) and before._milvus.server == server else None
+        known = last._projection if last is not None else None if file is None else Projection.load(file)
+        if known is None or not known.suits(key, latents, weights):
+            last, known = None, Projection.fit(key, latents, weights)
+        self._projection: Projection = known
+        self._milvus: Milvus = Milvus(server) if last is None else last._milvus
+        self._collection = Collection(self._milvus, known.digest, known.width, self.widths)
+        self._keep(file)  # before it is filled, so that a start after a crash goes on with the same vectors
+        self._projection = self._projection.changed(self._provide(latents, last))
+        if self._projection.recall is None or self._projection.unmeasured > MOST_UNMEASURED * len(self):
+            self._projection = self._projection.measured(self._measured(latents))
+        self._keep(file)
+        self._collection.drop_others()
+
+    @property
+    def recall(self) -> float | None:
+        """Return the share of the ten nearest items that a search finds."""
+        return self._projection.recall
 
     def close(self) -> None:
         """End the connection; a file of Milvus Lite is free for others only then."""
-        self._client.close()
+        self._milvus.close()
 
-    def _propose(self, packed: Packed, m: int, allowed: Allowed) -> Proposals:
-        asked = enough(m, allowed, self.most)
-        hits = self._ask(
-            lambda: self._client.search(
-                self._collection,
-                data=list(packed),
-                limit=asked,
-                output_fields=["id"],
-                search_params={"metric_type": "L2", "params": {"ef": WIDER * asked}},
+    def _keep(self, file: Path | None) -> None:
+        if file is not None:
+            self._projection.save(file)
+
+    # Filling
+
+    def _provide(self, latents: Latents | LatentsOnDisk, last: MilvusGallery | None) -> int:
+        """Leave the collection with these items and no others; return how many it lacked or had too many."""
+        there = self._collection.open()
+        held = None if last is None or not there else (last._sorted_ids, last._stamps)
+        changed = 0
+        for _ in range(2):  # what another process did to it since is seen by listing what it holds
+            ids, stamps = held if held is not None else self._collection.listed(self._sorted_ids)
+            changed += self._change(latents, ids, stamps, new=not there)
+            if self._collection.count() == len(self):
+                return changed
+            held, there = None, True
+        raise LibraryChanged(
+            f"the collection {self._collection.name} holds other items than were just written to it: "
+            "let one process at a time fill it, and ask again"
+        )
+
+    def _change(
+        self,
+        latents: Latents | LatentsOnDisk,
+        ids: Int64[np.ndarray, "held"],
+        stamps: Int64[np.ndarray, "held"],
+        *,
+        new: bool,
+    ) -> int:
+        """Write what a collection of these ids and stamps lacks, and delete what it has too many."""
+        _, same = unchanged(self._sorted_ids, self._stamps, ids, stamps)
+        lacking, gone = np.flatnonzero(~same), np.setdiff1d(ids, self._sorted_ids, assume_unique=True)
+        rows = lacking if self._by_id is None else self._by_id[lacking]
+        at = 0
+        for _, block in blocks_of(latents, self._collection.rows_at_once, rows):
+            if not block.is_finite():
+                raise ValueError("latents with NaN or infinite numbers given, finite ones expected")
+            here = lacking[at : at + len(block)]
+            vectors = self._projection.pack(block)
+            self._collection.put(self._sorted_ids[here], self._stamps[here], vectors, block, new=new)
+            at += len(block)
+        self._collection.delete(gone)
+        if len(lacking) + len(gone):
+            self._collection.flush()
+        return len(lacking) + len(gone)
+
+    # Searching
+
+    def _search(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
+        m, count = candidates(k, MOST_CANDIDATES), count_of(allowed, len(self))
+        if count <= max(1, self.scan) * m:
+            return [self._all(queries[[row]], k, allowed) for row in range(len(queries))]
+        vectors = self._projection.pack(queries)
+        return [
+            self._rescore(queries[[row]], k, ids, found)
+            for row, (ids, found) in enumerate(self._proposed(vectors, m, min(m, LEAST_PER_HIT * k), allowed))
+        ]
+
+    def _proposed(
+        self, vectors: Float32[np.ndarray, "q width"], m: int, fewest: int, allowed: Allowed
+    ) -> Iterator[tuple[Int64[np.ndarray, "_"], Latents | None]]:
+        """Yield for each query the ids of up to m allowed items, at least `fewest`, and their latents if they came."""
+        if allowed is None and m <= MOST_WITH_LATENTS:
+            for one in self._collection.nearest(vectors, m, latents=True):
+                there = np.flatnonzero(self._rows(one.ids) >= 0)
+                yield one.ids[there], None if one.latents is None else one.latents[there]
+            return
+        asked = enough(m, allowed, MOST_CANDIDATES)
+        for row, one in enumerate(self._collection.nearest(vectors, asked)):
+            rows = self._rows(one.ids)
+            ids = one.ids[(rows >= 0) & (True if allowed is None else allowed[rows])][:m]
+            yield (
+                (ids if allowed is None or len(ids) >= fewest else self._filtered(vectors[[row]], m, fewest, allowed)),
+                None,
+            )
+
+    def _filtered(
+        self, vector: Float32[np.ndarray, "1 width"], m: int, fewest: int, allowed: Bool[np.ndarray, "n"]
+    ) -> Int64[np.ndarray, "_"]:
+        """Return the ids of the m nearest allowed items, of some allowed ids after the other; all where few are met."""
+        named = self.ids[allowed]
+        parts = [named[start : start + FILTERED_AT_ONCE] for start in range(0, len(named), FILTERED_AT_ONCE)]
+        found = [next(self._collection.nearest(vector, m, among=part)) for part in parts]
+        order = np.argsort(np.concatenate([one.distances for one in found]), kind="stable")[:m]
+        ids = np.concatenate([one.ids for one in found])[order]
+        return ids[self._rows(ids) >= 0] if len(ids) >= fewest else named
+
+    def _rows(self, ids: Int64[np.ndarray, "m"]) -> Int64[np.ndarray, "m"]:
+        """Return the rows of ids; -1 where one is not of this gallery: it came to the library since."""
+        at = np.minimum(np.searchsorted(self._sorted_ids, ids), len(self) - 1)
+        return np.where(self._sorted_ids[at] == ids, at if self._by_id is None else self._by_id[at], -1)
+
+    def _fetched(self, ids: Int64[np.ndarray, "m"]) -> Iterator[tuple[Int64[np.ndarray, "_"], Latents]]:
+        """Yield ids and latents of those items that are still there, as many at a time as fit into a message."""
+        for start in range(0, len(ids), self._collection.rows_at_once):
+            yield self._collection.rows(ids[start : start + self._collection.rows_at_once])
+
+    def _all(self, query: Latents, k: int, allowed: Allowed) -> SearchResult:
+        """Score every allowed item; certified unless one of them has left the collection since."""
+        wanted = self.ids if allowed is None else self.ids[allowed]
+        best, examined, rerank_s = _best(query, k, self.weights, self._fetched(wanted))
+        certified = examined == len(wanted)
+        recall = None if certified else self.recall
+        return self._answer(best, "exhaustive" if certified else self.path, examined, rerank_s, certified, recall)
+
+    def _rescore(self, query: Latents, k: int, ids: Int64[np.ndarray, "m"], latents: Latents | None) -> SearchResult:
+        items = iter([(ids, latents)]) if latents is not None else self._fetched(ids)
+        best, examined, rerank_s = _best(query, k, self.weights, items)
+        return self._answer(best, self.path, examined, rerank_s, False, self.recall)
+
+    def _answer(
+        self,
+        best: tuple[Scores, Latents] | None,
+        path: str,
+        examined: int,
+        rerank_s: float,
+        certified: bool,
+        recall: float | None,
+    ) -> SearchResult:
+        if best is None:
+            nothing = np.empty(0, np.int64), np.empty(0), np.empty(0)
+            best = Scores(*nothing), _no_latents(self.widths)
+        scores, latents = best
+        return self.result(scores, path, examined, rerank_s, certified=certified, recall=recall, latents=latents)
+
+    # Recall
+
+    def _measured(self, latents: Latents | LatentsOnDisk) -> float:
+        """Return the recall; reads all latents once, a block at a time."""
+        if len(self) <= max(1, self.scan) * candidates(RECALL_AT + 1, MOST_CANDIDATES):
+            return 1.0
+        own = recall_rows(len(self))
+        queries = latents[own]
+        nearest = np.full((len(own), RECALL_AT), np.inf)
+        for rows, block in blocks_of(latents, BLOCK_ROWS):
+            far = distances(queries, block, self.weights).total
+            far[own[:, np.newaxis] == rows] = np.inf
+            nearest = np.sort(np.concatenate([nearest, far], axis=1), axis=1)[:, :RECALL_AT]
+        found = self.search_batch(queries, RECALL_AT + 1)
+        return float(
+            np.mean(
+                [
+                    _share(one, int(self.ids[row]), tenth)
+                    for row, one, tenth in zip(own, found, nearest[:, -1], strict=True)
+                ]
             )
         )
-        return [only_allowed(self._rows([hit["id"] for hit in one])[np.newaxis], m, allowed)[0] for one in hits]
-
-    def _rows(self, ids: list[int]) -> Int64[np.ndarray, "m"]:
-        """Return the rows of ids."""
-        found: Int64[np.ndarray, "m"] = self._by_id[
-            np.searchsorted(self.ids, np.array(ids, np.int64), sorter=self._by_id)
-        ]
-        return found
-
-    def _provide(self) -> None:
-        """Leave the collection filled with these items and ready to be searched."""
-        name = self._collection
-        if self._client.has_collection(name) and self._count() == len(self):
-            return
-        so_called = re.compile(rf"{re.escape(self.server.collection)}_v\d+_[0-9a-f]{{{DIGITS}}}")
-        for other in self._client.list_collections():  # of earlier items, or half filled by a build that was cut off
-            if so_called.fullmatch(other):
-                self._client.drop_collection(other)
-        packed = self.packed()
-        self._create(packed.shape[1])
-        for start in range(0, len(self), ROWS_PER_INSERT):
-            here = slice(start, start + ROWS_PER_INSERT)
-            pairs = zip(self.ids[here].tolist(), packed[here], strict=True)
-            self._client.insert(name, [{"id": i, "p": p} for i, p in pairs])
-        self._client.flush(name)  # what is not flushed is searched without the index
-
-    def _create(self, width: int) -> None:
-        from pymilvus import DataType
-
-        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("id", DataType.INT64, is_primary=True)
-        schema.add_field("p", DataType.FLOAT_VECTOR, dim=width)
-        how = self._client.prepare_index_params()
-        numbers = {"M": LINKS, "efConstruction": BUILD_BREADTH}
-        how.add_index(field_name="p", index_type="HNSW", metric_type="L2", params=numbers)
-        self._client.create_collection(self._collection, schema=schema, index_params=how, consistency_level="Strong")
-
-    def _count(self) -> int:
-        self._client.load_collection(self._collection)
-        rows = self._client.query(self._collection, filter="", output_fields=["count(*)"])
-        return int(rows[0]["count(*)"])
-
-    def _ask(self, question: Callable[[], T]) -> T:
-        from pymilvus import MilvusException
-
-        try:
-            return question()
-        except MilvusException as error:
-            raise _refused(self.server, error) from error
 
 
-def _connected(server: MilvusServer) -> Any:
-    """Return a MilvusClient."""
-    try:
-        from pymilvus import MilvusClient, MilvusException
-    except ImportError as error:
-        raise LibraryError("pymilvus is not installed, it is expected here: install the extra `milvus`") from error
-    try:
-        return MilvusClient(server.uri, token=server.token)
-    except MilvusException as error:
-        raise _refused(server, error) from error
+def _best(
+    query: Latents, k: int, weights: ScoreWeights, items: Iterator[tuple[Int64[np.ndarray, "_"], Latents]]
+) -> tuple[tuple[Scores, Latents] | None, int, float]:
+    """Return the k nearest of items that come in parts, with their latents; how many came; how long scoring took."""
+    best, examined, spent_s = None, 0, 0.0
+    for ids, latents in items:
+        if not len(ids):
+            continue
+        started = time.perf_counter()
+        scores = score(query, ids, latents, weights)
+        if best is not None:
+            scores, latents = Scores.concatenate([best[0], scores]), Latents.concatenate([best[1], latents])
+        nearest, order = scores.nearest(k), np.argsort(scores.ids)
+        best = nearest, latents[order[np.searchsorted(scores.ids, nearest.ids, sorter=order)]]
+        examined += len(ids)
+        spent_s += time.perf_counter() - started
+    return best, examined, spent_s
 
 
-def _refused(server: MilvusServer, error: Exception) -> LibraryError:
-    """Name the server without a password in it; what Milvus said in its own words is the cause, for the log."""
-    where = re.sub(r"//[^/@]*@", "//", server.uri)
-    code = getattr(error, "code", None)
-    return LibraryError(
-        f"Milvus at {where} cannot be used{'' if code is None else f' (its error {code})'}, a running one is "
-        "expected: start it, or check its address and token"
-    )
+def _share(found: SearchResult, own: int, tenth: float) -> float:
+    """Return how many of the ten nearest other items were found; one as near as the tenth counts."""
+    return float(np.count_nonzero(found.distance[found.ids != own][:RECALL_AT] <= tenth) / RECALL_AT)
+
+
+def _stamps_of(latents: Latents | LatentsOnDisk) -> Int64[np.ndarray, "n"]:
+    """Return a digest of each item's latents."""
+    stamps = [
+        hashlib.blake2b(b"".join(a.tobytes() for a in row), digest_size=8).digest()
+        for _, block in blocks_of(latents, BLOCK_ROWS)
+        for row in zip(block.mu, block.sigma, block.generated, strict=True)
+    ]
+    return np.frombuffer(b"".join(stamps), "<i8").astype(np.int64)
+
+
+def _no_latents(widths: tuple[int, int, int]) -> Latents:
+    return Latents(*(np.empty((0, width), np.float32) for width in widths))

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from index.approximate_gallery import BLOCK_ROWS, Allowed, Packed, enough
-from index.gallery import Gallery
+from index.gallery import GalleryInMemory
 from index.gpu_index import MOST, GpuIndex
 from index.ivf_gallery import lists_to_search
 from model.data.latents import Latents
@@ -93,7 +93,7 @@ class Change:
     new: Int64[np.ndarray, "new"]
 
     @classmethod
-    def since(cls, before: Gallery | None, ids: Int64[np.ndarray, "n"], latents: Latents) -> Change:
+    def since(cls, before: GalleryInMemory | None, ids: Int64[np.ndarray, "n"], latents: Latents) -> Change:
         """Find the items of an earlier gallery among n of now, at least one, by id and latents; None has no item.
 
         The generated pair is a function of mu, and is not compared.

@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from index.contraction import Contraction
+from index.latents_on_disk import LatentsOnDisk
 from model.data.distance import ScoreWeights
 from model.data.latents import Latents
 
@@ -35,10 +36,9 @@ class Prefilter:
     generated: Contraction
 
     @classmethod
-    def fit(cls, items: Latents, weights: ScoreWeights) -> Prefilter:
+    def fit(cls, items: Latents | LatentsOnDisk, weights: ScoreWeights) -> Prefilter:
         """Choose centres and principal directions from at most 1,024 items, evenly spread; deterministic."""
-        rows = np.unique(np.linspace(0, len(items) - 1, min(SAMPLE_ROWS, len(items))).astype(np.int64))
-        sample = items[rows]
+        sample = items[sample_rows(len(items))]
         generated = Contraction.fit(sample.generated.astype(np.float64), COMPONENTS)
         return cls(weights, _gaussian(sample).mean(axis=0), generated)
 
@@ -78,6 +78,11 @@ class Prefilter:
         if g > 0:
             blocks.append(g * self.generated(items.generated.astype(np.float64)))
         return np.concatenate(blocks, axis=1)
+
+
+def sample_rows(n: int) -> Int64[np.ndarray, "m"]:
+    """Return at most 1,024 of n rows, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(SAMPLE_ROWS, n)).astype(np.int64))
 
 
 def _gaussian(items: Latents) -> Float64[np.ndarray, "n twice_latent"]:

@@ -10,8 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Int, Int64, Shaped, UInt8
 
 from index.job_state import JobState
+from index.latents_on_disk import PRESENT, ConceptsOnDisk, LatentsOnDisk
 from index.video_columns import VideoColumns
 from model.data.latents import Latents
+
+SAMPLE = 256  # items that stand for a library
 
 
 @dataclass(frozen=True)
@@ -208,42 +211,78 @@ class LatentBatch:
 
 
 @dataclass(frozen=True, eq=False)
-class LatentTable:
-    """Hold n items of one modality of one catalogue version, ids ascending; "" is no label.
+class Sample:
+    """Hold the latents of some rows of a table."""
 
-    `videos`: the videos of the items in that version, by id. `concepts`: how strongly each item has each concept of
-    its front-end, 255 is sure; no columns where no item has any, zeros for an item that has none.
+    rows: Int64[np.ndarray, "m"]
+    latents: Latents
+
+
+@dataclass(frozen=True, eq=False)
+class LatentTable:
+    """Hold n items of one modality of one catalogue version, ids ascending.
+
+    `videos`: the videos of the items in that version, by id; `video_numbers`: which of them each item is of, by their
+    order. `concepts`: how strongly each item has each concept of its front-end, 255 is sure; no columns where no item
+    has any, zeros for an item that has none. `stamps`: of a table that leaves its latents on the disk, what an item has
+    another of once its latents were written anew.
     """
 
     ids: Int64[np.ndarray, "n"]
-    video_ids: Shaped[np.ndarray, "n"]
-    start_s: Int64[np.ndarray, "n"]
-    labels: Shaped[np.ndarray, "n"]
+    video_numbers: Int[np.ndarray, "n"]
+    start_s: Int[np.ndarray, "n"]
     heard: Bool[np.ndarray, "n"]
     seen: Bool[np.ndarray, "n"]
-    latents: Latents
+    latents: Latents | LatentsOnDisk
     fingerprint: str | None
     catalogue_version: int
     videos: dict[str, Video]
-    concepts: UInt8[np.ndarray, "n concepts"]
+    concepts: UInt8[np.ndarray, "n concepts"] | ConceptsOnDisk
+    stamps: Int64[np.ndarray, "n"] | None = None
 
-    @cached_property
-    def video_numbers(self) -> Int64[np.ndarray, "n"]:
-        """Return of which video each item is, as its number in `videos`."""
-        ids, number = self.video_ids, {video_id: n for n, video_id in enumerate(self.videos)}
-        begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(ids)), bool), ids[1:] != ids[:-1]]))
-        numbers = np.array([number[video_id] for video_id in ids[begins].tolist()], np.int64)
-        return np.repeat(numbers, np.diff(begins, append=len(ids)))
+    @property
+    def video_ids(self) -> Shaped[np.ndarray, "n"]:
+        """Return of which video each item is, made anew each time: large where there are many items."""
+        return self.video_ids_at(slice(None))
+
+    @property
+    def labels(self) -> Shaped[np.ndarray, "n"]:
+        """Return the labels of all items, made anew each time."""
+        return self.labels_at(slice(None))
+
+    def video_ids_at(self, rows: slice | Int[np.ndarray, "m"]) -> Shaped[np.ndarray, "m"]:
+        """Return the ids of the videos of some items."""
+        return np.asarray(self.video_columns.ids[self.video_numbers[rows]])
+
+    def labels_at(self, rows: slice | Int[np.ndarray, "m"]) -> Shaped[np.ndarray, "m"]:
+        """Return the labels of the videos of some items; "" is none."""
+        return np.asarray(self.video_columns.labels[self.video_numbers[rows]])
+
+    def has_concept(self, column: int) -> Bool[np.ndarray, "n"]:
+        """Return which items have a concept."""
+        if isinstance(self.concepts, ConceptsOnDisk):
+            return self.concepts.present_in(column)
+        if not self.concepts.shape[1]:
+            return np.zeros(len(self.ids), bool)
+        return np.asarray(self.concepts[:, column] >= PRESENT, bool)
 
     @cached_property
     def video_columns(self) -> VideoColumns:
-        """Return what filters ask of `videos`, in their order."""
+        """Return what is asked of `videos`, in their order."""
         videos = self.videos.values()
         return VideoColumns(
+            list(self.videos),
+            [video.label or "" for video in videos],
             [video.file_name for video in videos],
             ["" if video.uploaded else video.path for video in videos],
             [video.modified_s for video in videos],
         )
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Return items that stand for all of them, evenly spread."""
+        rows = np.unique(np.linspace(0, len(self.ids) - 1, SAMPLE).astype(np.int64))
+        return Sample(rows, self.latents[rows])
 
     def count_videos(self, allowed: Bool[np.ndarray, "n"] | None) -> int:
         """Return how many videos the allowed items are of; None allows all."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from index.records import Job, JobMessage, LatentBatch, LatentTable, SegmentRow, Video
 from model.data.latents import Latents
-from model.errors import Mismatch, NotFound
+from model.errors import LibraryChanged, Mismatch, NotFound
 from model.modality import Modality
 
 STORED_VIDEO = (
@@ -40,6 +42,8 @@ SELECT (SELECT count(*) FROM videos) AS videos,
        (SELECT count(*) FROM videos WHERE missing) AS missing
 """
 FLOAT32 = np.dtype("<f4")
+FACTS_AT_ONCE = 10_000  # rows
+STAMP_BITS = 62  # so that two never meet
 MOST_MESSAGES = 1000  # errors of a job that are kept, and notes; further errors are only counted
 
 
@@ -76,7 +80,7 @@ def holds_video(c: sqlite3.Connection, video_id: str) -> bool:
 
 def holds_latents(c: sqlite3.Connection) -> bool:
     """Say whether any latents are in use."""
-    return _width(c, generation(c)) is not None
+    return width_of(c, generation(c)) is not None
 
 
 def count_change(c: sqlite3.Connection) -> None:
@@ -162,10 +166,11 @@ def put_latents(
     missing = set(start_s.tolist()) - set(segment_ids)
     if missing:
         raise NotFound(f"latents of seconds {sorted(missing)} given, seconds of video {video_id} expected")
+    stamp = 1 + secrets.randbits(STAMP_BITS)
     arrays = [a.astype(FLOAT32, copy=False) for a in (latents.mu, latents.sigma, latents.generated)]
     c.executemany(
-        "INSERT OR REPLACE INTO latents (generation, modality, segment_id, mu, sigma, generated, concepts) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO latents (generation, modality, segment_id, mu, sigma, generated, concepts, "
+        "stamp) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 generation,
@@ -173,6 +178,7 @@ def put_latents(
                 segment_ids[second],
                 *(a[i].tobytes() for a in arrays),
                 None if batch.concepts is None else batch.concepts[i].tobytes(),
+                stamp,
             )
             for i, second in enumerate(start_s.tolist())
         ),
@@ -187,11 +193,11 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
     )
     values = (str(generation(c)), modality, *values)
     count, widest = c.execute(f"SELECT count(*), coalesce(max(length(concepts)), 0) {chosen}", values).fetchone()
-    latent, pair = _width(c, generation(c)) or (0, 0)
+    latent, pair = width_of(c, generation(c)) or (0, 0)
     mu, sigma = np.empty((count, latent), np.float32), np.empty((count, latent), np.float32)
     generated, concepts = np.empty((count, pair), np.float32), np.zeros((count, widest), np.uint8)
     rows = []
-    columns = "segment_id, video_id, start_s, coalesce(label, ''), heard, seen, concepts, mu, sigma, generated"
+    columns = "segment_id, video_id, start_s, heard, seen, concepts, mu, sigma, generated"
     for i, row in enumerate(c.execute(f"SELECT {columns} {chosen} ORDER BY segment_id", values)):
         *facts, named, mu_, sigma_, generated_ = row
         rows.append(facts)
@@ -199,24 +205,95 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
             array[i] = np.frombuffer(blob, FLOAT32)
         if named is not None:
             concepts[i] = np.frombuffer(named, np.uint8)
-    ids, video_ids, start_s, labels, heard, seen = zip(*rows, strict=True) if rows else ((),) * 6
+    ids, video_ids, start_s, heard, seen = zip(*rows, strict=True) if rows else ((),) * 5
     theirs = (
         f"SELECT {VIDEO} FROM videos WHERE video_id IN "
         f"(SELECT video_id FROM segments JOIN videos USING (video_id) WHERE true {condition})"
     )
+    videos = {row["video_id"]: video_of(row) for row in c.execute(theirs, values[2:])}
+    number = {video_id: n for n, video_id in enumerate(videos)}
     return LatentTable(
         ids=np.array(ids, np.int64),
-        video_ids=np.array(video_ids, np.str_),
+        video_numbers=np.array([number[video_id] for video_id in video_ids], np.int32),
         start_s=np.array(start_s, np.int64),
-        labels=np.array(labels, np.str_),
         heard=np.array(heard, bool),
         seen=np.array(seen, bool),
         latents=Latents(mu, sigma, generated),
         fingerprint=meta(c, "fingerprint"),
         catalogue_version=version(c),
-        videos={row["video_id"]: video_of(row) for row in c.execute(theirs, values[2:])},
+        videos=videos,
         concepts=concepts,
     )
+
+
+def load_videos(c: sqlite3.Connection, known: Mapping[str, Video]) -> dict[str, Video]:
+    """Read the videos that are searched, in the order they were added; the very objects of `known` where they equal."""
+    videos = {}
+    for row in c.execute(f"SELECT {VIDEO} FROM videos WHERE NOT missing ORDER BY position"):
+        video, before = video_of(row), known.get(row["video_id"])
+        videos[video.video_id] = video if before is None or vars(before) != vars(video) else before
+    return videos
+
+
+def load_facts(c: sqlite3.Connection, modality: Modality) -> tuple[np.ndarray, ...]:
+    """Read, of each item of a modality that is searched, what is small, ids ascending.
+
+    Return as columns the ids, the positions of the videos, when it starts, whether it is heard and seen, and the stamp.
+    No row of latents is read: an index holds the stamps.
+    """
+    columns = "segment_id, position, start_s, heard, seen, stamp"
+    chosen = (
+        f"SELECT {columns} FROM segments JOIN latents INDEXED BY latents_of_segment USING (segment_id) "
+        "JOIN videos USING (video_id) WHERE generation = ? AND modality = ? AND NOT missing ORDER BY segment_id"
+    )
+    kinds = (np.int64, np.int32, np.int32, bool, bool, np.int64)
+    pieces: list[list[np.ndarray]] = [[np.empty(0, kind)] for kind in kinds]
+    found = c.execute(chosen, (generation(c), modality))
+    while rows := found.fetchmany(FACTS_AT_ONCE):
+        for piece, column, kind in zip(pieces, zip(*rows, strict=True), kinds, strict=True):
+            piece.append(np.array(column, kind))
+    *facts, stamps = (np.concatenate(piece) for piece in pieces)
+    stamps[stamps == 0] = int(meta(c, "first_stamp") or 0)
+    return (*facts, stamps)
+
+
+def read_latents(
+    c: sqlite3.Connection, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"], widths: tuple[int, int]
+) -> Latents:
+    """Read the latents of some seconds, in their order. LibraryChanged if one of them is gone."""
+    latent, pair = widths
+    mu, sigma = np.empty((len(ids), latent), np.float32), np.empty((len(ids), latent), np.float32)
+    generated = np.empty((len(ids), pair), np.float32)
+    found = _at_ids(c, "mu, sigma, generated", generation, modality, ids)
+    if len(found) < len(set(ids.tolist())):
+        raise LibraryChanged("the library changed just now, and seconds that were to be read are gone: ask again")
+    for i, segment_id in enumerate(ids.tolist()):
+        for array, blob in zip((mu, sigma, generated), found[segment_id], strict=True):
+            array[i] = np.frombuffer(blob, FLOAT32)
+    return Latents(mu, sigma, generated)
+
+
+def read_concepts(
+    c: sqlite3.Connection, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"]
+) -> UInt8[np.ndarray, "m concepts"]:
+    """Read the concepts of some seconds, in their order; zeros where one is gone or has none."""
+    found = {i: blob for i, (blob,) in _at_ids(c, "concepts", generation, modality, ids).items() if blob is not None}
+    concepts = np.zeros((len(ids), max(map(len, found.values()), default=0)), np.uint8)
+    for i, segment_id in enumerate(ids.tolist()):
+        if segment_id in found:
+            concepts[i] = np.frombuffer(found[segment_id], np.uint8)
+    return concepts
+
+
+def _at_ids(
+    c: sqlite3.Connection, columns: str, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"]
+) -> dict[int, tuple[Any, ...]]:
+    query = (
+        f"SELECT segment_id, {columns} FROM latents WHERE generation = ? AND modality = ? "
+        "AND segment_id IN (SELECT value FROM json_each(?))"
+    )
+    rows = c.execute(query, (generation, modality, json.dumps(ids.tolist())))
+    return {row[0]: tuple(row)[1:] for row in rows}
 
 
 def load_concepts(c: sqlite3.Connection, video_id: str, modality: Modality) -> dict[int, UInt8[np.ndarray, "concepts"]]:
@@ -229,7 +306,8 @@ def load_concepts(c: sqlite3.Connection, video_id: str, modality: Modality) -> d
     return {row["segment_id"]: np.frombuffer(row["concepts"], np.uint8) for row in rows}
 
 
-def _width(c: sqlite3.Connection, generation: int) -> tuple[int, int] | None:
+def width_of(c: sqlite3.Connection, generation: int) -> tuple[int, int] | None:
+    """Return how many numbers mu and the generated pair have; None where there are no latents."""
     row = c.execute(
         "SELECT length(mu), length(generated) FROM latents WHERE generation = ? LIMIT 1", (generation,)
     ).fetchone()
@@ -237,7 +315,7 @@ def _width(c: sqlite3.Connection, generation: int) -> tuple[int, int] | None:
 
 
 def _check_width(c: sqlite3.Connection, generation: int, latents: Latents) -> None:
-    given, stored = (latents.mu.shape[1], latents.generated.shape[1]), _width(c, generation)
+    given, stored = (latents.mu.shape[1], latents.generated.shape[1]), width_of(c, generation)
     if latents.sigma.shape != latents.mu.shape or stored not in (None, given):
         raise Mismatch(
             f"latents of (latent, pair) = {given} numbers given, {stored} expected, as this library holds: "

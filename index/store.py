@@ -18,6 +18,8 @@ LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 # The newest schema; `index/migrations.py` has the steps that lead older ones to it.
 # AUTOINCREMENT: the id of a deleted second is never used again. `generation`: the latents of a new model
 # are written beside those in use and become visible all at once. `concepts`: a byte each, 255 is sure.
+# `stamp`: a number drawn whenever latents are written: two equal ones of a second mean equal latents. 0 stands for
+# `first_stamp`, which older releases' latents have.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -60,9 +62,10 @@ CREATE TABLE latents (
     sigma BLOB NOT NULL,
     generated BLOB NOT NULL,
     concepts BLOB,
+    stamp INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (generation, modality, segment_id)
 );
-CREATE INDEX latents_of_segment ON latents (segment_id);
+CREATE INDEX latents_of_segment ON latents (segment_id, generation, modality, stamp);
 CREATE TABLE failures (
     path TEXT PRIMARY KEY,
     code TEXT NOT NULL,
@@ -132,7 +135,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX keys_of_job ON idempotency_keys (job_id);
 CREATE INDEX keys_by_age ON idempotency_keys (at);
 INSERT INTO meta VALUES
-    ('catalogue_version', '0'), ('generation', '0'), ('frontend', NULL), ('fingerprint', NULL);
+    ('catalogue_version', '0'), ('generation', '0'), ('frontend', NULL), ('fingerprint', NULL), ('first_stamp', '0');
 """
 
 

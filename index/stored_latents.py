@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
-from index.records import LatentBatch, LatentTable
+from index.latents_on_disk import ConceptsOnDisk, LatentsOnDisk
+from index.records import LatentBatch, LatentTable, Video
 from index.rows import (
     count_change,
     generation,
     holds_video,
     load_concepts,
+    load_facts,
     load_latents,
+    load_videos,
+    meta,
     one_video,
     put_latents,
+    read_concepts,
+    read_latents,
     set_meta,
+    version,
+    width_of,
 )
 from index.store import LARGEST_ID, Store
+from model.data.latents import Latents
 from model.errors import LibraryError
 from model.modality import Modality
 
@@ -76,6 +86,49 @@ class StoredLatents:
         with self._store.read() as c:
             return load_latents(c, modality, "AND NOT missing", ())
 
+    def table_on_disk(
+        self, modality: Modality, before: LatentTable | None = None, videos: Mapping[str, Video] | None = None
+    ) -> LatentTable:
+        """Return what `latents` returns, with latents and concepts that are read from the disk when they are asked for.
+
+        `before`: such a table of the same model, of an earlier version; what has not changed is not read again.
+        `videos`: those of any earlier table, whose records are used again.
+        """
+        with self._store.read() as c:
+            now, number = version(c), generation(c)
+            if before is not None and before.catalogue_version == now:
+                return before
+            known = load_videos(c, videos or {})
+            positions = [row[0] for row in c.execute("SELECT position FROM videos WHERE NOT missing ORDER BY position")]
+            ids, theirs, start_s, heard, seen, stamps = load_facts(c, modality)
+            latent, pair = width_of(c, number) or (0, 0)
+            read = partial(self._read_concepts, number, modality)
+            return LatentTable(
+                ids=ids,
+                video_numbers=np.searchsorted(positions, theirs).astype(np.int32),
+                start_s=start_s,
+                heard=heard,
+                seen=seen,
+                latents=LatentsOnDisk(ids, latent, pair, partial(self._read_latents, number, modality, (latent, pair))),
+                fingerprint=meta(c, "fingerprint"),
+                catalogue_version=now,
+                videos=known,
+                concepts=ConceptsOnDisk.of(ids, stamps, read, _concepts_of(before)),
+                stamps=stamps,
+            )
+
+    def _read_latents(
+        self, generation: int, modality: Modality, widths: tuple[int, int], ids: Int64[np.ndarray, "m"]
+    ) -> Latents:
+        with self._store.read() as c:
+            return read_latents(c, generation, modality, ids, widths)
+
+    def _read_concepts(
+        self, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"]
+    ) -> UInt8[np.ndarray, "m concepts"]:
+        with self._store.read() as c:
+            return read_concepts(c, generation, modality, ids)
+
     def latents_of(self, video_id: str, modality: Modality, stretch: tuple[int, int] = (0, LARGEST_ID)) -> LatentTable:
         """Return a video's items of a modality, of the seconds [start, stop); NotFound if there is no such video."""
         with self._store.read() as c:
@@ -92,3 +145,7 @@ class StoredLatents:
         """Return the concepts of a video's seconds in a modality, of those that have any, by segment id."""
         with self._store.read() as c:
             return load_concepts(c, video_id, modality)
+
+
+def _concepts_of(table: LatentTable | None) -> ConceptsOnDisk | None:
+    return table.concepts if table is not None and isinstance(table.concepts, ConceptsOnDisk) else None

@@ -1,20 +1,30 @@
-"""What filters ask of the videos of a table, as columns that are made once."""
+"""What is asked of the videos of a table, as columns that are made once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Shaped
 
 
 class VideoColumns:
-    """Hold, in the order of the videos, lower-case names, paths and dates; NaN is no date, an upload has no path.
+    """Hold, in the order of the videos, ids, labels, lower-case names, paths and dates.
 
-    Names are bytes, so that A-Z alone become lower-case, as SQLite has it.
+    "" is no label, and the path of an upload; NaN is no date. Names are bytes, so that A-Z alone become lower-case, as
+    SQLite has it.
     """
 
-    def __init__(self, names: Sequence[str], paths: Sequence[str], modified_s: Sequence[float | None]) -> None:
+    def __init__(
+        self,
+        ids: Sequence[str],
+        labels: Sequence[str],
+        names: Sequence[str],
+        paths: Sequence[str],
+        modified_s: Sequence[float | None],
+    ) -> None:
+        self.ids: Shaped[np.ndarray, "videos"] = np.array(ids, np.str_)
+        self.labels: Shaped[np.ndarray, "videos"] = np.array(labels, np.str_)
         self._names = [name.encode().lower() for name in names]
         self._paths = paths
         self.modified_s: Float64[np.ndarray, "videos"] = np.array(modified_s, np.float64)  # None becomes NaN

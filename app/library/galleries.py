@@ -13,8 +13,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool
 
-from index.gallery import Gallery
+from index.gallery import Gallery, SearchResult
 from index.records import LatentTable
+from model.data.latents import Latents
 from model.errors import EcholensError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
@@ -39,6 +40,10 @@ class ServedGallery:
     gallery: Gallery
     encoder: Encoder
     prior: Prior | None = None
+
+    def latents_of(self, found: SearchResult) -> Latents:
+        """Return the latents of hits: those that they were scored by, where the table leaves them on the disk."""
+        return self.table.latents[rows_of(self.table, found.ids)] if found.latents is None else found.latents
 
     def count_videos(self, allowed: Bool[np.ndarray, "n"] | None) -> int:
         """Return how many videos the allowed items are of; None allows all."""
@@ -80,6 +85,11 @@ class Galleries:
         """Wait until nothing is being built."""
         self._closing.set()
         self._builders.shutdown()
+
+    def last(self, modality: Modality) -> ServedGallery | None:
+        """Return the gallery that serves, however old; None where none was built."""
+        with self._lock:
+            return self._built.get(modality)
 
     def get(self, modality: Modality) -> ServedGallery:
         """Return the gallery of the catalogue as it is now, or an older one.

@@ -9,7 +9,7 @@ from index.gallery import Gallery
 from index.gallery_choice import GalleryChoice, gallery_for
 from index.index_cache import IndexCache
 from index.library import Library
-from index.milvus_gallery import MilvusServer
+from index.milvus import MilvusServer
 from index.records import LatentTable
 from model.data.distance import ScoreWeights
 from model.modality import Modality
@@ -23,6 +23,11 @@ class IndexSettings:
     budget: int | None = None
     milvus_uri: str = ""
     milvus_token: str = ""
+
+    @property
+    def keeps_latents_elsewhere(self) -> bool:
+        """Say whether this process is to hold no latents: the index has them."""
+        return self.choice == "milvus"
 
     def gallery(
         self,
@@ -52,5 +57,7 @@ class IndexSettings:
             cache=IndexCache(library.cache / "index" / f"{modality}.faiss"),
             key=f"{modality} {table.fingerprint}",
             milvus=MilvusServer(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
+            projection=library.cache / "index" / f"{modality}.projection.npz",
+            stamps=table.stamps,
             gpu_bytes=gpu_bytes,
         )

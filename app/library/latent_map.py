@@ -14,6 +14,7 @@ from jaxtyping import Float32, Float64, Int64, UInt64
 from app.library.kept_maps import KeptMap, KeptMaps
 from app.library.one_at_a_time import OneAtATime
 from app.library.session import Session
+from index.latents_on_disk import blocks_of
 from index.records import LatentTable
 from model.errors import EmptyLibrary, FigureError, LibraryBusy, MapBusy, Unmappable
 from model.figures.embedding import NEIGHBOUR, Clustering, find_clusters
@@ -25,6 +26,7 @@ MOST_WAITING = 4  # requests beside the one that computes
 TRIES = 3  # to read both modalities while others write
 # Whose distance decides on a cluster: in a large map not that of another second of the same video.
 FEW, MOST_NEIGHBOUR = 100, 20
+BLOCK_ROWS = 4096  # of latents that are read from the disk at a time
 MOST_JOINED = 0.25  # of a map's points; beyond that it is drawn anew
 Arranged = tuple[Float64[np.ndarray, "n 2"], Clustering]
 Arrange = Callable[[Float32[np.ndarray, "n d"], Float64[np.ndarray, "n 2"], int], Arranged]
@@ -111,7 +113,7 @@ def draw(tables: dict[Modality, LatentTable], view: View, arrange: Arrange, kept
     name = f"{view.modality}-{view.points}-{view.seed}-{items[0].table.fingerprint}"
     held = kept.load(name)
     try:
-        now = _arranged(np.concatenate([i.table.latents.mu[i.rows] for i in items]), keys, view.seed, arrange, held)
+        now = _arranged(np.concatenate([i.table.latents[i.rows].mu for i in items]), keys, view.seed, arrange, held)
     except FigureError as error:
         raise Unmappable(str(error)) from error
     if now is not held:
@@ -160,7 +162,10 @@ def _keys(modality: Modality, table: LatentTable, seed: int) -> UInt64[np.ndarra
     salt = seed.to_bytes(8, "big")
     digests = [
         hashlib.blake2b(f"{modality} {video} {start} ".encode() + mu.tobytes(), digest_size=8, salt=salt).digest()
-        for video, start, mu in zip(table.video_ids.tolist(), table.start_s.tolist(), table.latents.mu, strict=True)
+        for rows, latents in blocks_of(table.latents, BLOCK_ROWS)
+        for video, start, mu in zip(
+            table.video_ids_at(rows).tolist(), table.start_s[rows].tolist(), latents.mu, strict=True
+        )
     ]
     return np.frombuffer(b"".join(digests), np.uint64)
 

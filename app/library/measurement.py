@@ -173,7 +173,9 @@ def _own_video(read: Read, seed: int) -> tuple[OwnVideo, list[str]]:
     """Return the figures of at most 400 videos with sound and picture, and the ids of these videos."""
     audio, visual = (read.tables[m] for m in MODALITIES)
     _, rows, visual_rows = np.intersect1d(audio.ids, visual.ids, return_indices=True)
-    names, video = np.unique(audio.video_ids[rows], return_inverse=True)
+    numbers, video = np.unique(audio.video_numbers[rows], return_inverse=True)
+    names = audio.video_columns.ids[numbers]
+    video, names = np.argsort(np.argsort(names))[video], np.sort(names)  # drawn by id, whatever their order
     chosen = np.sort(np.random.default_rng(seed).permutation(len(names))[:MOST_VIDEOS])
     kept = np.flatnonzero(np.isin(video, chosen))
     kept = kept[np.argsort(video[kept], kind="stable")]

@@ -15,7 +15,7 @@ from app.library.galleries import Galleries, ServedGallery
 from app.library.index_settings import IndexSettings
 from app.processes.decoder import Decoder, InThread
 from index.library import Library
-from index.records import LatentTable
+from index.records import LatentTable, Video
 from model.errors import CheckpointError, EmptyLibrary, LibraryChanged, Mismatch, UntrainedLibrary
 from model.frontends.frontend import FrontEnd
 from model.frontends.names import OF_DRAWN_CLIPS, OF_REAL_FOOTAGE
@@ -54,6 +54,7 @@ class Session:
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._front_ends: dict[str, FrontEnd] = {}
         self._encoder: Encoder | None = None
+        self._videos: dict[str, Video] = {}  # of the last table on the disk: the next one shares their records
         self._warnings: tuple[tuple[str, int], tuple[str, ...]] | None = None
         self._galleries = Galleries(self._build_gallery, lambda: library.catalogue.catalogue_version)
 
@@ -194,12 +195,14 @@ class Session:
         gallery = self.index_settings.gallery(
             self.library, modality, table, encoder.checkpoint.weights, before, gpu_bytes=free_bytes(self.device)
         )
-        return ServedGallery(table, gallery, encoder, self.front_end_of(encoder.checkpoint.front_end).prior)
+        served = ServedGallery(table, gallery, encoder, self.front_end_of(encoder.checkpoint.front_end).prior)
+        assert len(served.table.sample.rows), "read now, while the catalogue has it"
+        return served
 
     def _encoded(self, modality: Modality) -> tuple[Encoder, LatentTable]:
         """Return the serving model and the latents that it made."""
         for _ in range(TRIES):
-            encoder, table = self.encoder, self.library.catalogue.latents(modality)
+            encoder, table = self.encoder, self._table(modality)
             if table.fingerprint == encoder.fingerprint:
                 break
         else:
@@ -210,6 +213,16 @@ class Session:
                 "--library DIR"
             )
         return encoder, table
+
+    def _table(self, modality: Modality) -> LatentTable:
+        """Read the items; where the index keeps latents elsewhere, without them and only what has changed."""
+        catalogue = self.library.catalogue
+        if not self.index_settings.keeps_latents_elsewhere:
+            return catalogue.latents(modality)
+        last = self._galleries.last(modality)
+        table = catalogue.table_on_disk(modality, None if last is None else last.table, self._videos)
+        self._videos = table.videos
+        return table
 
     def _without_model(self) -> EmptyLibrary | UntrainedLibrary:
         if self.library.catalogue.is_empty:

@@ -29,10 +29,9 @@ class Cluster:
 
 def describe(session: Session, drawn: LatentMap) -> list[Cluster]:
     """Describe a map's clusters, the largest first, at most MOST_DESCRIBED."""
-    latents = np.concatenate([i.table.latents.mu[i.rows] for i in drawn.items])
-    videos, labels = (
-        np.concatenate([getattr(i.table, name)[i.rows] for i in drawn.items]) for name in ("video_ids", "labels")
-    )
+    latents = np.concatenate([i.table.latents[i.rows].mu for i in drawn.items])
+    videos = np.concatenate([i.table.video_ids_at(i.rows) for i in drawn.items])
+    labels = np.concatenate([i.table.labels_at(i.rows) for i in drawn.items])
     count = min(drawn.clustering.count, MOST_DESCRIBED)
     members = [np.flatnonzero(drawn.clustering.cluster == cluster) for cluster in range(count)]
     concepts = _concepts(session, drawn, members)

@@ -37,10 +37,6 @@ class Filters:
         """Return which of a table's n seconds pass; None where all do. `having`: which of them have the concept."""
         of_videos = list(self._of_videos(table))
         masks = [reduce(and_, of_videos)[table.video_numbers]] if of_videos else []
-        if self.label is not None:
-            masks.append(table.labels == self.label)
-        if self.video_id is not None:
-            masks.append(table.video_ids == self.video_id)
         if self.after_s is not None:
             masks.append(table.start_s >= self.after_s)
         if self.before_s is not None:
@@ -56,6 +52,10 @@ class Filters:
 
     def _of_videos(self, table: LatentTable) -> Iterator[Bool[np.ndarray, "videos"]]:
         """Yield which videos pass; an upload lies in no folder, and a file without a date passes no date."""
+        if self.label is not None:
+            yield table.video_columns.labels == self.label
+        if self.video_id is not None:
+            yield table.video_columns.ids == self.video_id
         if self.name is not None:
             yield table.video_columns.named(self.name)
         if self.folder is not None:

@@ -17,7 +17,6 @@ from model.modality import Modality
 MOST = 5  # concepts that are named of one second
 FLOOR = 0.1  # the least strength that is named
 ABOUT = 0.1  # a broader concept is named beside a narrower one only if it is stronger by more than this
-PRESENT = 0.5  # from this strength on a second has a concept, for the filter `concept`
 
 
 @dataclass(frozen=True)

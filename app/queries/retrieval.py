@@ -18,11 +18,11 @@ from app.processes.decoder import Decoder
 from app.queries.encoding import Encoding
 from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
-from app.queries.reasons import PRESENT, Reason, named, needed, number_of, strengths_of
+from app.queries.reasons import Reason, named, needed, number_of, strengths_of
 from app.queries.search import Search, only
 from app.queries.work import Answer, Serving
 from index.gallery import SearchResult
-from index.records import LatentTable, Video
+from index.records import Video
 from model.data.latents import Latents
 from model.errors import EmptyLibrary, LibraryChanged, QueryError
 from model.frontends.prior import Prior
@@ -173,7 +173,7 @@ class Retrieval(QueryWork[Hits]):
         if chances is None:
             return None
         if encoded.video_id is not None and self._asked_by(encoded) == self.target:
-            others = served.table.video_ids[rows_of(served.table, found.ids)] != encoded.video_id
+            others = served.table.video_ids_at(rows_of(served.table, found.ids)) != encoded.video_id
             if len(chances) and not others.any():
                 return None
             chances = chances[others]
@@ -210,19 +210,15 @@ def _having(session: Session, served: ServedGallery, target: Modality, concept: 
     prior = needed(served.prior, served.encoder.checkpoint.front_end, f"concept={concept}")
     column = number_of(prior.concepts, concept)
 
-    def present(table: LatentTable) -> Bool[np.ndarray, "m"]:
-        if not table.concepts.shape[1]:
-            return np.zeros(len(table.ids), bool)
-        return np.asarray(table.concepts[:, column] >= 255 * PRESENT, bool)
-
     (other,) = (modality for modality in MODALITIES if modality != target)
     try:
         beside = session.gallery(other)
     except EmptyLibrary:
-        return present(served.table)
+        return served.table.has_concept(column)
     if beside.encoder.fingerprint != served.encoder.fingerprint:
         raise LibraryChanged("the library was encoded anew just now: ask again")
-    return present(served.table) | np.isin(served.table.ids, beside.table.ids[present(beside.table)])
+    there = beside.table.ids[beside.table.has_concept(column)]
+    return served.table.has_concept(column) | np.isin(served.table.ids, there)
 
 
 def _matches(
@@ -232,10 +228,7 @@ def _matches(
     match = serving.encoder.checkpoint.match
     if match is None or not match.knows(query, target) or serving.gallery is None:
         return None
-    items = serving.gallery.table.latents
-    rows = rows_of(serving.gallery.table, found.ids)
-    hits = Latents(items.mu[rows], items.sigma[rows], items.generated[rows, :0])  # the pairs are large, and not asked
-    return match.probability(query, target, asked, hits, found.distance)
+    return match.probability(query, target, asked, serving.gallery.latents_of(found), found.distance)
 
 
 def _own_concepts(prior: Prior | None, concepts: Float[np.ndarray, "concepts"] | None) -> tuple[Reason, ...]:
@@ -261,11 +254,12 @@ def _hits(
 ) -> tuple[Hit, ...]:
     table, rows = served.table, rows_of(served.table, found.ids)
     reasons = _reasons(served, rows, concepts)
+    videos = table.video_ids_at(rows).tolist()
     return tuple(
         Hit(
             rank=rank,
             segment_id=int(found.ids[rank - 1]),
-            video=table.videos[str(table.video_ids[row])],
+            video=table.videos[videos[rank - 1]],
             start_s=int(table.start_s[row]),
             end_s=int(table.start_s[row]) + 1,
             heard=bool(table.heard[row]),

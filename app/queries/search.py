@@ -61,7 +61,7 @@ def _with_twins(search: Search) -> SearchResult:
             found = _best_of_videos(search, wanted)
         else:
             found = served.gallery.search(search.query, wanted, search.allowed)
-        better = better_of(served.table, rows_of(served.table, found.ids))
+        better = better_of(served.table, rows_of(served.table, found.ids), served.latents_of(found))
         if len(np.unique(better)) >= k or len(found.ids) < wanted or wanted == most:
             return replace(found, twin_of=found.ids[better])
         wanted = min(2 * wanted, most)
@@ -73,7 +73,7 @@ def _best_of_videos(search: Search, k: int) -> SearchResult:
     allowed, wanted = search.allowed, k
     while True:
         found = served.gallery.search(search.query, wanted, allowed)
-        videos = served.table.video_ids[rows_of(served.table, found.ids)]
+        videos = served.table.video_numbers[rows_of(served.table, found.ids)]
         _, first = np.unique(videos, return_index=True)
         if len(first) >= k or len(found.ids) < wanted:
             return only(found, np.sort(first)[:k])
@@ -92,5 +92,6 @@ def only(found: SearchResult, rows: np.ndarray) -> SearchResult:
         distance=found.distance[rows],
         latent=found.latent[rows],
         generated=found.generated[rows],
+        latents=None if found.latents is None else found.latents[rows],
         twin_of=None if found.twin_of is None else found.twin_of[rows],
     )

@@ -73,7 +73,7 @@ class LatentMapAnswer(Answering):
         videos = {str(v): one for i in drawn.items for v, one in i.table.videos.items()}
         number: dict[str, int] = {}
         for item in drawn.items:
-            for video in item.table.video_ids[item.rows].tolist():
+            for video in item.table.video_ids_at(item.rows).tolist():
                 number.setdefault(str(video), len(number))
         return LatentMapAnswer(
             points=_columns(drawn, number),
@@ -103,7 +103,7 @@ def _columns(drawn: LatentMap, number: dict[str, int]) -> PointColumns:
     x, y = np.round(drawn.positions.T, DECIMALS).tolist()
     return PointColumns(
         segment_id=ids,
-        video=[number[str(v)] for i in drawn.items for v in i.table.video_ids[i.rows].tolist()],
+        video=[number[str(v)] for i in drawn.items for v in i.table.video_ids_at(i.rows).tolist()],
         start_s=starts,
         x=x,
         y=y,

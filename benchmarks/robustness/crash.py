@@ -121,8 +121,7 @@ def made_of(library: Library, video: Video) -> Made:
     rows = library.catalogue.segments_of(video.video_id)
     tables = [library.catalogue.latents_of(video.video_id, modality) for modality in MODALITIES]
     arrays = [
-        (t.start_s.tolist(), *(a.tobytes() for a in (t.latents.mu, t.latents.sigma, t.latents.generated)))
-        for t in tables
+        (table.start_s.tolist(), *(array.tobytes() for array in vars(table.latents[:]).values())) for table in tables
     ]
     return Made(video.video_id, [(row.start_s, row.heard, row.seen) for row in rows], arrays)
 

@@ -179,8 +179,8 @@ def _differences(whole: Library, killed: Library, video: Video) -> Any:
         a, b = (library.catalogue.latents_of(video.video_id, modality) for library in (whole, killed))
         if a.start_s.tolist() != b.start_s.tolist():
             yield f"{len(a.start_s)} {modality} latents undisturbed, {len(b.start_s)} killed"
-        elif not np.allclose(a.latents.mu, b.latents.mu, rtol=ROUNDING, atol=ROUNDING):
-            yield f"the {modality} latents differ by up to {np.abs(a.latents.mu - b.latents.mu).max()}"
+        elif not np.allclose(a.latents[:].mu, b.latents[:].mu, rtol=ROUNDING, atol=ROUNDING):
+            yield f"the {modality} latents differ by up to {np.abs(a.latents[:].mu - b.latents[:].mu).max()}"
 
 
 def _end_s(directory: Path) -> int:

@@ -8,6 +8,8 @@ further off; sigma's size and spread; that the generated pair is nearly (95 %) a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -24,14 +26,23 @@ WEIGHTS = ScoreWeights(0.0343, 0.0316)
 
 def trained_like(items: int, seed: int, query: bool = False) -> Latents:
     """Draw latents of whole videos of ten seconds; as `query`, of the other modality and of other videos."""
-    mu, sigma = np.empty((items, LATENT), np.float32), np.empty((items, LATENT), np.float32)
-    generated = np.empty((items, PAIR), np.float32)
+    drawn = Latents(*(np.empty((items, width), np.float32) for width in (LATENT, LATENT, PAIR)))
+    start = 0
+    for part in trained_like_parts(items, seed, query):
+        here = slice(start, start + len(part))
+        drawn.mu[here], drawn.sigma[here], drawn.generated[here] = part.mu, part.sigma, part.generated
+        start += len(part)
+    return drawn
+
+
+def trained_like_parts(items: int, seed: int, query: bool = False) -> Iterator[Latents]:
+    """Draw the same in parts of up to 10,000."""
     for number, start in enumerate(range(0, items, 10_000)):
-        here = slice(start, min(items, start + 10_000))
         random = np.random.default_rng((seed, number, query))
-        mu[here], sigma[here] = _posteriors(random, here.stop - start, QUERY if query else BETWEEN_SECONDS)
-        generated[here] = 1.2 * np.tanh(mu[here] @ _decoder())
-    return Latents(mu, sigma, generated)
+        count = min(10_000, items - start)
+        drawn = _posteriors(random, count, QUERY if query else BETWEEN_SECONDS)
+        mu, sigma = (array.astype(np.float32) for array in drawn)
+        yield Latents(mu, sigma, (1.2 * np.tanh(mu @ _decoder())).astype(np.float32))
 
 
 def _posteriors(

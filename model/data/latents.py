@@ -28,6 +28,11 @@ class Latents:
         """Return the chosen rows; a slice or a list of row numbers, so that the result keeps two axes."""
         return Latents(self.mu[rows], self.sigma[rows], self.generated[rows])
 
+    @property
+    def widths(self) -> tuple[int, int, int]:
+        """Return how many numbers mu, sigma and the generated pair have."""
+        return self.mu.shape[1], self.sigma.shape[1], self.generated.shape[1]
+
     def is_finite(self) -> bool:
         """Say whether every number is finite."""
         return all(bool(np.isfinite(a).all()) for a in (self.mu, self.sigma, self.generated))

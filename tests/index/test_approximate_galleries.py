@@ -18,24 +18,28 @@ from index.brute_force import BruteForceGallery
 from index.certified_gallery import CertifiedGallery
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
+from index.milvus_gallery import MilvusGallery
 from model.data.distance import ScoreWeights, distances
 from model.errors import LibraryError
 
 PROPOSING = [kind for kind in IN_MEMORY if kind not in ("brute force", "certified")]
 N = 3000
 IDS = np.random.default_rng(5).permutation(N) * 2
+ITEMS = clustered_latents(N, seed=1)
 
 
 @pytest.fixture(scope="module", params=[*PROPOSING, *ELSEWHERE])
-def gallery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApproximateGallery]:
+def gallery(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApproximateGallery | MilvusGallery]:
     """Build each approximate gallery over clustered items."""
     with maker(request.param, tmp_path_factory.mktemp("galleries")) as make:
-        built = make(IDS, clustered_latents(N, seed=1), PAPER)
-        assert isinstance(built, ApproximateGallery)
+        built = make(IDS, ITEMS, PAPER)
+        assert isinstance(built, ApproximateGallery | MilvusGallery)
         yield built
 
 
-def test_what_an_index_proposed_is_not_certified(gallery: ApproximateGallery) -> None:
+def test_what_an_index_proposed_is_not_certified(gallery: ApproximateGallery | MilvusGallery) -> None:
     """An answer that examined a part of the items is never certified, bounds nothing and names path and recall."""
     for result in gallery.search_batch(clustered_latents(20, seed=2), 5):
         assert not result.certified
@@ -45,9 +49,9 @@ def test_what_an_index_proposed_is_not_certified(gallery: ApproximateGallery) ->
         assert result.recall == gallery.recall
 
 
-def test_few_allowed_items_are_all_scored(gallery: ApproximateGallery) -> None:
+def test_few_allowed_items_are_all_scored(gallery: ApproximateGallery | MilvusGallery) -> None:
     """Among few allowed items, or one in thirty, everything is examined: the answer is the oracle's, and certified."""
-    oracle = BruteForceGallery(IDS, gallery.latents, PAPER)
+    oracle = BruteForceGallery(IDS, ITEMS, PAPER)
     for allowed in (np.arange(N) < 200, np.arange(N) % 30 == 0):
         for seed in range(5):
             query = clustered_latents(1, seed=seed)
@@ -57,21 +61,21 @@ def test_few_allowed_items_are_all_scored(gallery: ApproximateGallery) -> None:
             assert np.array_equal(result.ids, true.ids)
 
 
-def test_a_mask_of_what_lies_far_leaves_full_answers(gallery: ApproximateGallery) -> None:
+def test_a_mask_of_what_lies_far_leaves_full_answers(gallery: ApproximateGallery | MilvusGallery) -> None:
     """Where an index meets only what is not allowed first, the answer still has k allowed hits, nearly the nearest."""
     query = clustered_latents(1, seed=3)
-    far = distances(query, gallery.latents, PAPER).total[0]
+    far = distances(query, ITEMS, PAPER).total[0]
     allowed = far > np.quantile(far, 0.7)
     result = gallery.search(query, 10, allowed)
-    true = BruteForceGallery(IDS, gallery.latents, PAPER).search(query, 10, allowed)
+    true = BruteForceGallery(IDS, ITEMS, PAPER).search(query, 10, allowed)
     assert len(result.ids) == 10
     assert set(result.ids) <= set(IDS[allowed])
     assert len(set(result.ids) & set(true.ids)) >= 8
 
 
-def test_recall_is_high_on_clustered_items(gallery: ApproximateGallery) -> None:
+def test_recall_is_high_on_clustered_items(gallery: ApproximateGallery | MilvusGallery) -> None:
     """More than nine of the ten nearest are found, for items of its own and for others; masked too."""
-    oracle = BruteForceGallery(IDS, gallery.latents, PAPER)
+    oracle = BruteForceGallery(IDS, ITEMS, PAPER)
     queries, allowed = clustered_latents(40, seed=2), np.random.default_rng(0).random(N) < 0.3
     assert gallery.recall is not None
     assert gallery.recall > 0.9
@@ -81,10 +85,12 @@ def test_recall_is_high_on_clustered_items(gallery: ApproximateGallery) -> None:
 
 
 @pytest.mark.parametrize(("k", "share"), [(500, 1.0), (10, 0.1)])
-def test_neither_many_hits_nor_a_filter_score_everything(gallery: ApproximateGallery, k: int, share: float) -> None:
+def test_neither_many_hits_nor_a_filter_score_everything(
+    gallery: ApproximateGallery | MilvusGallery, k: int, share: float
+) -> None:
     """500 hits, or ten of one item in ten, come from at most 2,048 candidates, and are those of the oracle."""
     allowed = np.random.default_rng(0).random(N) < share
-    oracle, queries = BruteForceGallery(IDS, gallery.latents, PAPER), clustered_latents(10, seed=2)
+    oracle, queries = BruteForceGallery(IDS, ITEMS, PAPER), clustered_latents(10, seed=2)
     pairs = zip(gallery.search_batch(queries, k, allowed), oracle.search_batch(queries, k, allowed), strict=True)
     for found, true in pairs:
         assert 2 * k <= found.examined <= 2048

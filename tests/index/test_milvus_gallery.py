@@ -1,4 +1,4 @@
-"""A collection in Milvus is derived: reused while it holds the gallery's items, filled anew when it does not."""
+"""A collection in Milvus has the latents of a gallery, which has none: it is filled once, and then follows changes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pytest
 from gallery_samples import PAPER, need_milvus, pairs
 from latent_samples import clustered_latents
 
-from index.milvus_gallery import MilvusGallery, MilvusServer
+from index.brute_force import BruteForceGallery
+from index.milvus import Collection, MilvusServer
+from index.milvus_gallery import MilvusGallery
 from model.data.latents import Latents
-from model.errors import LibraryError
+from model.errors import LibraryChanged, LibraryError
 
 N = 400
 IDS = np.random.default_rng(5).permutation(N) * 2
+ITEMS = clustered_latents(N, seed=1)
 
 
 @pytest.fixture
@@ -25,14 +28,35 @@ def server(tmp_path: Path) -> MilvusServer:
     return MilvusServer(str(tmp_path / "milvus.db"), "audio_7")
 
 
-def answers(server: MilvusServer, items: Latents, ids: np.ndarray = IDS) -> list[list[tuple[float, int]]]:
-    gallery = MilvusGallery(ids, items, PAPER, server=server, scan=0)
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record the ids whose rows are written."""
+    ids: list[int] = []
+    put = Collection.put
+    monkeypatch.setattr(
+        Collection, "put", lambda own, these, *given, **named: (ids.extend(these), put(own, these, *given, **named))
+    )
+    return ids
+
+
+def gallery_of(server: MilvusServer, items: Latents = ITEMS, ids: np.ndarray = IDS, **named: Any) -> MilvusGallery:
+    return MilvusGallery(ids, items, PAPER, server=server, scan=0, **named)
+
+
+def answers(
+    server: MilvusServer, items: Latents = ITEMS, ids: np.ndarray = IDS, **named: Any
+) -> list[list[tuple[float, int]]]:
+    gallery = gallery_of(server, items, ids, **named)
     try:
-        found = gallery.search_batch(clustered_latents(5, seed=2), 7)
-        assert {one.path for one in found} == {"milvus"}
-        return [pairs(one) for one in found]
+        return found_in(gallery)
     finally:
         gallery.close()
+
+
+def found_in(gallery: MilvusGallery) -> list[list[tuple[float, int]]]:
+    found = gallery.search_batch(clustered_latents(5, seed=2), 7)
+    assert {one.path for one in found} == {"milvus"}
+    return [pairs(one) for one in found]
 
 
 def connected(server: MilvusServer) -> Any:
@@ -50,20 +74,76 @@ def collections(server: MilvusServer) -> list[str]:
 
 
 def refuse(*_: object, **__: object) -> None:
-    pytest.fail("the collection was filled")
+    pytest.fail("the collection was written to")
+
+
+def test_scores_are_those_of_latents_in_memory_to_the_last_bit(server: MilvusServer) -> None:
+    """Whatever was proposed has the distance, both parts of it and the latents that it has in memory."""
+    special = Latents(*(array.copy() for array in vars(ITEMS).values()))
+    special.mu[0, :3] = [1e-45, -0.0, 3.4e38]
+    gallery, query = gallery_of(server, special), clustered_latents(1, seed=2)
+    try:
+        found = gallery.search(query, 20)
+        everything = gallery.search(query, N)
+    finally:
+        gallery.close()
+    true = BruteForceGallery(IDS, special, PAPER).search(query, N)
+    assert not found.certified
+    assert found.examined < N
+    at = {int(i): row for row, i in enumerate(true.ids)}
+    rows = [at[int(i)] for i in found.ids]
+    for name in ("distance", "latent", "generated"):
+        assert getattr(found, name).tobytes() == getattr(true, name)[rows].tobytes()
+        assert getattr(everything, name).tobytes() == getattr(true, name).tobytes()
+    held = np.argsort(IDS)[np.searchsorted(np.sort(IDS), everything.ids)]
+    assert everything.latents is not None
+    assert everything.latents.mu.tobytes() == special.mu[held].tobytes()
+
+
+def test_a_filled_gallery_holds_no_latents(server: MilvusServer) -> None:
+    """All arrays that it holds, of whatever length, take less than 40 bytes an item, where the latents take 160."""
+    n = 6000
+    items = clustered_latents(n, seed=1)
+    gallery = gallery_of(server, items, np.arange(n))
+    try:
+        gallery.search(clustered_latents(1, seed=2), 7)
+        assert 8 * n <= _held_bytes(gallery) < 40 * n
+        assert _held_bytes(BruteForceGallery(np.arange(n), items, PAPER)) > 160 * n
+    finally:
+        gallery.close()
+
+
+def _held_bytes(gallery: object) -> int:
+    """Return what all arrays take that an object of ours holds, wherever in it."""
+    arrays: dict[int, np.ndarray] = {}
+    _collect(gallery, arrays, set())
+    return sum(array.nbytes for array in arrays.values())
+
+
+def _collect(thing: object, arrays: dict[int, np.ndarray], seen: set[int]) -> None:
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        base = thing if thing.base is None or not isinstance(thing.base, np.ndarray) else thing.base
+        arrays[id(base)] = base
+    elif isinstance(thing, dict | list | tuple):
+        for one in thing.values() if isinstance(thing, dict) else thing:
+            _collect(one, arrays, seen)
+    elif type(thing).__module__.startswith(("index", "model")):
+        _collect(vars(thing), arrays, seen)
 
 
 def test_a_collection_of_the_same_items_is_reused(server: MilvusServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second gallery writes nothing and answers as the first did."""
-    items = clustered_latents(N, seed=1)
-    first = answers(server, items)
-    monkeypatch.setattr(MilvusGallery, "_create", refuse)
-    assert answers(server, items) == first
+    first = answers(server)
+    monkeypatch.setattr(Collection, "put", refuse)
+    assert answers(server) == first
 
 
 def test_a_collection_of_other_items_is_filled_anew(server: MilvusServer, tmp_path: Path) -> None:
     """As many items with other latents, or other ids: answers as from a fresh collection, and the old one is gone."""
-    answers(server, clustered_latents(N, seed=1))
+    answers(server)
     fresh = MilvusServer(str(tmp_path / "fresh.db"), "audio_7")
     other = clustered_latents(N, seed=8)
     assert answers(server, other) == answers(fresh, other)
@@ -71,23 +151,140 @@ def test_a_collection_of_other_items_is_filled_anew(server: MilvusServer, tmp_pa
     assert len(collections(server)) == 1
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+def test_only_what_has_changed_is_written(
+    server: MilvusServer, tmp_path: Path, written: list[int], restarted: bool
+) -> None:
+    """Ten items more, ten fewer and one with other latents, after a restart or not: eleven rows, the right answers."""
+    kept = {"file": tmp_path / "projection.npz", "key": "model"}
+    first = gallery_of(server, **kept)
+    ids = np.concatenate([IDS[10:], np.arange(1, 21, 2)])
+    more = clustered_latents(10, seed=9)
+    items = Latents.concatenate([ITEMS[10:], more])
+    items.mu[0] += 1
+    written.clear()
+    if restarted:
+        first.close()
+    now = gallery_of(server, items, ids, before=None if restarted else first, **kept)
+    try:
+        assert sorted(written) == sorted([int(ids[0]), *range(1, 21, 2)])
+        for row in (0, 5, N - 1):
+            true = BruteForceGallery(ids, items, PAPER).search(items[[row]], 3)
+            assert pairs(now.search(items[[row]], 3)) == pairs(true)
+        gone = now.search(ITEMS[[3]], N)
+        assert len(gone.ids) == N
+        assert not set(IDS[:10].tolist()) & set(gone.ids.tolist())
+    finally:
+        now.close()
+
+
+def test_an_earlier_gallery_goes_on_with_its_own_items(server: MilvusServer) -> None:
+    """What came to the collection since is none of its hits; what has gone is left out, and nothing certified."""
+    few = np.arange(N) < 5
+    before = gallery_of(server)
+    now = gallery_of(server, ITEMS[5:], IDS[5:] + 1, before=before)
+    try:
+        assert set(before.search(clustered_latents(1, seed=2), 7).ids.tolist()) == set()
+        found = before.search(clustered_latents(1, seed=2), 7, few)
+        assert (len(found.ids), found.certified) == (0, False)
+        assert len(now.search(clustered_latents(1, seed=2), 7).ids) == 7
+    finally:
+        now.close()
+
+
 def test_a_name_that_begins_alike_is_left_alone(server: MilvusServer) -> None:
     """Filling one collection drops none of another name, not even of one that the name begins."""
-    items = clustered_latents(N, seed=1)
-    answers(MilvusServer(server.uri, "audio_7_v1"), items)
-    answers(server, items)
+    answers(MilvusServer(server.uri, "audio_7_v1"))
+    answers(server)
     assert len(collections(server)) == 2
 
 
-def test_a_half_filled_collection_is_filled_anew(server: MilvusServer) -> None:
-    """What a stopped build left, fewer items under the same description, is noticed."""
-    items = clustered_latents(N, seed=1)
-    first = answers(server, items)
+def test_rows_that_are_missing_are_written_again(server: MilvusServer, written: list[int]) -> None:
+    """Rows that were deleted behind its back are noticed, and only they are written."""
+    first = answers(server)
     client = connected(server)
     [collection] = client.list_collections()
-    client.delete(collection, ids=[hit for _, hit in first[0]])
+    lost = [i for _, i in first[0]]
+    client.delete(collection, ids=lost)
     client.close()
-    assert answers(server, items) == first
+    written.clear()
+    assert answers(server) == first
+    assert sorted(written) == sorted(lost)
+
+
+def test_a_filling_that_was_cut_off_goes_on_where_it_was(
+    server: MilvusServer, tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written before a crash is kept, even where the library has grown since."""
+    monkeypatch.setattr(Collection, "rows_at_once", 100)
+    put = Collection.put
+
+    def fail(own: Collection, ids: np.ndarray, *given: Any, **named: Any) -> None:
+        if len(written) == 200:
+            raise KeyboardInterrupt
+        put(own, ids, *given, **named)
+
+    kept = {"file": tmp_path / "projection.npz", "key": "model"}
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Collection, "put", fail)
+        with pytest.raises(KeyboardInterrupt):
+            gallery_of(server, **kept)
+    assert len(written) == 200
+    ids, items = np.append(IDS, 10_001), Latents.concatenate([ITEMS, clustered_latents(1, seed=9)])
+    now = gallery_of(server, items, ids, **kept)
+    try:
+        assert len(written) == N + 1
+        assert len(set(written)) == N + 1
+        assert now.search(items[[N]], 1).ids.tolist() == [10_001]
+    finally:
+        now.close()
+
+
+def test_a_broken_file_fills_the_collection_anew(
+    server: MilvusServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answers are right, a warning says so, and one collection is left."""
+    file = tmp_path / "projection.npz"
+    first = answers(server, file=file)
+    file.write_bytes(file.read_bytes()[:-100])
+    assert answers(server, file=file) == first
+    assert "filled anew" in caplog.text
+    assert len(collections(server)) == 1
+
+
+def test_a_new_model_has_a_collection_of_its_own(server: MilvusServer, tmp_path: Path) -> None:
+    """With another key nothing of the old collection is used, and it is dropped."""
+    file = tmp_path / "projection.npz"
+    answers(server, file=file, key="old")
+    [old] = collections(server)
+    answers(server, file=file, key="new")
+    [new] = collections(server)
+    assert old != new
+
+
+def test_a_collection_that_another_process_changes_is_refused(
+    server: MilvusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it never holds what was written, the gallery says so rather than search in it."""
+    monkeypatch.setattr(Collection, "count", lambda own: N + 1)
+    with pytest.raises(LibraryChanged, match="one process at a time"):
+        gallery_of(server)
+
+
+def test_rows_that_are_too_wide_are_refused(server: MilvusServer) -> None:
+    """What no row of Milvus takes is said before anything is made."""
+    wide = clustered_latents(3, pair=20_000)
+    with pytest.raises(LibraryError, match=r"at most 12,286 expected.*ECHOLENS_INDEX"):
+        gallery_of(server, wide, np.arange(3))
+    assert collections(server) == []
+
+
+def test_numbers_that_are_not_finite_are_refused(server: MilvusServer) -> None:
+    """As every gallery does, before they are written."""
+    broken = Latents(*(array.copy() for array in vars(ITEMS).values()))
+    broken.sigma[N // 2, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        gallery_of(server, broken)
 
 
 def test_no_milvus_at_the_address_is_said() -> None:

@@ -21,7 +21,8 @@ from index.gpu_gallery import GpuGallery
 from index.gpu_index import gpus
 from index.hnsw_gallery import HnswGallery
 from index.ivf_gallery import IvfGallery
-from index.milvus_gallery import MilvusGallery, MilvusServer
+from index.milvus import MilvusServer
+from index.milvus_gallery import MilvusGallery
 from model.data.distance import LEAST_WEIGHT, MOST_WEIGHT, ScoreWeights
 from model.data.latents import Latents
 

@@ -44,10 +44,10 @@ class Library:
         time.sleep(self.takes_s)
         if self.empty:
             raise EmptyLibrary("nothing")
-        ids, names, there = np.arange(3), np.full(3, "v"), np.ones(3, bool)
+        ids, numbers, there = np.arange(3), np.zeros(3, int), np.ones(3, bool)
         latents = clustered_latents(3)
         none = np.zeros((3, 0), np.uint8)
-        table = LatentTable(ids, names, ids, names, there, there, latents, "model", version, {}, none)
+        table = LatentTable(ids, numbers, ids, there, there, latents, "model", version, {}, none)
         self.last = ServedGallery(table, BruteForceGallery(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
         return self.last
 

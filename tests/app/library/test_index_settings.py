@@ -24,11 +24,12 @@ ITEMS = 5000
 
 @pytest.fixture
 def table() -> LatentTable:
-    names = np.full(ITEMS, "video")
     there = np.ones(ITEMS, bool)
     latents = clustered_latents(ITEMS)
     none = np.zeros((ITEMS, 0), np.uint8)
-    return LatentTable(np.arange(ITEMS), names, np.arange(ITEMS), names, there, there, latents, "model", 1, {}, none)
+    return LatentTable(
+        np.arange(ITEMS), np.zeros(ITEMS, int), np.arange(ITEMS), there, there, latents, "model", 1, {}, none
+    )
 
 
 def test_settings_name_the_index(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,21 +37,10 @@ def table(groups: int, each: int, seed: int = 0, version: int = 1) -> LatentTabl
     mu = 20 * np.eye(16)[group] + random.standard_normal((len(group), 16))
     latents = Latents(*(a.astype(np.float32) for a in (mu, np.ones_like(mu), mu)))
     n = len(group)
-    names = np.array([f"v{g}" for g in group])
-    return LatentTable(
-        *(
-            np.arange(1, n + 1),
-            names,
-            np.arange(n),
-            group.astype(str),
-            *np.ones((2, n), bool),
-            latents,
-            "f",
-            version,
-            {},
-        ),
-        concepts=np.zeros((n, 0), np.uint8),
-    )
+    there = np.ones(n, bool)
+    videos = {f"v{g}": replace(video(g, str(g)), video_id=f"v{g}") for g in range(groups)}
+    none = np.zeros((n, 0), np.uint8)
+    return LatentTable(np.arange(1, n + 1), group, np.arange(n), there, there, latents, "f", version, videos, none)
 
 
 def drawn_map(
@@ -201,7 +190,7 @@ def appended(old: int, each: int, most: int = 60) -> LatentTable:
     )
     columns = {
         name: np.concatenate([getattr(now, name), getattr(more, name)[taken]])
-        for name in ("video_ids", "labels", "heard", "seen", "concepts")
+        for name in ("video_numbers", "heard", "seen", "concepts")
     }
     starts = np.concatenate([now.start_s, 1000 + taken])
     return replace(now, ids=np.arange(1, len(starts) + 1), start_s=starts, latents=latents, **columns)

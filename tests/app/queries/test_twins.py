@@ -35,9 +35,8 @@ def table(copies: dict[str, float], noise: float = 0.05, seed: int = 0) -> Laten
     mu = np.concatenate(list(clips.values())).astype(np.float32)
     return LatentTable(
         ids=np.arange(n),
-        video_ids=np.repeat(np.array(list(clips)), CLIP_S),
+        video_numbers=np.repeat(np.arange(len(clips)), CLIP_S),
         start_s=np.tile(np.arange(CLIP_S), len(clips)),
-        labels=np.full(n, ""),
         heard=np.ones(n, bool),
         seen=np.ones(n, bool),
         latents=Latents(mu, np.ones_like(mu), np.zeros((n, 1), np.float32)),
@@ -48,13 +47,17 @@ def table(copies: dict[str, float], noise: float = 0.05, seed: int = 0) -> Laten
     )
 
 
+def folded(held: LatentTable, rows: np.ndarray) -> np.ndarray:
+    return better_of(held, rows, held.latents[rows])
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_copies_fold_into_the_second_that_they_copy_whatever_the_scale(scale: float) -> None:
     """Each second of two copies becomes the twin of the same second; no other second becomes one, however near."""
     held = table({"a copy": 0.05, "b copy": 0.05})
     held.latents.mu[:] *= scale
     held.latents.sigma[:] *= scale
-    better = better_of(held, np.arange(len(held.ids)))
+    better = folded(held, np.arange(len(held.ids)))
     copied = len(held.ids) - 2 * CLIP_S
     assert better[:copied].tolist() == list(range(copied))
     assert better[copied:].tolist() == list(range(CLIP_S)) * 2
@@ -64,12 +67,12 @@ def test_seconds_of_one_video_are_no_twins_even_if_they_are_alike() -> None:
     """A picture that stands still gives as many hits as it has seconds: merge_adjacent is for those."""
     held = table({})
     held.latents.mu[:CLIP_S] = held.latents.mu[0]
-    assert better_of(held, np.arange(CLIP_S)).tolist() == list(range(CLIP_S))
+    assert folded(held, np.arange(CLIP_S)).tolist() == list(range(CLIP_S))
 
 
 def test_without_hits_there_are_no_twins() -> None:
     """An empty answer stays empty."""
-    assert better_of(table({"a copy": 0.05}), np.arange(0)).tolist() == []
+    assert folded(table({"a copy": 0.05}), np.arange(0)).tolist() == []
 
 
 def test_an_answer_folds_copies_and_still_has_as_many_hits_as_were_asked_for(tmp_path: Path) -> None:
