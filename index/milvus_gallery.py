@@ -135,7 +135,7 @@ class MilvusGallery(Gallery):
     ) -> int:
         """Write what a collection of these ids and stamps lacks, and delete what it has too many."""
         _, same = unchanged(self._sorted_ids, self._stamps, ids, stamps)
-        lacking, gone = np.flatnonzero(~same), np.setdiff1d(ids, self._sorted_ids, assume_unique=True)
+        lacking, gone = np.flatnonzero(~same), ids[self._rows(ids) < 0]
         rows = lacking if self._by_id is None else self._by_id[lacking]
         at = 0
         for _, block in blocks_of(latents, self._collection.rows_at_once, rows):

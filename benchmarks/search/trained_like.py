@@ -35,14 +35,14 @@ def trained_like(items: int, seed: int, query: bool = False) -> Latents:
     return drawn
 
 
-def trained_like_parts(items: int, seed: int, query: bool = False) -> Iterator[Latents]:
-    """Draw the same in parts of up to 10,000."""
+def trained_like_parts(items: int, seed: int, query: bool = False, pair: int = PAIR) -> Iterator[Latents]:
+    """Draw the same in parts of up to 10,000; of the pair the first numbers alone."""
     for number, start in enumerate(range(0, items, 10_000)):
         random = np.random.default_rng((seed, number, query))
         count = min(10_000, items - start)
         drawn = _posteriors(random, count, QUERY if query else BETWEEN_SECONDS)
         mu, sigma = (array.astype(np.float32) for array in drawn)
-        yield Latents(mu, sigma, (1.2 * np.tanh(mu @ _decoder())).astype(np.float32))
+        yield Latents(mu, sigma, (1.2 * np.tanh(mu @ _decoder()[:, :pair])).astype(np.float32))
 
 
 def _posteriors(
