@@ -18,6 +18,7 @@ from model.errors import LibraryError
 FLOAT32 = np.dtype("<f4")
 MOST_CANDIDATES = 16_384  # Milvus's own limit
 MOST_CHARACTERS = 65_528  # of the text in a JSON field, likewise
+ANSWER_S = 30.0  # that a search may take, so that a server that hangs does not hold up all questions
 MESSAGE_BYTES = 8 << 20  # about, where Milvus takes 64 MB at most
 LARGEST_ID = 2**63 - 1
 LISTED_AT_ONCE = 100_000  # ids with their stamps
@@ -173,6 +174,7 @@ class Collection:
                 output_fields=["latents"] if latents else ["id"],
                 search_params={"metric_type": "L2", "params": {"ef": WIDER * m if among is None else MOST_BREADTH}},
                 consistency_level="Eventually",  # `count` has waited for what was written
+                timeout=ANSWER_S,
             )
             for one in hits:
                 rows = self._latents([hit["entity"]["latents"][""] for hit in one]) if latents else None
@@ -181,7 +183,7 @@ class Collection:
 
     def rows(self, ids: Int64[np.ndarray, "m"]) -> tuple[Int64[np.ndarray, "found"], Latents]:
         """Return those of up to `rows_at_once` ids that are there, in no order, and their latents."""
-        how = {"output_fields": ["latents"], "consistency_level": "Eventually"}
+        how = {"output_fields": ["latents"], "consistency_level": "Eventually", "timeout": ANSWER_S}
         found = self.milvus.ask("get", self.name, ids=ids.tolist(), **how)
         return np.array([row["id"] for row in found], np.int64), self._latents([row["latents"][""] for row in found])
 
