@@ -21,6 +21,7 @@ MOST_CHARACTERS = 65_528  # of the text in a JSON field, likewise
 ANSWER_S = 30.0  # that a search may take, so that a server that hangs does not hold up all questions
 MESSAGE_BYTES = 8 << 20  # about, where Milvus takes 64 MB at most
 LARGEST_ID = 2**63 - 1
+MOST_AT_ONCE = 10_000  # rows
 LISTED_AT_ONCE = 100_000  # ids with their stamps
 LINKS, BUILD_BREADTH, WIDER = 16, 100, 2  # of Milvus's HNSW
 MOST_BREADTH = 32_768  # with which Milvus Lite meets items of a filter far from the query; Milvus then scans them
@@ -121,7 +122,7 @@ class Collection:
     @property
     def rows_at_once(self) -> int:
         """Return how many rows fit into a message."""
-        return max(1, MESSAGE_BYTES // (self._characters + self._width * FLOAT32.itemsize))
+        return min(MOST_AT_ONCE, max(1, MESSAGE_BYTES // (self._characters + self._width * FLOAT32.itemsize)))
 
     def put(
         self,
@@ -147,7 +148,7 @@ class Collection:
             self.milvus.ask("delete", self.name, ids=part.tolist())
 
     def flush(self) -> None:
-        """Have what was written indexed: until then it is searched without the index."""
+        """Have what was written indexed now, which takes Milvus some seconds; sooner or later it does so by itself."""
         self.milvus.ask("flush", self.name)
 
     def nearest(

@@ -34,6 +34,7 @@ SCAN = 8  # so many times as many items as candidates are fetched as fast as can
 FILTERED_AT_ONCE = 20_000  # ids that a filter of Milvus names
 MOST_WITH_LATENTS = 2048  # candidates that come with their latents in one answer
 MOST_UNMEASURED = 0.1  # of the items, changed since the recall was measured
+FLUSHED_FROM = 1000  # rows; fewer are searched without the index, which takes less time than the seconds of a flush
 BLOCK_ROWS = 4096  # scored at a time when the recall is measured
 
 
@@ -146,7 +147,7 @@ class MilvusGallery(Gallery):
             self._collection.put(self._sorted_ids[here], self._stamps[here], vectors, block, new=new)
             at += len(block)
         self._collection.delete(gone)
-        if len(lacking) + len(gone):
+        if len(lacking) >= FLUSHED_FROM:
             self._collection.flush()
         return len(lacking) + len(gone)
 
@@ -155,7 +156,7 @@ class MilvusGallery(Gallery):
     def _search(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
         m, count = candidates(k, MOST_CANDIDATES), count_of(allowed, len(self))
         if count <= max(1, self.scan) * m:
-            return [self._all(queries[[row]], k, allowed) for row in range(len(queries))]
+            return self._all(queries, k, allowed)
         vectors = self._projection.pack(queries)
         return [
             self._rescore(queries[[row]], k, ids, found)
@@ -201,32 +202,32 @@ class MilvusGallery(Gallery):
         for start in range(0, len(ids), self._collection.rows_at_once):
             yield self._collection.rows(ids[start : start + self._collection.rows_at_once])
 
-    def _all(self, query: Latents, k: int, allowed: Allowed) -> SearchResult:
+    def _all(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
         """Score every allowed item; certified unless one of them has left the collection since."""
         wanted = self.ids if allowed is None else self.ids[allowed]
-        best, examined, rerank_s = _best(query, k, self.weights, self._fetched(wanted))
-        certified = examined == len(wanted)
-        recall = None if certified else self.recall
-        return self._answer(best, "exhaustive" if certified else self.path, examined, rerank_s, certified, recall)
+        nearest, rerank_s = [_Nearest(queries[[row]], k, self.weights) for row in range(len(queries))], 0.0
+        for ids, latents in self._fetched(wanted):
+            started = time.perf_counter()
+            for one in nearest:
+                one.add(ids, latents)
+            rerank_s += time.perf_counter() - started
+        certified = nearest[0].examined == len(wanted)
+        path, recall = ("exhaustive", None) if certified else (self.path, self.recall)
+        return [self._answer(one, path, rerank_s / len(nearest), certified, recall) for one in nearest]
 
     def _rescore(self, query: Latents, k: int, ids: Int64[np.ndarray, "m"], latents: Latents | None) -> SearchResult:
-        items = iter([(ids, latents)]) if latents is not None else self._fetched(ids)
-        best, examined, rerank_s = _best(query, k, self.weights, items)
-        return self._answer(best, self.path, examined, rerank_s, False, self.recall)
+        nearest, rerank_s = _Nearest(query, k, self.weights), 0.0
+        for part, theirs in iter([(ids, latents)]) if latents is not None else self._fetched(ids):
+            started = time.perf_counter()
+            nearest.add(part, theirs)
+            rerank_s += time.perf_counter() - started
+        return self._answer(nearest, self.path, rerank_s, False, self.recall)
 
     def _answer(
-        self,
-        best: tuple[Scores, Latents] | None,
-        path: str,
-        examined: int,
-        rerank_s: float,
-        certified: bool,
-        recall: float | None,
+        self, nearest: _Nearest, path: str, rerank_s: float, certified: bool, recall: float | None
     ) -> SearchResult:
-        if best is None:
-            nothing = np.empty(0, np.int64), np.empty(0), np.empty(0)
-            best = Scores(*nothing), _no_latents(self.widths)
-        scores, latents = best
+        latents = _no_latents(self.widths) if nearest.latents is None else nearest.latents
+        scores, examined = nearest.scores, nearest.examined
         return self.result(scores, path, examined, rerank_s, certified=certified, recall=recall, latents=latents)
 
     # Recall
@@ -253,23 +254,22 @@ class MilvusGallery(Gallery):
         )
 
 
-def _best(
-    query: Latents, k: int, weights: ScoreWeights, items: Iterator[tuple[Int64[np.ndarray, "_"], Latents]]
-) -> tuple[tuple[Scores, Latents] | None, int, float]:
-    """Return the k nearest of items that come in parts, with their latents; how many came; how long scoring took."""
-    best, examined, spent_s = None, 0, 0.0
-    for ids, latents in items:
-        if not len(ids):
-            continue
-        started = time.perf_counter()
-        scores = score(query, ids, latents, weights)
-        if best is not None:
-            scores, latents = Scores.concatenate([best[0], scores]), Latents.concatenate([best[1], latents])
-        nearest, order = scores.nearest(k), np.argsort(scores.ids)
-        best = nearest, latents[order[np.searchsorted(scores.ids, nearest.ids, sorter=order)]]
-        examined += len(ids)
-        spent_s += time.perf_counter() - started
-    return best, examined, spent_s
+class _Nearest:
+    """Keep the k nearest to a query of items that come in parts, with their latents, and count how many came."""
+
+    def __init__(self, query: Latents, k: int, weights: ScoreWeights) -> None:
+        self._query, self._k, self._weights = query, k, weights
+        self.scores = Scores(np.empty(0, np.int64), np.empty(0), np.empty(0))
+        self.latents: Latents | None = None
+        self.examined = 0
+
+    def add(self, ids: Int64[np.ndarray, "m"], latents: Latents) -> None:
+        """Score a part."""
+        scores = Scores.concatenate([self.scores, score(self._query, ids, latents, self._weights)])
+        together = latents if self.latents is None else Latents.concatenate([self.latents, latents])
+        self.scores, order = scores.nearest(self._k), np.argsort(scores.ids)
+        self.latents = together[order[np.searchsorted(scores.ids, self.scores.ids, sorter=order)]]
+        self.examined += len(ids)
 
 
 def _share(found: SearchResult, own: int, tenth: float) -> float:

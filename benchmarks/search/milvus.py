@@ -1,7 +1,7 @@
 """A library whose latents are in Milvus: what the service holds in memory, how fast it answers, how it starts.
 
     python -m benchmarks.search.milvus --items 1000000 --library DIR [--uri URI] [--queries 100] [--seed 0] [--narrow]
-        --json OUT
+        [--table] --json OUT
 
 Makes a library of so many seconds in DIR, unless one is there: latents of benchmarks/search/trained_like.py for
 pictures, in videos of ten seconds, with as many concepts as `pretrained` knows. Then `echolens serve` with
@@ -12,6 +12,7 @@ them in each, and `peaks_mib` is the most that each of them ever held.
 `changed_s`: until a video of ten more seconds is found. `recall` is what the answers say. URI is a server's, or a file
 for Milvus Lite, which then is one of the processes' own threads. With `--narrow` a second's latents have 64 bytes in
 place of 3,072, so that a small Milvus takes many: what the service holds does not depend on it, recall and times do.
+`--table` asks no Milvus: it reads alone what the engine holds of the library, and again beside it after a change.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--narrow", action="store_true")
+    parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if not arguments.library.exists():
         make_library(arguments.library, arguments.items, arguments.seed, narrow=arguments.narrow)
-    tell(run(arguments), arguments.json)
+    tell(read_twice(arguments.library) if arguments.table else run(arguments), arguments.json)
 
 
 def make_library(directory: Path, items: int, seed: int, *, narrow: bool) -> None:
@@ -142,6 +144,20 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
+def read_twice(directory: Path) -> dict[str, Any]:
+    """Read the table of the pictures, and the next one after a label has changed."""
+    report: dict[str, Any] = {"empty_mib": _own_mib()}
+    with Library.open(directory) as library:
+        table = None
+        for name in ("first", "second"):
+            started_s = time.process_time()
+            table = library.catalogue.table_on_disk("visual", table, None if table is None else table.videos)
+            report[name] = {"cpu_s": time.process_time() - started_s} | _own_mib()
+            library.catalogue.update_labels(next(iter(table.videos)), name, None, None)
+        assert table is not None
+        return report | {"items": len(table.ids), "videos": len(table.videos)}
+
+
 def ask(client: Client, segment_id: int) -> dict[str, Any]:
     """Ask by a picture of the library for pictures; wait for as long as the service is not ready."""
     form = {"target": "visual", "query_modality": "visual", "segment_id": segment_id, "k": K}
@@ -199,6 +215,11 @@ def changed_s(arguments: argparse.Namespace, client: Client, seconds: int) -> fl
     while ask(client, segment_id)["hits"][0]["segment_id"] != segment_id:
         time.sleep(0.1)
     return time.perf_counter() - started
+
+
+def _own_mib() -> dict[str, float]:
+    facts = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return {"resident_mib": int(facts["VmRSS"].split()[0]) / 1024, "peak_mib": int(facts["VmHWM"].split()[0]) / 1024}
 
 
 def _processes(session: int) -> Iterator[dict[str, str]]:
