@@ -53,7 +53,7 @@ $(VENV)/installed: pyproject.toml $(PINS)
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(INSTALL) -e '.[$(FAISS),$(MILVUS),figures,mcp,dev]'
+	$(INSTALL) -e '.[$(FAISS),$(MILVUS),figures,mcp,ray,dev]'
 	@touch $@
 
 wheel: install
@@ -67,7 +67,7 @@ constraints: constraints-$(FAISS)
 constraints-cpu:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet '.[cpu,milvus-lite,figures,mcp,dev]'
+	build/constraints/bin/python -m pip install --quiet '.[cpu,milvus-lite,figures,mcp,ray,dev]'
 	build/constraints/bin/python -m pip check
 	{ sed -n 1,2p constraints.txt; build/constraints/bin/python -m pip freeze --exclude echolens | \
 	  sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > build/constraints.txt
@@ -77,7 +77,7 @@ constraints-gpu:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip install --quiet --dry-run --ignore-installed --report build/gpu.json \
-	  -c constraints.txt "$$(sed -n 's/^torch==/torch===/p' constraints.txt)" '.[gpu,milvus,figures,mcp,dev]'
+	  -c constraints.txt "$$(sed -n 's/^torch==/torch===/p' constraints.txt)" '.[gpu,milvus,figures,mcp,ray,dev]'
 	{ sed -n '/^#/p' constraints-gpu.txt; { sed -n 's/^torch==/torch===/p' constraints.txt; $(PYTHON) -c "import json; \
 	  found = [p['metadata'] for p in json.load(open('build/gpu.json'))['install']]; \
 	  print(*(p['name'] + '==' + p['version'] for p in found if p['name'] not in ('echolens', 'setuptools')), sep='\n')" | \

@@ -232,6 +232,17 @@ class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
             row = c.execute(f"SELECT {VIDEO} FROM videos WHERE sha256 = ?", (sha256,)).fetchone()
             return None if row is None else video_of(row)
 
+    def how_read(self) -> list[tuple[str, int, int, int, int]]:
+        """Return of each video, by SHA-256: it, the sound track (0: default), the rules, whether complete, its end.
+
+        The end, in seconds, is that of a video that is not complete; else 0.
+        """
+        end_s = "(SELECT coalesce(max(start_s) + 1, 0) FROM segments WHERE segments.video_id = videos.video_id)"
+        with self._store.read() as c:
+            query = f"""SELECT sha256, coalesce(audio_track, 0), decoding, complete, iif(complete, 0, {end_s})
+                        FROM videos ORDER BY sha256"""
+            return [tuple(row) for row in c.execute(query)]
+
     def segment(self, segment_id: int) -> SegmentRow:
         """Return a segment; NotFound if there is none."""
         row = None

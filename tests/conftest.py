@@ -9,7 +9,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
@@ -21,6 +23,7 @@ from app.http import key_limits
 from model.frontends import weights
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid4().hex}
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
@@ -49,6 +52,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="the shared media are not beside this checkout"))
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.filterwarnings("ignore"))  # Ray's own
+            if find_spec("ray") is None:
+                item.add_marker(pytest.mark.skip(reason="Ray is not installed: it is the extra ray"))
         if item.get_closest_marker("gpu") and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason=no_gpu))
 

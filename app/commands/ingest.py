@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +15,7 @@ import typer
 from app.commands.options import (
     LIBRARY_DEFAULT,
     AudioTrackOption,
+    ClusterOption,
     DeviceOption,
     JsonOption,
     LibraryOption,
@@ -22,7 +25,7 @@ from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progr
 from model.errors import NotAMedium, NotReadable, QueryError
 
 if TYPE_CHECKING:
-    from app.library.ingest import Outcome
+    from app.library.ingest import MakeReader, Outcome
     from app.library.listing import Listing
 
 
@@ -41,6 +44,7 @@ def ingest_command(
         float,
         typer.Option(min=0, max=1, envvar="ECHOLENS_MOST_LOSS", help="share of a file that damage may take"),
     ] = 0.5,
+    ray: ClusterOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -65,7 +69,7 @@ def ingest_command(
         Source(f.path, f.path.name, annotations.get(f.path), listed=not f.named, audio_track=audio_track)
         for f in listing.files
     ]
-    with opened(library, device, frontend, create=True, fetch=True) as session:
+    with _reading(ray) as make_reader, opened(library, device, frontend, create=True, fetch=True) as session:
         found = sort_out(session.library, sources)
         at_hand = (source.file_name for source in found.to_read)
         with progress(len(found.to_read), "ingest", next(at_hand, "")) as step:
@@ -77,7 +81,8 @@ def ingest_command(
                 if line := told(outcome):
                     say(f"{outcome.path.name}: {line}", err)
 
-            outcomes = ingest(session, found.to_read, replace(FOOTAGE, most_loss=most_loss), done)
+            limits = replace(FOOTAGE, most_loss=most_loss)
+            outcomes = ingest(session, found.to_read, limits, done, make_reader=make_reader)
         back = mark_back(session.library, found.back)
         gone = mark_gone(session.library, [Path(os.path.abspath(path)) for path in paths if os.path.isdir(path)])
         untrained = session.library.catalogue.fingerprint is None
@@ -111,6 +116,20 @@ def ingest_command(
         warn(warnings)
     if counts["failed"]:
         raise typer.Exit(PARTLY if counts["added"] + counts["known"] + counts["changing"] else MEDIUM)
+
+
+@contextmanager
+def _reading(cluster: str | None) -> Iterator[MakeReader | None]:
+    """Join the cluster that is to read the files; None where this process does."""
+    if cluster is None:
+        yield None
+        return
+    from app.processes.cluster import joined
+
+    with joined(cluster):
+        from app.library.cluster_reading import ClusterReader
+
+        yield ClusterReader
 
 
 def _is_absent(path: Path) -> bool:

@@ -20,6 +20,10 @@ AudioTrackOption = Annotated[
     int | None,
     typer.Option("--audio-track", min=1, help="which sound track of a file, counted from 1; else the default one"),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--ray", help="work on the Ray cluster at HOST:PORT; auto: this machine's; local: begin one"),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="random seed; the same seed on the same machine gives the same figures")
 ]

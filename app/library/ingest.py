@@ -6,14 +6,12 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from app.library.examined import note_examined, stamp_of
+from app.library.examined import note_examined
 from app.library.intake import Intake
-from app.library.reading import Begun, Reader
+from app.library.readers import LocalReader, Reader
 from app.library.session import Session
 from app.library.source import Outcome, Source
 from app.library.supersede import Places
-from app.processes.ahead import ahead
-from index.records import FileStamp
 from model.errors import EmptyLibrary, MediaError, UntrainedLibrary
 from model.media.medium import Limits
 from model.network.encoder import Encoder
@@ -21,6 +19,7 @@ from model.network.encoder import Encoder
 __all__ = ["Outcome", "Source", "ingest"]
 
 MOST_THREADS = 4
+MakeReader = Callable[[Session, Limits, Callable[[], bool]], Reader]
 
 
 def ingest(
@@ -30,11 +29,13 @@ def ingest(
     done: Callable[[Outcome], None] = lambda _: None,
     decoders: int = MOST_THREADS,
     stop: Callable[[], bool] = lambda: False,
+    make_reader: MakeReader | None = None,
 ) -> list[Outcome]:
     """Add files to the library in order, each in parts of ten minutes, of which each is one transaction.
 
     Returns what became of each file. Where `stop` says so it ends after the part at work, without an outcome of that
     file; called again with this file and those behind it, it goes on. So it does after it was killed.
+    `make_reader`: makes what reads the files, elsewhere; without it `decoders` threads of this process do.
 
     Raises:
         LibraryBusy: another process writes to the library. Mismatch: its checkpoint cannot be used.
@@ -44,19 +45,14 @@ def ingest(
     outcomes: list[Outcome] = []
     with session.library.writer(), ThreadPoolExecutor(max(1, min(decoders, os.cpu_count() or 1))) as pool:
         session.begin()  # where the front-end's weights were absent when the library was opened
-        reader = Reader(session, limits, pool, stop)
+        reader: Reader = (
+            make_reader(session, limits, stop)
+            if make_reader is not None
+            else LocalReader(session, limits, pool, decoders, stop)
+        )
         places = Places(session.library)
         intake = Intake(reader, _encoder(session), places)  # under the lock: no other model is swapped in meanwhile
-
-        def begin(source: Source) -> tuple[FileStamp | None, Begun | MediaError]:
-            stamp = stamp_of(source.path)
-            try:
-                return stamp, reader.begin(source)
-            except MediaError as error:
-                return stamp, error
-
-        for source, begun in ahead(pool, begin, sources, decoders):
-            stamp, first = begun.result()
+        for source, stamp, first in reader.begun(sources):
             outcome = intake.fail(source, first) if isinstance(first, MediaError) else intake.take(source, first)
             if outcome is None:
                 break

@@ -14,7 +14,8 @@ from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
 from app.library.listing import is_no_medium
 from app.library.notes import joined, note_of
-from app.library.reading import Begun, Reader, length_of, needs_another_track
+from app.library.readers import Reader
+from app.library.reading import Begun, length_of, needs_another_track, start_of
 from app.library.rereading import reread
 from app.library.source import Outcome, Source, printable
 from app.library.supersede import Place, Places
@@ -59,7 +60,7 @@ class Intake:
         if known is not None and known.complete:
             self._annotate(source, known)
             self._date(source, begun, known)
-            if self.reader.start_s(source, known) is None:
+            if start_of(source, known, self.reader.session.library.catalogue) is None:
                 return Outcome(source.path, "known", known.video_id, note=moved)
             try:
                 outcome = reread(self.reader, self.encoder, source, begun, known)

@@ -1,21 +1,23 @@
-"""Read a file part by part: each is decoded while the one before is written."""
+"""Read a file part by part, in this process or on another machine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from app.library.changing import FileState, state_of, unchanged
-from app.library.session import Session
 from app.library.source import Source, printable
 from app.media.decoding import Facts, inspect
 from app.media.footage import Part, decode_part
-from app.media.previews import Previews
-from index.records import Video
+from app.media.previews import remove_partial
 from model.data.feature_parts import part_stop_s
 from model.errors import MediaError, NotReadable
 from model.media.medium import DECODING, Limits
+
+if TYPE_CHECKING:  # this module is also imported where nothing is decoded but in a process beside
+    from app.processes.decoder import Decoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,79 +33,89 @@ class Begun:
     error: MediaError | None = None
 
 
+class KnownVideo(Protocol):
+    """Say how the library's video of a file was read; fields as of `Video`."""
+
+    @property
+    def video_id(self) -> str: ...  # noqa: D102
+    @property
+    def audio_track(self) -> int | None: ...  # noqa: D102
+    @property
+    def decoding(self) -> int: ...  # noqa: D102
+    @property
+    def complete(self) -> bool: ...  # noqa: D102
+
+
+class Videos(Protocol):
+    """Tell which files the library holds, as `Catalogue` does."""
+
+    def find_by_sha256(self, sha256: str) -> KnownVideo | None:
+        """Return the video with this content, if there is one."""
+        ...
+
+    def end_s(self, video_id: str) -> int:
+        """Return where the last second of a video ends."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class Reader:
-    """Decode files where the library's front-end is; `stop` says whether to leave after the part at work."""
+class FileReader:
+    """Decode parts of files, and write their previews, each video's into a directory of `previews`."""
 
-    session: Session
+    decoder: Decoder
+    videos: Videos
+    previews: Path
     limits: Limits
-    pool: ThreadPoolExecutor
-    stop: Callable[[], bool]
 
-    def begin(self, source: Source) -> Begun:
-        """Decode the first part that the library needs of a file. Raises MediaError if it is none."""
+    def begin(self, source: Source, start_s: int | None = None) -> Begun:
+        """Decode the first part that the library needs of a file, or that of `start_s`. Raises MediaError."""
         if printable(source.path) != str(source.path):
             raise NotReadable(f"the name {printable(source.path)} is not in UTF-8, which is expected: rename the file")
-        decoder, state = self.session.footage_decoder, state_of(source.path)
+        state = state_of(source.path)
         with unchanged(source.path, state):
-            facts = decoder.submit(inspect, source.path, self.limits, source.audio_track).result()
-        known = self.session.library.catalogue.find_by_sha256(facts.sha256)
-        start_s = self.start_s(source, known)
-        if start_s is None:
-            return Begun(facts, state)
+            facts = self.decoder.submit(inspect, source.path, self.limits, source.audio_track).result()
+        known = self.videos.find_by_sha256(facts.sha256)
         begun = Begun(facts, state)
-        Previews(self.session.library, facts.sha256[:16]).remove_partial()
+        if start_s is None and (start_s := start_of(source, known, self.videos)) is None:
+            return begun
+        remove_partial(self._previews_of(facts))
         try:
-            return replace(begun, part=self._decode(source, begun, known, start_s))
+            return replace(begun, part=self.decode(source, begun, known, start_s))
         except MediaError as error:
             return replace(begun, error=error)
         except BaseException:
             if known is None:
-                Previews(self.session.library, facts.sha256[:16]).remove()
+                shutil.rmtree(self._previews_of(facts), ignore_errors=True)
             raise
 
-    def start_s(self, source: Source, known: Video | None) -> int | None:
-        """Return from which second on a file must be read, given the video that holds it; None if it need not be."""
-        if known is None or needs_another_track(source, known):
-            return 0
-        if not known.complete:
-            return self.session.library.catalogue.end_s(known.video_id)
-        return 0 if known.decoding < DECODING else None
-
-    def parts(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Generator[Part, None, None]:
-        """Yield the parts of a file from a second on, up to its end or until told to stop. Raises MediaError.
-
-        Close it: no part is being decoded any more then.
-        """
-        part = begun.part
-        if part is None or part.start_s != start_s:  # else a twin was taken in, or failed, since that was decoded
-            if begun.error is not None:
-                raise begun.error
-            part = self._decode(source, begun, known, start_s)
-        following: Future[Part] | None = None
-        try:
-            while True:
-                if not (part.ended or self.stop()):
-                    following = self.pool.submit(self._decode, source, begun, known, part.stop_s)
-                yield part
-                if following is None:
-                    return
-                part, following = following.result(), None
-        finally:
-            if following is not None and not following.cancel():
-                wait([following])  # else its previews would come after those of a refused file were removed
-
-    def _decode(self, source: Source, begun: Begun, known: Video | None, start_s: int) -> Part:
-        track = source.audio_track or (known.audio_track if known else None)
-        previews = Previews(self.session.library, begun.facts.sha256[:16]).directory
-        decoder, stop_s = self.session.footage_decoder, part_stop_s(start_s)
+    def decode(self, source: Source, begun: Begun, known: KnownVideo | None, start_s: int) -> Part:
+        """Decode the part that begins at a second. Raises MediaError; LibraryError where no preview can be written."""
+        previews, stop_s = self._previews_of(begun.facts), part_stop_s(start_s)
+        track = track_of(source, known)
         with unchanged(source.path, begun.state):
-            return decoder.submit(decode_part, source.path, self.limits, previews, start_s, stop_s, track).result()
+            return self.decoder.submit(decode_part, source.path, self.limits, previews, start_s, stop_s, track).result()
+
+    def _previews_of(self, facts: Facts) -> Path:
+        return self.previews / facts.sha256[:16]
 
 
-def needs_another_track(source: Source, known: Video) -> bool:
+def start_of(source: Source, known: KnownVideo | None, videos: Videos) -> int | None:
+    """Return from which second on a file must be read, given the video that holds it; None if it need not be."""
+    if known is None or needs_another_track(source, known):
+        return 0
+    if not known.complete:
+        return videos.end_s(known.video_id)
+    return 0 if known.decoding < DECODING else None
+
+
+def needs_another_track(source: Source, known: KnownVideo) -> bool:
     """Say whether a file is to be read with another sound track than it was."""
     return source.audio_track not in (None, known.audio_track)
+
+
+def track_of(source: Source, known: KnownVideo | None) -> int | None:
+    """Return which sound track of a file is read; None for the default one."""
+    return source.audio_track or (known.audio_track if known else None)
 
 
 def length_of(facts: Facts, seconds: int) -> float:

@@ -11,7 +11,8 @@ from jaxtyping import Bool
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
 from app.library.notes import joined, reading_notes
-from app.library.reading import Begun, Reader, length_of, needs_another_track
+from app.library.readers import Reader
+from app.library.reading import Begun, length_of, needs_another_track
 from app.library.source import Outcome, Source
 from app.media.footage import Part
 from index.records import Video

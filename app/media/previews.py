@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from app.media.peaks import write_peaks
@@ -17,6 +20,8 @@ from model.media.encoding import encode_jpeg, encode_wav
 from model.media.medium import hash_file
 from model.media.segments import Segment
 
+HOST = socket.gethostname()  # process ids are those of one machine
+DAY_S = 24 * 3600.0
 Make = Callable[[Path, int, Path], None]  # writes the previews of (a file's, second) into a folder
 
 
@@ -38,12 +43,6 @@ class Previews:
     def remove(self) -> None:
         """Remove them all."""
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def remove_partial(self) -> None:
-        """Remove the half-written files of processes that have ended."""
-        for path in self.directory.glob("*.partial"):
-            if not _is_alive(int(path.suffixes[-2][1:].split("-")[0])):
-                path.unlink(missing_ok=True)
 
     def _read(self, row: SegmentRow, suffix: str, there: bool, what: str, make: Make) -> bytes:
         if not there:
@@ -97,6 +96,16 @@ def same_original(library: Library, video_id: str) -> Path:
     return path
 
 
+def remove_partial(directory: Path) -> None:
+    """Remove the half-written files of processes that have ended; another machine's, once they are a day old."""
+    for path in directory.glob("*.partial"):
+        process, _, thread_and_host = path.name.removesuffix(".partial").split(".", 2)[2].partition("-")
+        is_ours = thread_and_host.partition("-")[2] in ("", HOST)  # an older release named no host
+        with suppress(FileNotFoundError):  # it was just finished
+            if not _is_alive(int(process)) if is_ours else time.time() - path.stat().st_mtime > DAY_S:
+                path.unlink()
+
+
 def _is_alive(process_id: int) -> bool:
     try:
         os.kill(process_id, 0)
@@ -108,7 +117,7 @@ def _is_alive(process_id: int) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}-{threading.get_ident()}.partial")
+    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}-{threading.get_ident()}-{HOST}.partial")
     try:
         with writing(path):
             partial.write_bytes(content)

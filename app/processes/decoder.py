@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from app.media.decoding import Track, canary
-from app.processes.cores import use_threads
 from app.processes.workers import FailureErrors, Workers
 from model.errors import DecoderDied, TookTooLong, TooMuchMemory
 from model.frontends.frontend import FrontEnd
-from model.frontends.registry import make_front_end
 from model.modality import Modality
 
 P = ParamSpec("P")
@@ -92,6 +90,9 @@ class InWorkers:
 @lru_cache(maxsize=1)
 def _front_end(name: str, weights: Path) -> FrontEnd:
     """Make this process's front-end; another one takes its place only where the library changes its own."""
+    from app.processes.cores import use_threads  # here: they import PyTorch, which only the process that decodes needs
+    from model.frontends.registry import make_front_end
+
     use_threads(1)
     return make_front_end(name, weights)
 

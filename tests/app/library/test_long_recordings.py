@@ -31,6 +31,7 @@ from app.library.reading import length_of
 from app.library.session import Session
 from app.library.videos import delete_video
 from app.media.decoding import Facts
+from app.media.previews import HOST
 from index.catalogue import Catalogue
 from index.library import Library
 from index.records import LatentBatch, Video
@@ -234,7 +235,7 @@ def test_half_written_previews_of_a_killed_process_go(tmp_path: Path, film: Path
         ended = subprocess.Popen(["true"])
         ended.wait()
         left, living = (
-            session.library.previews / video.video_id / f"9.wav.{number}-1.partial"
+            session.library.previews / video.video_id / f"9.wav.{number}-1-{HOST}.partial"
             for number in (ended.pid, os.getpid())
         )
         left.touch()
