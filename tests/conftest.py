@@ -23,7 +23,13 @@ from app.http import key_limits
 from model.frontends import weights
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": uuid4().hex}
+RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": uuid4().hex,
+    "RAY_worker_niceness": "0",
+}
+os.environ |= RAY  # before anything imports it: its clusters are those of this run alone, and report nothing
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 

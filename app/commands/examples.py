@@ -15,6 +15,7 @@ LINES = {
         "echolens ingest ~/Videos",
         "echolens ingest dog.mp4 rain.mkv --library mine",
         "echolens ingest ~/Videos --labels labels.csv",
+        "echolens ingest /share/footage --library /share/mine --ray head:6379",
     ),
     "watch": ("echolens watch ~/Videos", "echolens watch /mnt/cameras --library mine --settle 30"),
     "dataset": (
@@ -38,6 +39,7 @@ LINES = {
         "echolens train --library mine",
         "echolens train --library mine --out models/try --seed 1",
         "echolens train --archive features.npz --resume run.state",
+        "echolens train --library /share/mine --ray head:6379 --workers 4",
     ),
     "evaluate": (
         "echolens evaluate --library mine",

@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.options import LIBRARY_DEFAULT, JsonOption, LibraryOption, SeedOption
+from app.commands.options import LIBRARY_DEFAULT, ClusterOption, JsonOption, LibraryOption, SeedOption
 from app.commands.terminal import opened, out, print_json, progress, warn
 from model.network.device import DeviceName, choose_device
 
 if TYPE_CHECKING:
+    import torch
+
+    from model.data.corpus import Corpus
+    from model.frontends.prior import Prior
     from model.training.plan import Trained
     from model.training.recipe import Recipe
     from model.training.run import Epoch
 
 FEW_HELD_OUT = 8
+FEW_WORKERS = 2
+Group = tuple[str, int]  # the address of a cluster, and how many of its processes train together
 TRAINING_DEVICE = typer.Option(
     "--device",
     envvar=["ECHOLENS_TRAINING_DEVICE", "ECHOLENS_DEVICE"],
@@ -39,17 +45,23 @@ def train_command(
     recipe: Annotated[str, typer.Option(help="training recipe: default or published")] = "default",
     resume: Annotated[Path | None, typer.Option(help="keep the run's state here, and go on from it")] = None,
     seed: SeedOption = 0,
+    ray: ClusterOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="how many processes of the Ray cluster train together; else 2")
+    ] = None,
     device: Annotated[DeviceName, TRAINING_DEVICE] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train a model on footage, without labels. The library uses it if it is better on held-out videos."""
+    if workers is not None and ray is None:
+        raise typer.BadParameter(f"--workers {workers} given without --ray: name the cluster on which they are to be")
     from model.training.recipe import recipe_named
 
-    chosen = recipe_named(recipe)
+    chosen, group = recipe_named(recipe), None if ray is None else (ray, workers or FEW_WORKERS)
     if archive:
-        report = _train_archive(archive, save or archive_model(library, archive), chosen, resume, seed, device)
+        report = _train_archive(archive, save or archive_model(library, archive), chosen, resume, seed, device, group)
     else:
-        report = _train_library(library, save, chosen, resume, seed, device)
+        report = _train_library(library, save, chosen, resume, seed, device, group)
     if as_json:
         print_json(report)
     else:
@@ -82,58 +94,95 @@ def archive_model(library: Path, archive: Path) -> Path:
 
 
 def _train_archive(
-    path: Path, save: Path, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
+    path: Path, save: Path, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName, group: Group | None
 ) -> dict[str, Any]:
     from model.data.archive import load_archive
-    from model.training.plan import train
 
     features = load_archive(path)
-    with _epochs() as show:  # a teacher, or no better figure, may end it earlier
-        trained = train(
-            features.corpus("train"),
-            recipe,
-            ("archive", features.identity),
-            seed,
-            choose_device(device),
-            features.corpus("val") if "val" in features.split else None,
-            resume,
-            show,
-            warned=_warn,
-            retried=_warn,
-        )
+    validation = features.corpus("val") if "val" in features.split else None
+    work = (features.corpus("train"), recipe, ("archive", features.identity), seed)
+    if group is None:
+        trained = _train_here(*work, choose_device(device), validation, resume)
+    else:
+        trained = _train_together(group, save.parent, *work, validation, resume)
     return _finish(trained, save)
 
 
 def _train_library(
-    library: Path, save: Path | None, recipe: Recipe, resume: Path | None, seed: int, device: DeviceName
+    library: Path,
+    save: Path | None,
+    recipe: Recipe,
+    resume: Path | None,
+    seed: int,
+    device: DeviceName,
+    group: Group | None,
 ) -> dict[str, Any]:
     from app.library.adoption import adopt
     from app.library.features import corpus_of, footage_front_end
-    from model.training.plan import train
 
     with opened(library, device) as session:
         front_end = footage_front_end(session)
         videos = session.library.catalogue.stats().videos
         with progress(videos, "features") as step:
             corpus = corpus_of(session, lambda _: step(), front_end=front_end)
-        with _epochs() as show:  # small libraries are trained by folds: how many epochs there will be is not known
-            trained = train(
-                corpus,
-                recipe,
-                (front_end.name, front_end.identity),
-                seed,
-                session.device,
-                state_path=resume,
-                progress=show,
-                prior=front_end.prior,
-                warned=_warn,
-                retried=_warn,
-            )
+        work = (corpus, recipe, (front_end.name, front_end.identity), seed)
+        if group is None:
+            trained = _train_here(*work, session.device, None, resume, front_end.prior)
+        else:
+            trained = _train_together(group, session.library.cache, *work, None, resume, front_end.prior)
         report = _finish(trained, save)
         if save is None:
             with progress(videos, "encode") as step:
                 report |= asdict(adopt(session, trained, step))
     return report
+
+
+def _train_here(
+    corpus: Corpus,
+    recipe: Recipe,
+    front_end: tuple[str, str],
+    seed: int,
+    device: torch.device,
+    validation: Corpus | None,
+    resume: Path | None,
+    prior: Prior | None = None,
+) -> Trained:
+    from model.training.plan import train
+
+    with _epochs() as show:  # how many there will be is not known: by folds, with a teacher, or until no better figure
+        return train(
+            corpus,
+            recipe,
+            front_end,
+            seed,
+            device,
+            validation,
+            resume,
+            show,
+            prior=prior,
+            warned=_warn,
+            retried=_warn,
+        )
+
+
+def _train_together(
+    group: Group,
+    notes: Path,
+    corpus: Corpus,
+    recipe: Recipe,
+    front_end: tuple[str, str],
+    seed: int,
+    validation: Corpus | None,
+    resume: Path | None,
+    prior: Prior | None = None,
+) -> Trained:
+    from app.processes.cluster import joined
+
+    address, workers = group
+    with joined(address), progress(None, f"train in {workers} processes"):
+        from app.library.cluster_training import train_together
+
+        return train_together(workers, notes, corpus, recipe, front_end, seed, validation, resume, prior)
 
 
 def _warn(of_what: str) -> None:

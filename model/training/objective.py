@@ -12,14 +12,14 @@ model/training/discriminator.py (A). C, I, Z and A are off by default.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from model.modality import MODALITIES, Modality
-from model.network.msvae import MSVAE
+from model.network.msvae import MSVAE, Architecture, Posterior
 from model.training import pair_losses
 from model.training.discriminator import Discriminator
 from model.training.teacher import Teacher
@@ -37,6 +37,22 @@ from model.training.terms import (
 
 Negatives = Literal["all", "other_videos", "other_groups"]
 PairLoss = Literal["info_nce", "hinge", "masked_margin", "triplet", "lifted_structure", "n_pair"]
+
+
+@runtime_checkable
+class Network(Protocol):
+    """Encode and decode a batch, as `MSVAE` does."""
+
+    @property
+    def architecture(self) -> Architecture: ...  # noqa: D102
+
+    def encode(self, modality: Modality, features: Tensor) -> Posterior:
+        """Return the posterior of normalized features of one modality."""
+        ...
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Return the pair that each latent generates."""
+        ...
 
 
 class Terms(NamedTuple):
@@ -91,7 +107,7 @@ class Objective:
 
     def __call__(
         self,
-        model: MSVAE,
+        model: Network,
         audio: Tensor,
         visual: Tensor,
         video: Tensor,

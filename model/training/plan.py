@@ -21,6 +21,7 @@ from model.network.match import Match
 from model.training.attempts import Attempt, first_that_fits
 from model.training.choice import Choice, choose
 from model.training.enough_footage import too_few
+from model.training.group import of_first
 from model.training.match_fit import fit_match
 from model.training.recipe import Recipe
 from model.training.run import Epoch, Run
@@ -138,7 +139,7 @@ def _train(
         starts = [Start.of(prior, rest) for rest, _ in splits]
         more = [] if len(splits) == 1 else [s for r in range(1, ROUNDS) for s in fold(corpus, FOLDS, seed + r)]
         begun = [*starts, *(Start.of(prior, rest) for rest, _ in more)]
-        choice = choose([*splits, *more], [start for start in begun if start], recipe, seed)
+        choice = of_first(choose([*splits, *more], [start for start in begun if start], recipe, seed))
     runs = [
         Run(rest, part, recipe, front_end, seed, device, (i, count), choice.of(start), choice.context)
         for i, ((rest, part), start) in enumerate(zip(splits, starts, strict=True))

@@ -25,6 +25,7 @@ from model.network.normalization import Normalization
 from model.training.augmentation import mirror_and_shift
 from model.training.batches import Batches
 from model.training.discriminator import Discriminator
+from model.training.group import is_first, of_first, step_of
 from model.training.objective import Terms
 from model.training.recipe import Recipe, completed
 from model.training.start import HIDDEN, LATENT, Start
@@ -117,7 +118,7 @@ class Run:
         self.epochs: list[Epoch] = []
         self.before: tuple[float, ...] = ()  # the figures of the start, which may be the best there is
         if start is not None and held_out is not None:
-            self.before = tuple(v.mrr for v in validate_shares(self.encoded(held_out)))
+            self.before = of_first(tuple(v.mrr for v in validate_shares(self.encoded(held_out))))
 
     def train(
         self,
@@ -138,7 +139,7 @@ class Run:
                 break
             self.learn(number, count, batches)
             progress(self.epochs[-1])
-            if state_path:
+            if state_path and is_first():
                 self._save(state_path)
 
     @property
@@ -194,9 +195,10 @@ class Run:
             self._regroup(self.teacher)
         objective = replace(self.recipe.objective, kl=self.recipe.kl_of(number))
         self.model.train()
+        step = step_of(self.model, self.teacher, self.discriminator)
         terms_of_steps: list[Tensor] = []
         for audio, visual, video in batches.of(self._places(number)):
-            terms = objective(self.model, *self._inputs(audio, visual), video, self.teacher, self.discriminator)
+            terms: Terms = step(objective, *self._inputs(audio, visual), video)
             self.optimizer.zero_grad(set_to_none=True)
             terms.loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -204,7 +206,7 @@ class Run:
         means = torch.stack(terms_of_steps).double().cpu().numpy().mean(axis=0).tolist()
         found = validate_shares(self.encoded(self.held_out)) if self.held_out else []
         terms_by_name = dict(zip(Terms._fields, means, strict=True))
-        self.epochs.append(Epoch(*self.number, number, of, terms_by_name, tuple(v.mrr for v in found)))
+        self.epochs.append(of_first(Epoch(*self.number, number, of, terms_by_name, tuple(v.mrr for v in found))))
         if self.best_epoch == number:
             self.best = copy.deepcopy(self.model.state_dict())
 
