@@ -72,8 +72,9 @@ class ClusterReader:
             return
         if begun.error is not None:
             raise begun.error
-        # A twin was taken in, or failed, since that was decoded.
-        with closing(self._read([(replace(source, audio_track=track_of(source, known)), start_s)])) as results:
+        # A twin was taken in, or failed, since that was decoded; or what was committed cannot be gone on with.
+        asked = replace(source, audio_track=track_of(source, known))
+        with closing(self._read([(asked, start_s)], cores=0)) as results:
             of_file = map(itemgetter(1), results)
             again = _next_begun(of_file)
             if again.facts.sha256 != begun.facts.sha256:
@@ -91,11 +92,13 @@ class ClusterReader:
             part = _next_part(of_file)
             yield part
 
-    def _read(self, files: Sequence[tuple[Source, int | None]]) -> Generator[tuple[int, Read], None, None]:
+    def _read(
+        self, files: Sequence[tuple[Source, int | None]], cores: int = 1
+    ) -> Generator[tuple[int, Read], None, None]:
         library = self.session.library
         videos = HeldVideos.of(library.catalogue)
         front_end = FrontEndPlace(self.session.front_end_name, library.frontends)
-        return stream(files, read_file, front_end, videos, library.previews, self.limits)
+        return stream(files, read_file, front_end, videos, library.previews, self.limits, cores=cores)
 
 
 def read_file(

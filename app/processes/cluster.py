@@ -52,13 +52,14 @@ def joined(address: str) -> Iterator[None]:
 
 
 def stream(
-    items: Sequence[Item], work: Callable[..., Iterator[Result]], *shared: Any
+    items: Sequence[Item], work: Callable[..., Iterator[Result]], *shared: Any, cores: int = 1
 ) -> Generator[tuple[int, Result], None, None]:
     """Call `work(item, *shared)` of a module for each item on the cluster; yield (number of item, result) in order.
 
     Each core of the cluster works on one item, with results at hand up to a share of Ray's object store. What a dead
     machine or process had at work is done again elsewhere, so `work` must give the same results each time. `shared` is
     sent to each machine once; its arrays are read only. What `work` raises ends the stream.
+    `cores`: that an item takes; 0 within another stream, whose items may hold all cores while they wait to be asked.
     """
     if not items:
         return
@@ -68,7 +69,7 @@ def stream(
     context.enable_progress_bars = False
     rows = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
     blocks = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_TASKS))
-    results = blocks.flat_map(partial(_do, work=work, shared=ray.put(shared)), num_cpus=1)
+    results = blocks.flat_map(partial(_do, work=work, shared=ray.put(shared)), num_cpus=cores)
     for row in results.iter_rows():
         yield row["number"], pickle.loads(row["result"])
 

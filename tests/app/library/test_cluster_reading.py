@@ -20,6 +20,7 @@ from app.library.ingest import Outcome, Source, ingest
 from app.library.session import Session
 from benchmarks.service.contents import contents_of, differences
 from index.library import Library
+from model.data.feature_parts import FeatureParts
 from model.errors import DecoderDied
 from model.media.medium import FOOTAGE, Limits
 
@@ -53,6 +54,16 @@ def alone(tmp_path_factory: pytest.TempPathFactory, files: list[Path]) -> tuple[
         return directory, ingest(session, sources(files), FOOTAGE, decoders=1)
 
 
+def cut_off(directory: Path, files: list[Path], keep: bool) -> None:
+    """Take in the first part of the long sound alone; with or without the features that it can be gone on with."""
+    long = next(file for file in files if file.stem == "long")
+    with Session.open(directory, CPU, "raw") as session:
+        assert ingest(session, sources([long]), FOOTAGE, stop=lambda: True) == []
+        (video,) = session.library.catalogue.every_video()
+        if not keep:
+            FeatureParts(session.library.features_path(video.sha256, session.front_end.identity)).remove()
+
+
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """Start a cluster of two nodes."""
@@ -66,7 +77,11 @@ def nodes() -> Iterator[Nodes]:
 def test_the_command_makes_what_one_process_makes(
     tmp_path: Path, files: list[Path], alone: tuple[Path, list[Outcome]], nodes: Nodes, echolens: Command
 ) -> None:
-    """Videos, seconds, features, latents and previews to the last bit; and a second run finds everything known."""
+    """Videos, seconds, features, latents and previews to the last bit; and a second run finds everything known.
+
+    Of the long sound a part is there, with which nothing can be done: it is read from its beginning, beside the rest.
+    """
+    cut_off(tmp_path / "library", files, keep=False)
     command = ("ingest", "--ray", nodes.address, "--library", tmp_path / "library", "--json", *files)
     ran = echolens(*command, "--frontend", "raw")
     assert ran.code == 5, ran.err  # the empty file
@@ -80,11 +95,15 @@ def test_the_command_makes_what_one_process_makes(
 def test_a_dead_node_costs_its_share(
     tmp_path: Path, files: list[Path], alone: tuple[Path, list[Outcome]], nodes: Nodes
 ) -> None:
-    """One of two nodes is killed as the first file comes in: the rest is read anew on the other, nothing differs."""
+    """One of two nodes is killed as the first file comes in: the rest is read anew on the other, nothing differs.
+
+    Of the long sound a part is there: it is gone on with.
+    """
     from app.library.cluster_reading import ClusterReader
     from app.processes.cluster import joined
 
     outcomes: list[Outcome] = []
+    cut_off(tmp_path / "library", files, keep=True)
 
     def done(outcome: Outcome) -> None:
         outcomes.append(outcome)
