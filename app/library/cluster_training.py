@@ -54,7 +54,5 @@ def _train(
 ) -> Trained:
     use_threads(1)
     warnings: list[str] = []
-    trained = train(
-        corpus, recipe, front_end, seed, CPU, validation, state_path, prior=prior, warned=warnings.append
-    )
+    trained = train(corpus, recipe, front_end, seed, CPU, validation, state_path, prior=prior, warned=warnings.append)
     return replace(trained, warnings=(*warnings, *trained.warnings))
