@@ -32,6 +32,7 @@ ASKED_FOR = {
     "ECHOLENS_DATA_PATH",
     "ECHOLENS_SNAPSHOTS_PATH",
     "ECHOLENS_FOOTAGE_PATH",
+    "ECHOLENS_WATCH",
     "ECHOLENS_MEMORY",
 }
 
@@ -100,7 +101,7 @@ def test_what_nothing_needs_that_serves_is_an_extra(project: dict[str, Any]) -> 
         assert not any(name.startswith(("matplotlib", "mcp")) for name in needed)
     assert any(name.startswith("matplotlib") for name in extras["figures"])
     assert any(name.startswith("mcp") for name in extras["mcp"])
-    assert "figures,mcp,dev]" in MAKEFILE
+    assert "figures,mcp,ray,dev]" in MAKEFILE
 
 
 def pins(name: str) -> dict[str, tuple[str, str]]:
