@@ -156,9 +156,9 @@ def _train_here(
             front_end,
             seed,
             device,
-            validation,
-            resume,
-            show,
+            validation=validation,
+            state_path=resume,
+            progress=show,
             prior=prior,
             warned=_warn,
             retried=_warn,
@@ -177,7 +177,10 @@ def _train_together(
     prior: Prior | None = None,
 ) -> Trained:
     from app.processes.cluster import joined
+    from model.training.plan import few_videos
 
+    if few := few_videos(corpus, validation, prior):
+        _warn(few)
     address, workers = group
     with joined(address), progress(None, f"train in {workers} processes"):
         from app.library.cluster_training import train_together

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -33,6 +32,7 @@ def train_together(
     """Train as `train` does, on the CPUs of the cluster; where a process dies, all go on after the last saved epoch.
 
     `notes`: a directory for what the processes share meanwhile; they see it, and `state_path`, under these paths.
+    Nobody is told of too few videos: ask `few_videos` before.
     Raises WorkerFailure, and what `train` raises.
     """
     with writing(notes):
@@ -53,6 +53,4 @@ def _train(
     prior: Prior | None,
 ) -> Trained:
     use_threads(1)
-    warnings: list[str] = []
-    trained = train(corpus, recipe, front_end, seed, CPU, validation, state_path, prior=prior, warned=warnings.append)
-    return replace(trained, warnings=(*warnings, *trained.warnings))
+    return train(corpus, recipe, front_end, seed, CPU, validation, state_path, prior=prior)

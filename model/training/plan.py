@@ -106,10 +106,15 @@ def train(
         return _train(corpus, splits, at.recipe, front_end, seed, at.device, path, progress, prior).noting(at.notes)
 
     splits = [(corpus, validation)] if validation is not None else _folds(corpus, seed)
-    videos = _usable(corpus) + (0 if validation is None else _usable(validation))
-    if few := too_few(videos, prior is not None):
+    if few := few_videos(corpus, validation, prior):
         warned(few)
     return first_that_fits(attempt, recipe, device, retried)
+
+
+def few_videos(corpus: Corpus, validation: Corpus | None, prior: Prior | None) -> str | None:
+    """Return what to expect of a training on too few videos; None if there are enough."""
+    videos = _usable(corpus) + (0 if validation is None else _usable(validation))
+    return too_few(videos, prior is not None)
 
 
 def _folds(corpus: Corpus, seed: int) -> list[tuple[Corpus, Corpus]]:
