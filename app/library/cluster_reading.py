@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.metadata import version
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -20,7 +21,7 @@ from app.media.footage import Part
 from app.processes.cluster import stream
 from app.processes.decoder import FAILURE_ERRORS, MOST_BYTES, InWorkers
 from app.processes.workers import Workers
-from model.errors import Changing, EcholensError, MediaError
+from model.errors import Changing, EcholensError, MediaError, WorkerFailure
 from model.media.medium import Limits
 
 if TYPE_CHECKING:  # a worker of the cluster imports this module, and has no session
@@ -34,10 +35,11 @@ Read = Begun | Part | EcholensError
 
 @dataclass(frozen=True)
 class FrontEndPlace:
-    """Name a front-end, and where its weights lie."""
+    """Name a front-end, where its weights lie, and the release of Echolens that asks."""
 
     name: str
     weights: Path
+    release: str = field(default_factory=lambda: version("echolens"))
 
 
 @dataclass(eq=False)
@@ -108,6 +110,11 @@ def read_file(
 
     It begins at the given second, by default at the one that the library needs.
     """
+    if front_end.release != (own := version("echolens")):
+        yield WorkerFailure(
+            f"a machine of the cluster has Echolens {own}, {front_end.release} expected: install the same on all"
+        )
+        return
     source, start_s = file
     decoder = InWorkers(_workers(), front_end.name, front_end.weights, MOST_PART_S)
     reader = FileReader(decoder, videos, previews, limits)

@@ -22,8 +22,14 @@ def together(function: Callable[..., Result], arguments: tuple[Any, ...], worker
 
     Returns what the first of them returns. Where one dies, all are begun again, up to MOST_RESTARTS times: the function
     goes on from what it has saved. `directory`: for Ray's own notes; each machine sees it under this path.
-    Raises WorkerFailure where they died more often; what the function raises.
+    Raises WorkerFailure where they died more often, or where the cluster has too few cores; what the function raises.
     """
+    cores = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+    if workers > cores:
+        raise WorkerFailure(
+            f"{workers} workers given, at most {cores} expected, one for each core of the cluster: ask for fewer with "
+            "--workers, or let more machines join"
+        )
     trainer = TorchTrainer(
         _call,
         train_loop_config={"function": function, "arguments": ray.put(arguments)},
@@ -32,7 +38,10 @@ def together(function: Callable[..., Result], arguments: tuple[Any, ...], worker
         run_config=RunConfig(
             name="run",
             storage_path=str(directory),
-            failure_config=FailureConfig(max_failures=MOST_RESTARTS),
+            failure_config=FailureConfig(
+                max_failures=MOST_RESTARTS,
+                controller_failure_limit=MOST_RESTARTS,  # type: ignore[call-arg]  # typed as an older class
+            ),
         ),
     )
     try:
@@ -40,8 +49,9 @@ def together(function: Callable[..., Result], arguments: tuple[Any, ...], worker
         outcome = result.return_value
     except TrainingFailedError as error:
         raise WorkerFailure(
-            f"the {workers} processes that train together ended {MOST_RESTARTS + 1} times ({error}): look for what "
-            "ends them, such as too little memory; with the same --resume the next call goes on"
+            f"the {workers} processes that train together failed {MOST_RESTARTS + 1} times ({error}): look for what "
+            "ends them, such as a full disk, too little memory or busy cores; where --resume was given, the next call "
+            "with it goes on"
         ) from error
     if isinstance(outcome, EcholensError):
         raise outcome

@@ -48,6 +48,15 @@ def of_first(value: T) -> T:
     return found
 
 
+def agrees(value: int) -> bool:
+    """Say whether all processes have the same value."""
+    if not is_shared():
+        return True
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return len(set(values)) == 1
+
+
 class Rows:
     """Be a network that computes this process's rows of a batch of `count`, and gathers those of the others."""
 

@@ -25,7 +25,7 @@ from model.network.normalization import Normalization
 from model.training.augmentation import mirror_and_shift
 from model.training.batches import Batches
 from model.training.discriminator import Discriminator
-from model.training.group import is_first, of_first, step_of
+from model.training.group import agrees, is_first, of_first, step_of
 from model.training.objective import Terms
 from model.training.recipe import Recipe, completed
 from model.training.start import HIDDEN, LATENT, Start
@@ -133,6 +133,11 @@ class Run:
         """
         if state_path:
             self._resume(state_path)
+            if not agrees(len(self.epochs)):
+                raise TrainingError(
+                    f"{state_path} given, which the machines that train together do not all see alike: put it where "
+                    "all of them see it"
+                )
         count, batches = min(epochs, self.most_epochs), Batches(self.corpus, self.pairs, self.device)
         for number in range(len(self.epochs), count):
             if patience is not None and self.epochs and number - self.best_epoch > patience:

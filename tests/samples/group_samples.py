@@ -9,6 +9,7 @@ import torch
 from corpus_samples import planted_corpus
 from torch import Tensor, distributed
 
+from model.errors import TrainingError
 from model.training.objective import Objective
 from model.training.recipe import DEFAULT, PUBLISHED, Recipe
 from model.training.run import Run
@@ -35,11 +36,24 @@ def weights_of(name: str) -> dict[str, Tensor]:
     return {key: value.clone() for key, value in run.model.state_dict().items()}
 
 
+def resumes_apart(state: Path) -> bool:
+    """Say whether a training is refused that goes on from a state which only the first of a group has saved."""
+    recipe, corpora = SMALL, [planted_corpus(videos, 7, seed=videos) for videos in (10, 3)]
+    for epochs in (1, 2):
+        try:
+            Run(*corpora, recipe, ("raw", "raw-1"), 0, torch.device("cpu")).train(epochs, None, state)
+        except TrainingError:
+            return epochs == 2
+    return False
+
+
 def train_in_group(rank: int, count: int, directory: Path) -> None:
     """Be one of `count` processes that train together, by each recipe; the first writes the weights."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{directory}/group", rank=rank, world_size=count)
     found = {name: weights_of(name) for name in RECIPES}
+    if resumes_apart(directory / f"{rank}.state"):
+        (directory / f"{rank}.refused").touch()
     if rank == 0:
         torch.save(found, directory / "weights.pt")
     distributed.destroy_process_group()

@@ -21,7 +21,7 @@ from app.library.session import Session
 from benchmarks.service.contents import contents_of, differences
 from index.library import Library
 from model.data.feature_parts import FeatureParts
-from model.errors import DecoderDied
+from model.errors import DecoderDied, WorkerFailure
 from model.media.medium import FOOTAGE, Limits
 
 if TYPE_CHECKING:
@@ -174,3 +174,15 @@ def test_without_a_cluster_the_command_says_what_to_do(echolens: Command, tmp_pa
     ran = echolens("ingest", "--ray", "nowhere", "--library", tmp_path / "library", footage[0])
     assert ran.code == 6
     assert "ray start --head" in ran.err
+
+
+def test_another_release_reads_nothing(tmp_path: Path) -> None:
+    """A machine that was left out of an upgrade would write what no later ingest reads again."""
+    from app.library.cluster_reading import FrontEndPlace, read_file
+
+    place = FrontEndPlace("raw", tmp_path, release="0.0.1")
+    with Library.open(tmp_path / "library") as library:
+        videos = HeldVideos.of(library.catalogue)
+    (refused,) = read_file((Source(tmp_path / "clip.mp4", "clip.mp4"), None), place, videos, tmp_path, Limits())
+    assert isinstance(refused, WorkerFailure)
+    assert "0.0.1 expected" in str(refused)

@@ -12,6 +12,7 @@ import torch
 from corpus_samples import planted_corpus, write_planted_archive
 from service_samples import Command
 
+from model.errors import WorkerFailure
 from model.training.plan import Trained, train
 from model.training.recipe import DEFAULT
 
@@ -50,8 +51,10 @@ def test_a_killed_worker_costs_its_epoch(tmp_path: Path) -> None:
             killed.set()
 
         killer = threading.Thread(target=kill_midway)
-        killer.start()
         with joined(nodes.address):
+            with pytest.raises(WorkerFailure, match="3 workers given, at most 2"):
+                train_together(3, tmp_path, corpus, SMALL, ("raw", "raw-1"), 0, held_out, state)
+            killer.start()
             found = train_together(2, tmp_path, corpus, SMALL, ("raw", "raw-1"), 0, held_out, state)
         killer.join()
     assert killed.is_set()
