@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -17,13 +18,14 @@ import typer
 from app.commands.ingest import told
 from app.commands.options import LIBRARY_DEFAULT, DeviceOption, LibraryOption, front_end_name
 from app.commands.terminal import err, opened, say
-from model.errors import LibraryBusy, LibraryError, QueryError
+from model.errors import EcholensError, LibraryBusy, QueryError
 
 if TYPE_CHECKING:
     from app.library.ingest import Outcome
     from app.library.session import Session
     from app.library.watch import Find, Watch
 
+log = logging.getLogger("echolens")
 REFUSED_RETRY_S = 30.0
 
 
@@ -91,8 +93,11 @@ def take_in_as_it_comes(session: Session, watch: Watch, stop: threading.Event) -
             if not is_busy:
                 say(f"{error.code}: {error}", err)
             is_busy = True
-        except LibraryError as error:
+        except EcholensError as error:
             say(f"{error.code}: {error}. It is tried again.", err)
+            stop.wait(REFUSED_RETRY_S)
+        except Exception:
+            log.exception("watching failed in a way that was not foreseen; it is tried again")
             stop.wait(REFUSED_RETRY_S)
         watch.wait(stop)
 

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.library.examined import stamp_of
+from app.library.examined import stamp_to_note
 from app.library.held_videos import HeldVideos
 from app.library.reading import Begun, FileReader, KnownVideo, Videos, track_of
 from app.library.source import Source
@@ -54,7 +54,7 @@ class ClusterReader:
     def begun(self, sources: Iterable[Source]) -> Iterator[Opened]:
         """Yield as `Reader.begun`."""
         listed = list(sources)
-        stamps = [stamp_of(source.path) for source in listed]
+        stamps = [stamp_to_note(source.path) for source in listed]
         with closing(self._read([(source, None) for source in listed])) as results:
             for number, of_file in groupby(results, itemgetter(0)):
                 self._of_file = map(itemgetter(1), of_file)

@@ -6,17 +6,20 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.library.source import Outcome, Source, printable
 from index.library import Library
 from index.records import ExaminedFile, FileStamp
-from model.errors import NotReadable
+from model.errors import DecoderDied, NotReadable, TookTooLong, TooMuchMemory
 from model.media.medium import DECODING
 
 # A file that was written to so shortly before it was read may be written to once more without a later time: file
 # systems have clocks as coarse as 2 s.
 COARSEST_CLOCK_NS = 2 * 10**9
+RETRY_S = 3600.0  # until a watch has a file read again that is as it was when that failed
+PASSING = (DecoderDied.code, TookTooLong.code, TooMuchMemory.code)  # it may be the machine's fault, not the file's
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,26 @@ def stamp_of(path: Path) -> FileStamp | None:
     return FileStamp(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def stamp_to_note(path: Path) -> FileStamp | None:
+    """Return the stamp of a file that is about to be read; None where a later write may leave it as it is."""
+    now_ns, stamp = time.time_ns(), stamp_of(path)
+    return None if stamp is None or abs(now_ns - stamp.changed_ns) < COARSEST_CLOCK_NS else stamp
+
+
 def note_examined(library: Library, source: Source, stamp: FileStamp | None, outcome: Outcome) -> None:
-    """Note that a file was read; `stamp`: as it was before. One that could not be read to its end is not noted."""
-    if source.uploaded or stamp is None or outcome.state == "changing":
+    """Note that a file was read; `stamp`: what `stamp_to_note` returned before.
+
+    One that could not be read to its end is not noted.
+    """
+    if source.uploaded or stamp is None or outcome.state == "changing" or outcome.code in PASSING:
         return
     if outcome.code == NotReadable.code and printable(source.path) == str(source.path):  # rights, or a disk
         return
-    if not 0 <= time.time_ns() - stamp.changed_ns < COARSEST_CLOCK_NS:
-        library.catalogue.put_examined([(_reference(library, source.path), stamp, outcome.video_id)])
+    library.catalogue.put_examined([(_reference(library, source.path), stamp, outcome.video_id)])
 
 
 def sort_out(library: Library, sources: Sequence[Source]) -> Sorted:
-    """Return what a person who names these files has read: all but the files of whole videos that have not changed."""
+    """Return what is to be read where a person names files: all but those of whole videos that have not changed."""
     to_read, back = [], []
     paths = [_reference(library, source.path) for source in sources]
     for source, path, examined in zip(sources, paths, library.catalogue.examined(paths), strict=True):
@@ -60,9 +71,10 @@ def sort_out(library: Library, sources: Sequence[Source]) -> Sorted:
 
 
 def sort_out_news(library: Library, sources: Sequence[Source], stamps: Sequence[FileStamp | None]) -> Sorted:
-    """Return what a watch has read: files that were never read or have changed since; `stamps`: as they are now.
+    """Return what a watch is to read: files that were never read or have changed since; `stamps`: as they are now.
 
-    What was no medium, was refused, or is a video that a person has deleted is left until its file changes. What an
+    What was no medium, was refused, or is a video that a person has deleted is left until its file changes; what failed
+    in a way that may pass, until it changes or an hour has passed. What an
     older release took in counts as read as long as its size and date are those of its video.
     """
     to_read, back, adopted = [], [], []
@@ -87,7 +99,20 @@ def sort_out_news(library: Library, sources: Sequence[Source], stamps: Sequence[
             to_read.append(source)  # a copy, which may have to take its place
     if adopted:
         library.catalogue.put_examined(adopted)
-    return Sorted(tuple(to_read), tuple(back))
+    return Sorted(tuple(_without_failed_lately(library, to_read)), tuple(back))
+
+
+def _without_failed_lately(library: Library, sources: list[Source]) -> list[Source]:
+    """Leave out what failed less than an hour ago in a way that may pass, and has not changed since."""
+    earliest = datetime.now(UTC) - timedelta(seconds=RETRY_S)
+    failures = ((f.path, f.code, datetime.fromisoformat(f.at)) for f in library.catalogue.failures())
+    failed_at_s = {path: at.timestamp() for path, code, at in failures if code in PASSING and at > earliest}
+    return [s for s in sources if not _is_older(s.path, failed_at_s.get(printable(s.path), 0.0))]
+
+
+def _is_older(path: Path, time_s: float) -> bool:
+    stamp = stamp_of(path)
+    return stamp is not None and stamp.changed_ns / 1e9 < time_s
 
 
 def _is_whole_at(examined: ExaminedFile, path: str) -> bool:

@@ -13,6 +13,7 @@ from app.library.changing import may_hold
 from app.library.encoding import PartEncoder, seconds_of
 from app.library.features import keep_part
 from app.library.listing import is_no_medium
+from app.library.missing import lies_at
 from app.library.notes import joined, note_of
 from app.library.readers import Reader
 from app.library.reading import Begun, length_of, needs_another_track, start_of
@@ -78,10 +79,13 @@ class Intake:
             return self.fail(source, error)
 
     def fail(self, source: Source, error: MediaError) -> Outcome:
-        """Record why a file cannot be taken in; what changes, or is no medium of a directory, is no failure."""
+        """Record why a file cannot be taken in; what changes, or is gone or no medium of a directory, is no failure."""
         detail = str(error).replace(source.path.name, source.file_name)  # an upload lies under another name
         if isinstance(error, Changing):
             return Outcome(source.path, "changing", None, error.code, detail)
+        if source.listed and not lies_at(source.path):
+            detail = f"{source.file_name} is gone: it was deleted or moved before it was read to its end"
+            return Outcome(source.path, "changing", None, Changing.code, detail)
         if source.listed and is_no_medium(source.path, error):
             return Outcome(source.path, "passed")
         if not source.uploaded:  # of an upload the job says it, and its file goes

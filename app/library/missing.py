@@ -30,7 +30,7 @@ def gone_from(library: Library, directory: Path, there: Container[str] = ()) -> 
     if not holds_anything(directory):
         return []
     files = library.catalogue.files_below(library.reference(directory))
-    absent = [(video_id, path) for video_id, path in files if path not in there and not _lies_at(library.locate(path))]
+    absent = [(video_id, path) for video_id, path in files if path not in there and not lies_at(library.locate(path))]
     gone = []
     for video_id, path in absent:
         with suppress(NotFound):  # deleted meanwhile
@@ -70,7 +70,7 @@ def holds_anything(directory: Path) -> bool:
         return False
 
 
-def _lies_at(path: Path) -> bool:
+def lies_at(path: Path) -> bool:
     """Say whether there is a file at a path, or may be: the rights or the disk do not let it be seen."""
     try:
         os.stat(path)
@@ -87,7 +87,7 @@ def _is_gone(path: Path, video: Video) -> bool:
     The folder on which a disk is put is empty without it, and was not changed since the video came in.
     """
     real = os.path.realpath(path)
-    if _lies_at(Path(real)):
+    if lies_at(Path(real)):
         return False
     folder = os.path.dirname(real)
     while not os.path.isdir(folder):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from app.library.examined import stamp_of
+from app.library.examined import stamp_to_note
 from app.library.reading import Begun, FileReader, KnownVideo
 from app.library.session import Session
 from app.library.source import Source
@@ -30,7 +30,7 @@ class Reader(Protocol):
     def limits(self) -> Limits: ...  # noqa: D102
 
     def begun(self, sources: Iterable[Source]) -> Iterator[Opened]:
-        """Yield each file, in order, as it was before it was read, with the first part that the library needs of it."""
+        """Yield each file, in order, with its `stamp_to_note` and the first part that the library needs of it."""
         ...
 
     def parts(
@@ -59,7 +59,7 @@ class LocalReader:
             yield source, *opened.result()
 
     def _begin(self, source: Source) -> tuple[FileStamp | None, Begun | MediaError]:
-        stamp = stamp_of(source.path)
+        stamp = stamp_to_note(source.path)
         try:
             return stamp, self._files.begin(source)
         except MediaError as error:

@@ -30,8 +30,8 @@ class Source:
 class Outcome:
     """Say what became of a file; `code` and `detail` tell why it failed, `note` what it lacks.
 
-    `changing`: it changed while it was read, and is taken next time. `passed`: a directory holds it, and it is no
-    medium.
+    `changing`: it changed or went while it was read, and is taken next time. `passed`: a directory holds it, and it is
+    no medium.
     """
 
     path: Path

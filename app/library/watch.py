@@ -18,21 +18,23 @@ from typing import Literal, NamedTuple
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
-from app.library.examined import sort_out_news, stamp_of
+from app.library.examined import RETRY_S, sort_out_news, stamp_of
 from app.library.listing import Listed, Listing
 from app.library.missing import gone_from, holds_anything
 from app.library.source import Source
 from index.library import Library
 from index.records import FileStamp
+from model.errors import EcholensError, LibraryError
 
 log = logging.getLogger("echolens")
 SETTLE_S = 5.0
 RESCAN_S = 300.0
-RETRY_S = 3600.0  # until what was found once and is still not in the library is found again, unless it changes
 MOST_SHARE, MOST_SHARE_AT_REST = 1 / 20, 1 / 200  # of one core that looking takes, while something changes and not
 CHECK_S = 5.0  # between two glances at whether the directories themselves are still there
 ABSENT = "%s, which is watched, is not there, empty or not readable: it is looked for again"
 UNREADABLE = "%s, which is watched, cannot be read: give the user that runs Echolens the right to read and enter it"
+REFUSED = "%s, which is watched, cannot be looked at: it is tried again"
+SILENT = "no events come from %s: it is looked at from time to time"
 STEP_MS, MOST_GATHERED_MS = 250, 1000  # how often events are fetched, and how long they are gathered
 
 
@@ -42,7 +44,7 @@ Since = dict[tuple[str, str], tuple[FileStamp | None, float]]  # by an item's ke
 class Item(NamedTuple):
     """Name one thing to be done: a file to read, or a video whose file is back or gone; `name` is its path or id.
 
-    `folder`: the one that it lies in, or the nearest above it that is there.
+    `folder`: the one that it lies in, or the nearest above it that is there and not empty.
     """
 
     kind: Literal["file", "back", "gone"]
@@ -103,11 +105,10 @@ class Watch:
         self._settle_s, self._rescan_s = settle_s, rescan_s
         self._seen: Since = {}  # what is to be done, and since when it is as it is
         self._handed: Since = {}  # what others see to, and since when
-        self._told: dict[tuple[str, Path], frozenset[Path]] = {}
+        self._told: dict[tuple[str, Path | None], frozenset[str]] = {}
         self._next_s = self._earliest_s = 0.0
         self._places: list[tuple[int, int] | None] = []
         self._events: RustNotify | None = None
-        self._listen()
 
     def close(self) -> None:
         """Stop listening to the file system."""
@@ -116,13 +117,17 @@ class Watch:
             self._events = None
 
     def look(self) -> list[Find]:
-        """Return what has come to rest, by directory; it is returned again until it was handed over."""
+        """Return what has come to rest, by directory; it is returned again until it was handed over.
+
+        A directory that cannot be looked at is logged and left out. Raises LibraryError.
+        """
         began_s, computed_s = time.monotonic(), time.thread_time()
         seen: Since = {}
         finds, is_unrest = [], False
+        self._listen()  # before looking: what comes later is an event. Anew: a disk that was mounted since sends none
         for directory in self._directories:
             at_rest = []
-            for item in self._news_of(directory):
+            for item in self._news_unless_refused(directory):
                 before = self._seen.get(item.key)
                 since_s = before[1] if before is not None and before[0] == item.stamp else time.monotonic()
                 seen[item.key] = item.stamp, since_s
@@ -137,6 +142,8 @@ class Watch:
         self._seen = seen
         self._handed = {key: handed for key, handed in self._handed.items() if key in seen}
         self._plan(time.thread_time() - computed_s, bool(finds) or is_unrest)
+        if finds:
+            self.close()  # nobody fetches events while files are read
         return finds
 
     def hand_over(self, find: Find) -> None:
@@ -150,6 +157,17 @@ class Watch:
         while not stop.is_set() and (left_s := self._next_s - time.monotonic()) > 0:
             if self._are_others() or self._happens(stop, min(CHECK_S, left_s)):
                 return
+
+    def _news_unless_refused(self, directory: Path) -> list[Item]:
+        try:
+            news = self._news_of(directory)
+        except LibraryError:  # not this directory's fault
+            raise
+        except (EcholensError, OSError) as error:  # such as a link that leads out of what may be ingested now
+            self._tell(REFUSED, directory, [f"{directory} ({error})"])
+            return []
+        self._tell(REFUSED, directory, [])
+        return news
 
     def _news_of(self, directory: Path) -> list[Item]:
         """Return all that is to be done in a directory; nothing where it is not there."""
@@ -186,21 +204,20 @@ class Watch:
         self._next_s = self._earliest_s if is_unrest else now_s + rest_s
 
     def _are_others(self) -> bool:
-        """Say whether one of the directories has left, come, or is another one now; then listen to those."""
-        if _places_of(self._directories) == self._places:
-            return False
-        self._listen()
-        return True
+        """Say whether one of the directories has left, come, or is another one now."""
+        return _places_of(self._directories) != self._places
 
     def _listen(self) -> None:
         """Have the file system tell of what happens in the directories that are there."""
         self.close()
         self._places = _places_of(self._directories)
         there = [str(d) for d, place in zip(self._directories, self._places, strict=True) if place is not None]
+        silent = []
         try:
             self._events = RustNotify(there, False, False, 0, True, True) if there else None
         except (OSError, WatchfilesRustInternalError) as error:
-            log.warning("no events come from %s (%s): it is looked at from time to time", ", ".join(there), error)
+            silent = [f"{', '.join(there)} ({error})"]
+        self._tell(SILENT, None, silent)
 
     def _happens(self, stop: threading.Event, seconds: float) -> bool:
         """Wait for an event outside the library; return whether there was one."""
@@ -216,17 +233,17 @@ class Watch:
         own = f"{self._library.directory}/"
         return not isinstance(events, str) and any(not path.startswith(own) for _, path in events)
 
-    def _tell(self, text: str, directory: Path, about: Iterable[Path]) -> None:
-        """Log what is said of paths of a directory, each once until it is no longer so."""
-        now = frozenset(about)
+    def _tell(self, text: str, directory: Path | None, about: Iterable[Path | str]) -> None:
+        """Log what is said of paths of a directory, or of all, each once until it is no longer so."""
+        now = frozenset(map(str, about))
         for path in sorted(now - self._told.get((text, directory), frozenset())):
             log.warning(text, path)
         self._told[text, directory] = now
 
 
 def _nearest(folder: Path, directory: Path) -> str:
-    """Return a folder of a directory, or the nearest above it that is there."""
-    while folder != directory and not folder.is_dir():
+    """Return a folder of a directory, or the nearest above it that is there and not empty."""
+    while folder != directory and not holds_anything(folder):
         folder = folder.parent
     return str(folder)
 

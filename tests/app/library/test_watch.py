@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from operator import attrgetter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,15 +23,16 @@ import app.library.examined
 import app.library.reading
 import app.library.watch
 from app.commands.watch import take_in_as_it_comes
-from app.library.examined import sort_out, stamp_of
+from app.library.examined import sort_out, sort_out_news, stamp_of
 from app.library.ingest import Source, ingest
-from app.library.listing import list_files
+from app.library.listing import Listing, list_files
 from app.library.missing import mark_gone
 from app.library.session import Session
 from app.library.videos import delete_video
-from app.library.watch import Watch
+from app.library.watch import Find, Watch
 from app.media.decoding import Facts, inspect
 from index.records import Video
+from model.errors import DecoderDied, DeviceError, MediaError, NotAllowed, TookTooLong, TooMuchMemory, WorkerFailure
 from model.media.medium import FOOTAGE
 
 SETTLE_S, RESCAN_S = 0.1, 0.3
@@ -69,6 +71,12 @@ def fine_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def root(tmp_path: Path) -> Path:
     (tmp_path / "footage").mkdir()
     return tmp_path / "footage"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    with Session.open(tmp_path / "library", torch.device("cpu"), default="raw") as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -366,6 +374,138 @@ def test_what_an_older_release_took_in_is_not_read_again(watched: Callable, root
         film(root / "b.mp4", 1, 0, 1.0)
         until(lambda: "b.mp4" in told.videos())
         assert told.read == {"a.mp4": 1, "b.mp4": 1}
+
+
+def test_the_last_file_of_a_folder_goes_missing(watched: Callable, root: Path) -> None:
+    """The folder that it leaves is empty, as one without its disk is; the one above it tells them apart."""
+    (root / "day").mkdir()
+    film(root / "day" / "a.mp4", 0, 0, 1.0)
+    film(root / "stays.mp4", 1, 0, 1.0)
+    with watched() as told:
+        until(lambda: len(told.videos()) == 2)
+        (root / "day" / "a.mp4").unlink()
+        until(lambda: told.missing() == {"a.mp4"})
+
+
+@pytest.mark.parametrize("error", [NotAllowed("a link out of the roots given"), OSError("I/O error")])
+def test_a_directory_that_cannot_be_looked_at_stops_no_other(
+    session: Session, root: Path, tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, and the others are watched on."""
+    (tmp_path / "bad").mkdir()
+    film(tmp_path / "bad" / "a.mp4", 0, 0, 1.0)
+    good = film(root / "b.mp4", 1, 0, 1.0)
+
+    def list_below(directory: Path) -> Listing:
+        if directory != root:
+            raise error
+        return list_files([directory])
+
+    watch = Watch(session.library, [tmp_path / "bad", root], list_below, attrgetter("path"), 0.0)
+    assert watch.look() == []
+    for _ in range(2):
+        assert [source.path for find in watch.look() for source in find.sources] == [good]
+    watch.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'bad'} ({error}), which is watched, cannot be looked at: it is tried again"
+    ]
+
+
+def test_a_watch_survives_whatever_reading_raises(monkeypatch: pytest.MonkeyPatch, session: Session) -> None:
+    """A GPU that fails, a disk error, a fault of Echolens: it waits and tries again."""
+    monkeypatch.setattr("app.commands.watch.REFUSED_RETRY_S", 0.0)
+    errors = [DeviceError("the GPU failed"), WorkerFailure("no process"), OSError("I/O error"), ValueError("a fault")]
+    stop = threading.Event()
+
+    class Failing:
+        def look(self) -> list[Find]:
+            if errors:
+                raise errors.pop()
+            stop.set()
+            return []
+
+        def wait(self, stop: threading.Event) -> None: ...
+
+    take_in_as_it_comes(session, Failing(), stop)  # type: ignore[arg-type]
+    assert errors == []
+
+
+@pytest.mark.parametrize("error", [DecoderDied, TookTooLong, TooMuchMemory])
+def test_a_failure_that_may_pass_is_tried_again(
+    session: Session, root: Path, monkeypatch: pytest.MonkeyPatch, error: type[MediaError]
+) -> None:
+    """After an hour, or as soon as the file changes; not with each file that comes beside it."""
+
+    def fail(*_: object) -> Facts:
+        raise error("the machine was short of memory")
+
+    monkeypatch.setattr(app.library.reading, "inspect", fail)
+    source = Source(film(root / "a.mp4", 0, 0, 1.0), "a.mp4", listed=True)
+
+    def to_read() -> tuple[Source, ...]:
+        return sort_out_news(session.library, [source], [stamp_of(source.path)]).to_read
+
+    assert ingest(session, [source], FOOTAGE)[0].code == error.code
+    assert to_read() == ()
+    with monkeypatch.context() as later:
+        later.setattr(app.library.examined, "RETRY_S", 0.0)
+        assert to_read() == (source,)
+    os.utime(source.path)
+    assert to_read() == (source,)
+
+
+def test_a_file_that_is_gone_before_it_is_read_is_no_failure(session: Session, root: Path) -> None:
+    """A watch, or a directory, listed it; a file that a person names is one."""
+    for listed, state, failures in ((True, "changing", 0), (False, "failed", 1)):
+        source = Source(root / "gone.mp4", "gone.mp4", listed=listed)
+        assert [outcome.state for outcome in ingest(session, [source], FOOTAGE)] == [state]
+        assert session.library.catalogue.count_failures() == failures
+
+
+def test_each_look_listens_anew_and_nothing_listens_while_files_are_read(
+    session: Session, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events do not pile up, and a disk that was mounted meanwhile tells what happens on it."""
+    listening: list[int] = []
+
+    class Notify:
+        def __init__(self, *_: object) -> None:
+            listening.append(1)
+
+        def close(self) -> None:
+            listening[-1] = 0
+
+    monkeypatch.setattr(app.library.watch, "RustNotify", Notify)
+    film(root / "a.mp4", 0, 0, 1.0)
+    watch = Watch(session.library, [root], lambda path: list_files([path]), attrgetter("path"), 0.0)
+    assert watch.look() == []
+    assert listening == [1]
+    (find,) = watch.look()
+    assert listening == [0, 0]
+    watch.hand_over(find)
+    assert watch.look() == []
+    assert listening == [0, 0, 1]
+    watch.close()
+
+
+def test_the_guard_counts_to_the_beginning_of_the_reading(
+    session: Session, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may be written to within the same tick while a long reading of it lasts."""
+    monkeypatch.setattr(app.library.examined, "COARSEST_CLOCK_NS", 2 * 10**9)
+    source = Source(film(root / "a.mp4", 0, 0, 1.0), "a.mp4")
+    now_ns = os.stat(source.path).st_ctime_ns + 10**9
+    monkeypatch.setattr(app.library.examined, "time", SimpleNamespace(time_ns=lambda: now_ns))
+
+    def slow(front_end: object, path: Path, *rest: object) -> Facts:
+        nonlocal now_ns
+        now_ns += 10**10
+        return inspect(front_end, path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(app.library.reading, "inspect", slow)
+    for still_to_read in ((source,), ()):
+        ingest(session, [source], FOOTAGE)
+        assert sort_out(session.library, [source]).to_read == still_to_read
 
 
 def test_a_file_written_just_before_it_was_read_is_read_again(
