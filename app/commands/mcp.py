@@ -45,6 +45,11 @@ def mcp_command(
 
 def _check_address(url: str) -> None:
     """Refuse what is no address of a service, before an assistant asks it."""
+    if "@" in url:  # the assistant is told the address, and so is who runs it; nor is it repeated here
+        raise typer.BadParameter(
+            "an address with a user name or password given, one without @ expected: a key goes into ECHOLENS_API_KEY",
+            param_hint="--url",
+        )
     try:
         address = urlsplit(url)
         is_address = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0

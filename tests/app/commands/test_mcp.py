@@ -35,3 +35,12 @@ def test_what_is_no_address_is_refused_at_once(echolens: Command, url: str) -> N
 def test_a_directory_of_files_must_be_there(echolens: Command, tmp_path: Path) -> None:
     """A mistyped one would allow nothing, or what somebody makes there later."""
     assert echolens("mcp", "--files", tmp_path / "absent").code == USAGE
+
+
+@pytest.mark.parametrize("url", ["http://anna:hush@127.0.0.1:8000", "http://hush@here", "http://anna:hush/9@here"])
+def test_a_password_in_the_address_is_refused_and_not_repeated(echolens: Command, url: str) -> None:
+    """The assistant is told the address, so its provider would read the password."""
+    ran = echolens("mcp", "--url", url)
+    assert ran.code == USAGE
+    assert "ECHOLENS_API_KEY" in ran.err
+    assert "hush" not in ran.err + ran.out
