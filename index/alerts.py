@@ -13,15 +13,17 @@ from model.errors import NotFound, QueryError
 
 ALERT = (
     "alert_id, title, question, text, file_name, url, secret, created_at, asked_segment_id, delivered, given_up, "
-    "problem, (SELECT count(*) FROM deliveries WHERE deliveries.alert_id = alerts.alert_id) AS waiting"
+    "coalesce(asking_problem, delivery_problem) AS problem, "
+    "(SELECT count(*) FROM deliveries WHERE deliveries.alert_id = alerts.alert_id) AS waiting"
 )
-# Of each alert the message that is due first, so that one receiver that does not answer holds up no other.
+# Of each alert the message that is due first.
 DUE = """
-SELECT delivery_id, alert_id, body, attempts, url, secret FROM deliveries JOIN alerts USING (alert_id)
+SELECT delivery_id, alert_id, body, attempts, made_s, url, secret FROM deliveries JOIN alerts USING (alert_id)
 WHERE deliveries.position IN (
     SELECT (SELECT position FROM deliveries AS own WHERE own.alert_id = alerts.alert_id AND own.due_s <= :now_s
-            ORDER BY own.due_s, own.position LIMIT 1) FROM alerts
-) ORDER BY due_s LIMIT :limit
+            ORDER BY own.due_s, own.position LIMIT 1)
+    FROM alerts WHERE alert_id NOT IN (SELECT value FROM json_each(:but))
+) ORDER BY due_s
 """
 
 
@@ -91,46 +93,54 @@ class Alerts:
         """
         with self._store.write() as c:
             _one(c, alert_id)
-            query = "UPDATE alerts SET asked_segment_id = ?, problem = NULL WHERE alert_id = ?"
+            query = "UPDATE alerts SET asked_segment_id = ?, asking_problem = NULL WHERE alert_id = ?"
             c.execute(query, (segment_id, alert_id))
             c.executemany(
-                "INSERT INTO deliveries (delivery_id, alert_id, body, due_s) VALUES (?, ?, ?, ?)",
-                [(delivery_id, alert_id, body, now_s) for delivery_id, body in messages],
+                "INSERT INTO deliveries (delivery_id, alert_id, body, made_s, due_s) VALUES (?, ?, ?, ?, ?)",
+                [(delivery_id, alert_id, body, now_s, now_s) for delivery_id, body in messages],
             )
 
     def put_problem(self, alert_id: str, problem: str) -> None:
         """Note why an alert could not be asked."""
         with self._store.write() as c:
-            query = "UPDATE alerts SET problem = ?1 WHERE alert_id = ?2 AND problem IS NOT ?1"
+            query = "UPDATE alerts SET asking_problem = ?1 WHERE alert_id = ?2 AND asking_problem IS NOT ?1"
             c.execute(query, (problem, alert_id))
 
-    def due(self, now_s: float, limit: int) -> list[Delivery]:
-        """Return messages that are to be sent by now, one of each alert at most."""
+    def due(self, now_s: float, but: Iterable[str] = ()) -> list[Delivery]:
+        """Return messages that are to be sent by now, one of each alert at most, and none of the alerts `but`."""
         with self._store.read() as c:
-            return [Delivery(*row) for row in c.execute(DUE, {"now_s": now_s, "limit": limit})]
+            return [Delivery(*row) for row in c.execute(DUE, {"now_s": now_s, "but": json.dumps(list(but))})]
 
     def put_delivered(self, delivery: Delivery) -> None:
-        """Note that a message was delivered; it is not sent again."""
-        with self._store.write() as c:
-            query = "UPDATE alerts SET delivered = delivered + 1, problem = NULL WHERE alert_id = ?"
-            c.execute(query, (delivery.alert_id,))
-            c.execute("DELETE FROM deliveries WHERE delivery_id = ?", (delivery.delivery_id,))
+        """Note that a message was delivered; it is not sent again.
 
-    def put_refused(self, delivery: Delivery, problem: str, due_s: float | None) -> None:
-        """Note that a message was not delivered, and when to try again; None gives it up.
-
-        The other messages of its alert wait as long.
+        What was wrong with deliveries is forgotten once no message waits that was refused.
         """
         with self._store.write() as c:
-            query = "UPDATE alerts SET problem = ?, given_up = given_up + ? WHERE alert_id = ?"
+            c.execute("DELETE FROM deliveries WHERE delivery_id = ?", (delivery.delivery_id,))
+            query = (
+                "UPDATE alerts SET delivered = delivered + 1, delivery_problem = CASE WHEN EXISTS "
+                "(SELECT 1 FROM deliveries WHERE alert_id = ?1 AND attempts > 0) THEN delivery_problem END "
+                "WHERE alert_id = ?1"
+            )
+            c.execute(query, (delivery.alert_id,))
+
+    def put_refused(self, delivery: Delivery, problem: str, due_s: float | None, *, is_answered: bool) -> None:
+        """Note that a message was not delivered, and when to try again; None gives it up.
+
+        The other messages of its alert wait as long if the receiver gave no answer.
+        """
+        with self._store.write() as c:
+            query = "UPDATE alerts SET delivery_problem = ?, given_up = given_up + ? WHERE alert_id = ?"
             c.execute(query, (problem, due_s is None, delivery.alert_id))
             if due_s is None:
                 c.execute("DELETE FROM deliveries WHERE delivery_id = ?", (delivery.delivery_id,))
                 return
             query = "UPDATE deliveries SET attempts = attempts + 1, due_s = ? WHERE delivery_id = ?"
             c.execute(query, (due_s, delivery.delivery_id))
-            query = "UPDATE deliveries SET due_s = ?1 WHERE alert_id = ?2 AND due_s < ?1"
-            c.execute(query, (due_s, delivery.alert_id))
+            if not is_answered:
+                query = "UPDATE deliveries SET due_s = ?1 WHERE alert_id = ?2 AND due_s < ?1"
+                c.execute(query, (due_s, delivery.alert_id))
 
 
 def _newest(c: sqlite3.Connection) -> int:

@@ -49,10 +49,10 @@ STEPS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE alerts (position INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL UNIQUE, title TEXT, "
         "question TEXT NOT NULL, text TEXT, file_name TEXT, content BLOB, url TEXT NOT NULL, secret TEXT NOT NULL, "
         "created_at TEXT NOT NULL, asked_segment_id INTEGER NOT NULL, delivered INTEGER NOT NULL DEFAULT 0, "
-        "given_up INTEGER NOT NULL DEFAULT 0, problem TEXT)",
+        "given_up INTEGER NOT NULL DEFAULT 0, asking_problem TEXT, delivery_problem TEXT)",
         "CREATE TABLE deliveries (position INTEGER PRIMARY KEY AUTOINCREMENT, delivery_id TEXT NOT NULL UNIQUE, "
         "alert_id TEXT NOT NULL REFERENCES alerts (alert_id) ON DELETE CASCADE, body TEXT NOT NULL, "
-        "attempts INTEGER NOT NULL DEFAULT 0, due_s REAL NOT NULL)",
+        "attempts INTEGER NOT NULL DEFAULT 0, made_s REAL NOT NULL, due_s REAL NOT NULL)",
         "CREATE INDEX deliveries_of_alert ON deliveries (alert_id, due_s)",
     ),
     10: (

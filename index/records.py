@@ -154,7 +154,7 @@ class Alert:
 
     `question` is a JSON object; `text` or a file, whose name is `file_name`, is its query. `asked_segment_id`: the last
     second that it was asked about. `delivered`, `given_up`, `waiting`: how many messages were, or are still to be sent.
-    `problem`: why it could not be asked last, or a message not be delivered.
+    `problem`: why it could not be asked last, or else why a message was not delivered.
     """
 
     alert_id: str
@@ -174,12 +174,16 @@ class Alert:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Hold a message of an alert that is to be sent; `attempts`: how often that was tried."""
+    """Hold a message of an alert that is to be sent.
+
+    `attempts`: how often that was tried. `made_s`: when it was made, Unix time.
+    """
 
     delivery_id: str
     alert_id: str
     body: str
     attempts: int
+    made_s: float
     url: str
     secret: str = field(repr=False)
 

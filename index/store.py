@@ -93,7 +93,8 @@ CREATE TABLE alerts (
     asked_segment_id INTEGER NOT NULL,
     delivered INTEGER NOT NULL DEFAULT 0,
     given_up INTEGER NOT NULL DEFAULT 0,
-    problem TEXT
+    asking_problem TEXT,
+    delivery_problem TEXT
 );
 CREATE TABLE deliveries (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -101,6 +102,7 @@ CREATE TABLE deliveries (
     alert_id TEXT NOT NULL REFERENCES alerts (alert_id) ON DELETE CASCADE,
     body TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
+    made_s REAL NOT NULL,
     due_s REAL NOT NULL
 );
 CREATE INDEX deliveries_of_alert ON deliveries (alert_id, due_s);

@@ -63,7 +63,7 @@ class Alerting:
         for alert in alerts:
             is_early = time.monotonic() < self._earliest_s.get(alert.alert_id, 0.0)
             if alert.asked_segment_id < newest[1] and alert.waiting < MOST_WAITING and not is_early:
-                is_more |= await self._ask(alert, *self._goals.setdefault(alert.alert_id, newest))
+                is_more |= await self._ask_or_put_off(alert, *self._goals.setdefault(alert.alert_id, newest))
         return is_more
 
     async def check(self, question: Question, query: Query) -> None:
@@ -76,10 +76,30 @@ class Alerting:
         except (EmptyLibrary, UntrainedLibrary):
             return
 
+    async def _ask_or_put_off(self, alert: Alert, version: int, last: int) -> bool:
+        """Ask an alert as `_ask` does. Where that fails, this alert alone waits, and the reason is noted."""
+        try:
+            return await self._ask(alert, version, last)
+        except NotFound:  # deleted just now
+            return False
+        except EcholensError as error:
+            log.warning("alert %s waits: %s", alert.alert_id, error)
+            problem = f"{error.code}: {error}"
+        except Exception:
+            log.exception("alert %s failed in a way that was not foreseen; it is tried again", alert.alert_id)
+            problem = "internal: not foreseen; the log has it"
+        self._earliest_s[alert.alert_id] = time.monotonic() + REFUSED_RETRY_S
+        try:
+            await asyncio.to_thread(self._alerts.put_problem, alert.alert_id, problem)
+        except EcholensError as error:  # such as a full disk
+            log.warning("the problem of alert %s cannot be noted: %s", alert.alert_id, error)
+        return False
+
     async def _ask(self, alert: Alert, version: int, last: int) -> bool:
         """Ask about the next seconds, of those up to `last`, which the catalogue had in a version.
 
-        Say whether to go on at once: there are more, and the galleries are as new as that version.
+        Say whether to go on at once: there are more, and the galleries are as new as that version. NotFound where the
+        alert was deleted.
         """
         try:
             end = await asyncio.to_thread(self._alerts.round_end, alert.asked_segment_id, last, ASKED_TOGETHER)
@@ -92,17 +112,8 @@ class Alerting:
             hits = answer.hits
         except EmptyLibrary:  # of what is looked for there is none
             hits, end = (), last
-        except NotFound:  # deleted just now
-            return False
-        except EcholensError as error:
-            self._earliest_s[alert.alert_id] = time.monotonic() + REFUSED_RETRY_S
-            await asyncio.to_thread(self._alerts.put_problem, alert.alert_id, f"{error.code}: {error}")
-            return False
         messages = [(f"msg_{uuid.uuid4().hex}", json.dumps(body)) for body in self._bodies(alert, hits)]
-        try:
-            await asyncio.to_thread(self._alerts.put_asked, alert.alert_id, end, messages, time.time())
-        except NotFound:
-            return False
+        await asyncio.to_thread(self._alerts.put_asked, alert.alert_id, end, messages, time.time())
         if end < last:
             return True
         del self._goals[alert.alert_id]

@@ -14,7 +14,10 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx2
@@ -27,11 +30,12 @@ log = logging.getLogger("echolens")
 PREFIX = "whsec_"
 KEY_BYTES = range(24, 65)
 MOST_URL = 2048
-MOST_AT_A_TIME = 4
 MOST_SENDING_S = 15.0
 POLL_S = 2.0
-# Waits after a message was refused, of up to a fifth longer: over three days in all, then it is given up.
+MOST_NOTE_WAIT_S = 60.0
+# Waits after a message was refused, of up to a fifth longer: over three days in all.
 RETRY_AFTER_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+GIVEN_UP_AFTER_S = 3 * 86_400.0  # since it was made; it is tried once at least
 
 
 def checked_url(url: str, hosts: Sequence[str]) -> str:
@@ -77,46 +81,85 @@ def signature(secret: str, delivery_id: str, timestamp: int, body: str) -> str:
     return f"v1,{base64.b64encode(signed).decode()}"
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Say why a message was not taken; `is_answered`: by a status of the receiver."""
+
+    problem: str
+    is_answered: bool = False
+
+
 class Webhooks:
-    """Send what waits in the catalogue, a few at a time; used from one event loop."""
+    """Send what waits in the catalogue, of each alert one message at a time; used from one event loop."""
 
     def __init__(self, alerts: Alerts, hosts: Sequence[str]) -> None:
         self._alerts, self._hosts = alerts, hosts
+        self._busy: set[str] = set()  # alerts with a message that is on its way, or whose outcome is not noted yet
+        self._ended = asyncio.Event()
 
     async def live(self) -> None:
         """Send until cancelled; what is on its way then is sent again at the next start."""
-        async with httpx2.AsyncClient(timeout=MOST_SENDING_S, follow_redirects=False, trust_env=False) as client:
+        async with (
+            httpx2.AsyncClient(timeout=MOST_SENDING_S, follow_redirects=False, trust_env=False) as client,
+            asyncio.TaskGroup() as tasks,
+        ):
             while True:
                 try:
-                    if not await self.send_due(client):
-                        await asyncio.sleep(POLL_S)
-                except EcholensError as error:  # such as a full disk
+                    due = await asyncio.to_thread(self._alerts.due, time.time(), tuple(self._busy))
+                except EcholensError as error:
                     log.warning("webhooks wait: %s", error)
-                    await asyncio.sleep(POLL_S)
+                    due = []
                 except Exception:
                     log.exception("webhooks failed in a way that was not foreseen; it is tried again")
-                    await asyncio.sleep(POLL_S)
-
-    async def send_due(self, client: httpx2.AsyncClient) -> int:
-        """Send what is due now, of each alert one message; return how many that were."""
-        due = await asyncio.to_thread(self._alerts.due, time.time(), MOST_AT_A_TIME)
-        await asyncio.gather(*(self._deliver(client, delivery) for delivery in due))
-        return len(due)
+                    due = []
+                for delivery in due:
+                    self._busy.add(delivery.alert_id)
+                    tasks.create_task(self._deliver(client, delivery))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):  # `asyncio.wait_for` can lose a cancellation
+                        await self._ended.wait()
+                self._ended.clear()
 
     async def _deliver(self, client: httpx2.AsyncClient, delivery: Delivery) -> None:
-        problem = await self._refusal(client, delivery)
-        if problem is None:
-            await asyncio.to_thread(self._alerts.put_delivered, delivery)
-            return
-        due_s = None
-        if delivery.attempts < len(RETRY_AFTER_S):
-            due_s = time.time() + RETRY_AFTER_S[delivery.attempts] * random.uniform(1.0, 1.2)
-        log.warning(
-            "the webhook %s of alert %s was not delivered: %s", delivery.delivery_id, delivery.alert_id, problem
-        )
-        await asyncio.to_thread(self._alerts.put_refused, delivery, problem, due_s)
+        """Send a message once, and note what came of it. Raises nothing."""
+        try:
+            refusal = await self._refusal(client, delivery)
+        except Exception as error:
+            log.exception("a webhook failed in a way that was not foreseen; it is tried again")
+            refusal = Refusal(f"it cannot be sent ({type(error).__name__})")
+        if refusal is None:
+            await self._note(partial(self._alerts.put_delivered, delivery))
+        else:
+            log.warning(
+                "the webhook %s of alert %s was not delivered: %s",
+                delivery.delivery_id,
+                delivery.alert_id,
+                refusal.problem,
+            )
+            now_s, due_s = time.time(), None
+            if now_s < delivery.made_s + GIVEN_UP_AFTER_S:
+                wait_s = RETRY_AFTER_S[min(delivery.attempts, len(RETRY_AFTER_S) - 1)]
+                due_s = now_s + wait_s * random.uniform(1.0, 1.2)
+            put = partial(self._alerts.put_refused, delivery, refusal.problem, due_s, is_answered=refusal.is_answered)
+            await self._note(put)
+        self._busy.discard(delivery.alert_id)
+        self._ended.set()
 
-    async def _refusal(self, client: httpx2.AsyncClient, delivery: Delivery) -> str | None:
+    async def _note(self, put: Callable[[], None]) -> None:
+        """Write an outcome down, and try until that succeeds, so that a full disk sends no message twice."""
+        wait_s = POLL_S
+        while True:
+            try:
+                await asyncio.to_thread(put)
+                return
+            except EcholensError as error:
+                log.warning("what came of a webhook cannot be noted yet: %s", error)
+            except Exception:
+                log.exception("what came of a webhook cannot be noted yet")
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, MOST_NOTE_WAIT_S)
+
+    async def _refusal(self, client: httpx2.AsyncClient, delivery: Delivery) -> Refusal | None:
         """Send a message; return why it was not taken, None where it was. Of the answer only the status is read."""
         timestamp = int(time.time())
         headers = {
@@ -132,9 +175,9 @@ class Webhooks:
                 async with client.stream("POST", url, content=delivery.body.encode(), headers=headers) as answer:
                     status = answer.status_code
         except QueryError as error:
-            return str(error)
+            return Refusal(str(error))
         except TimeoutError:
-            return f"no answer within {MOST_SENDING_S:g} s"
+            return Refusal(f"no answer within {MOST_SENDING_S:g} s")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            return f"it cannot be reached ({type(error).__name__})"
-        return None if 200 <= status < 300 else f"status {status} given, 2xx expected"
+            return Refusal(f"it cannot be reached ({type(error).__name__})")
+        return None if 200 <= status < 300 else Refusal(f"status {status} given, 2xx expected", is_answered=True)

@@ -26,7 +26,7 @@ class AlertAnswer(Answering):
     delivered: int = Field(description="messages that were taken with a status 2xx")
     given_up: int = Field(description="messages that were not taken within three days")
     problem: str | None = Field(
-        description="why it could not be asked last, or its last message not be delivered; null if nothing is wrong"
+        description="why it could not be asked last, or else why a message was not delivered; null if nothing is wrong"
     )
 
     @staticmethod

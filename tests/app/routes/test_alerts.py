@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,13 +23,14 @@ from starlette.testclient import TestClient
 
 import app.jobs.alerting
 import app.jobs.webhooks
-from app.jobs.webhooks import signature
+from app.jobs.webhooks import new_secret, signature
 from app.library.default_model import DEFAULT_MODEL
 from app.library.ingest import Source
 from echolens.client import Client
+from index.alerts import Alerts
 from index.library import Library
-from index.records import Alert, Video
-from model.errors import NotFound
+from index.records import Alert, Delivery, Video
+from model.errors import LibraryError, NotFound
 from model.network.checkpoint import Checkpoint
 
 
@@ -66,14 +68,22 @@ class Taking(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
+@contextmanager
+def running_receiver() -> Iterator[Receiver]:
     with Receiver() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with running_receiver() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -192,17 +202,19 @@ def test_the_signature_is_that_of_the_reference_implementation() -> None:
 
 
 def test_a_message_that_is_refused_is_sent_again_and_given_up_in_the_end(
-    sure: Path, receiver: Receiver, new_clip: Path
+    sure: Path, receiver: Receiver, new_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the same id, which tells a receiver that it is the same; why it was refused is listed."""
     receiver.answer = 500
     with serving(sure) as client:
         saved(client, receiver, new_clip)
         take_in(sure, new_clip)
+        until(lambda: len(receiver.taken) > 4)
+        assert listed(client)["given_up"] == 0
+        monkeypatch.setattr(app.jobs.webhooks, "GIVEN_UP_AFTER_S", 0.0)
         until(lambda: listed(client)["given_up"] == 1)
         assert listed(client)["problem"] == "status 500 given, 2xx expected"
         assert listed(client)["waiting"] == 0
-    assert len(receiver.taken) == 4
     assert len({headers["webhook-id"] for headers, _ in receiver.taken}) == 1
     assert len({body for _, body in receiver.taken}) == 1
 
@@ -226,6 +238,79 @@ def test_a_message_outlives_the_service(
         assert listed(client)["problem"] is None
     names = {body["data"]["file_name"] for body in receiver.bodies()}
     assert names == {"new-clip.mp4", "copy.mp4"}
+
+
+def test_a_message_that_is_always_refused_holds_up_no_other(sure: Path, receiver: Receiver, tmp_path: Path) -> None:
+    """The others of its alert are delivered meanwhile, and what is wrong stays listed."""
+    clips = [film(tmp_path / f"new-{number}.mp4", 1, 1, 2.5 + number / 10) for number in range(4)]
+
+    def refuse_one(handler: Taking) -> None:
+        handler.send_response(400 if receiver.bodies()[-1]["data"]["file_name"] == "new-0.mp4" else 204)
+        handler.end_headers()
+
+    receiver.answer = refuse_one
+    with serving(sure) as client:
+        saved(client, receiver, clips[0])
+        take_in(sure, *clips)
+        until(lambda: listed(client)["delivered"] == 3)
+        until(lambda: listed(client)["waiting"] == 1)
+        assert listed(client)["problem"] == "status 400 given, 2xx expected"
+
+
+def test_a_slow_receiver_holds_up_no_other(sure: Path, new_clip: Path) -> None:
+    """However many of them there are: messages of another alert arrive while they do not answer."""
+    is_over = threading.Event()
+    with running_receiver() as slow, running_receiver() as quick, serving(sure) as client:
+        slow.answer = lambda handler: answer_after(is_over, handler)
+        try:
+            for _ in range(6):
+                saved(client, slow, new_clip)
+            saved(client, quick, new_clip)
+            take_in(sure, new_clip, film(new_clip.with_name("more.mp4"), 1, 1, 4.0))
+            until(lambda: len(quick.taken) == 2)
+            assert len(slow.taken) == 6
+        finally:
+            is_over.set()
+        until(lambda: len(slow.taken) == 12)
+
+
+def answer_after(is_over: threading.Event, handler: Taking) -> None:
+    is_over.wait(60)
+    handler.send_response(204)
+    handler.end_headers()
+
+
+def test_a_message_that_was_taken_is_not_sent_again_while_the_disk_is_full(
+    sure: Path, receiver: Receiver, new_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the note is tried again, until it can be written."""
+    put, failures = Alerts.put_delivered, iter(range(4))
+
+    def put_or_fail(alerts: Alerts, delivery: Delivery) -> None:
+        if next(failures, None) is not None:
+            raise LibraryError("the disk is full")
+        put(alerts, delivery)
+
+    monkeypatch.setattr(Alerts, "put_delivered", put_or_fail)
+    with serving(sure) as client:
+        saved(client, receiver, new_clip)
+        take_in(sure, new_clip)
+        until(lambda: listed(client)["delivered"] == 1)
+    assert len(receiver.taken) == 1
+
+
+def test_an_alert_that_cannot_be_asked_stops_no_other(sure: Path, receiver: Receiver, new_clip: Path) -> None:
+    """Such as one whose question this release refuses; it says so, and the alerts after it are asked."""
+    with Library.open(sure) as library:
+        old = Alert("old", None, {"target": "smell"}, "dog", None, receiver.url, new_secret(), "2026", 0)
+        library.catalogue.alerts.add(old, None, 2)
+    with serving(sure) as client:
+        saved(client, receiver, new_clip)
+        take_in(sure, new_clip)
+        until(lambda: receiver.taken)
+        until(lambda: client.get("/alerts").json()["alerts"][0]["problem"])
+        problems = [alert["problem"] for alert in client.get("/alerts").json()["alerts"]]
+    assert problems == ["internal: not foreseen; the log has it", None]
 
 
 def endless(handler: Taking) -> None:
@@ -356,7 +441,7 @@ def test_a_file_that_is_too_large_to_keep_is_refused(client: TestClient, receive
 
 
 def test_alerts_and_their_messages_are_bounded_and_go_together(tmp_path: Path) -> None:
-    """There are at most so many; a deleted one takes its messages along; a refused message delays those behind it."""
+    """There are at most so many; a deleted one takes its messages along; silence delays the whole alert."""
     with Library.open(tmp_path / "library") as library:
         alerts = library.catalogue.alerts
         one, two = (
@@ -368,17 +453,39 @@ def test_alerts_and_their_messages_are_bounded_and_go_together(tmp_path: Path) -
             alerts.add(one, None, 2)
         alerts.put_asked("a", 5, [("m1", "{}"), ("m2", "{}")], 100.0)
         alerts.put_asked("b", 5, [("m3", "{}")], 101.0)
-        assert alerts.due(99.0, 10) == []
-        assert [d.delivery_id for d in alerts.due(101.0, 10)] == ["m1", "m3"]
-        alerts.put_refused(alerts.due(101.0, 10)[0], "no", 200.0)
-        assert [d.delivery_id for d in alerts.due(150.0, 10)] == ["m3"]
-        assert [d.delivery_id for d in alerts.due(200.0, 1)] == ["m3"]
+        assert alerts.due(99.0) == []
+        assert [d.delivery_id for d in alerts.due(101.0)] == ["m1", "m3"]
+        assert [d.delivery_id for d in alerts.due(101.0, ["a"])] == ["m3"]
+        alerts.put_refused(alerts.due(101.0)[0], "no", 200.0, is_answered=False)
+        assert [d.delivery_id for d in alerts.due(150.0)] == ["m3"]
+        assert [d.delivery_id for d in alerts.due(200.0)] == ["m3", "m1"]
         alerts.delete("a")
-        assert [d.delivery_id for d in alerts.due(1000.0, 10)] == ["m3"]
+        assert [d.delivery_id for d in alerts.due(1000.0)] == ["m3"]
         with pytest.raises(NotFound):
             alerts.put_asked("a", 6, [("m4", "{}")], 0.0)
         with pytest.raises(NotFound):
             alerts.content("a")
+
+
+def test_what_is_wrong_is_told_until_it_is_right(tmp_path: Path) -> None:
+    """Asking well hides no refused message, and a delivery no question that cannot be asked."""
+    with Library.open(tmp_path / "library") as library:
+        alerts = library.catalogue.alerts
+        alerts.add(Alert("a", None, {}, "dog", None, "http://a", "whsec_", "2026", 0), None, 1)
+        alerts.put_asked("a", 1, [("m1", "{}"), ("m2", "{}")], 100.0)
+        one = alerts.due(100.0)[0]
+        alerts.put_refused(one, "status 400", 200.0, is_answered=True)
+        alerts.put_asked("a", 2, [], 101.0)
+        assert alerts.alerts()[0].problem == "status 400"
+        (two,) = alerts.due(150.0)
+        assert (two.delivery_id, two.made_s) == ("m2", 100.0)
+        alerts.put_delivered(two)
+        assert alerts.alerts()[0].problem == "status 400"
+        alerts.put_problem("a", "no model")
+        alerts.put_delivered(one)
+        assert alerts.alerts()[0].problem == "no model"
+        alerts.put_asked("a", 3, [], 102.0)
+        assert alerts.alerts()[0].problem is None
 
 
 def test_a_round_ends_between_recordings(tmp_path: Path) -> None:
