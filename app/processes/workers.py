@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from pickle import PicklingError
 from typing import Any, TypeVar
 
 from model.errors import EcholensError, WorkerFailure
@@ -267,9 +268,25 @@ def _work(connection: Connection, memory_bytes: int | None, niceness: int) -> No
     while True:
         try:
             function, args = connection.recv()
-            connection.send(_outcome(function, args))
+            _send(connection, _outcome(function, args))
         except GONE:
             return
+
+
+def _send(connection: Connection, outcome: tuple[bool, Any]) -> None:
+    """Send what a call came to; in place of what does not pickle, an error that tells its text."""
+    try:
+        connection.send(outcome)
+    except (TypeError, AttributeError, PicklingError) as error:  # nothing was written yet
+        done, what = outcome
+        failure = WorkerFailure(
+            f"the result of a call cannot be sent ({error})"
+            if done
+            else f"a call failed with {type(what).__name__}, which cannot be sent as it is: {what}"
+        )
+        for note in getattr(what, "__notes__", ()):
+            failure.add_note(note)
+        connection.send((False, failure))
 
 
 def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:

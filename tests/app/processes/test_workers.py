@@ -15,10 +15,11 @@ import pytest
 import app.processes.workers
 from app.processes.decoder import FAILURE_ERRORS
 from app.processes.workers import Workers
-from model.errors import DecoderDied, TookTooLong, TooMuchMemory
+from model.errors import DecoderDied, TookTooLong, TooMuchMemory, WorkerFailure
 
 MEMORY_BYTES = 256 * 1024**2
 MOST_WAIT_S = 120.0
+LOCKED = "import threading\nerror = ValueError('slow')\nerror.lock = threading.Lock()\nraise error"
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -58,6 +59,17 @@ def test_an_error_comes_back_as_it_is(workers: Workers) -> None:
     with pytest.raises(ValueError, match="invalid literal") as raised:
         workers.submit(int, "seven").result(MOST_WAIT_S)
     assert any("Traceback" in note for note in raised.value.__notes__)
+    assert workers.replaced == 0
+
+
+@pytest.mark.parametrize("error", ["class Odd(Exception): pass\nraise Odd('slow')", LOCKED])
+def test_an_error_that_does_not_pickle_comes_back_as_text(workers: Workers, error: str) -> None:
+    """With its kind and where it was raised; the process goes on."""
+    with pytest.raises(WorkerFailure, match=r"(Odd|ValueError).*: slow") as raised:
+        workers.submit(exec, error).result(MOST_WAIT_S)
+    assert any("Traceback" in note for note in raised.value.__notes__)
+    with pytest.raises(WorkerFailure, match="result of a call cannot be sent"):
+        workers.submit(threading.Lock).result(MOST_WAIT_S)
     assert workers.replaced == 0
 
 
