@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Bool
 
 from index.gallery import Gallery, SearchResult
+from index.latents_on_disk import LatentsOnDisk
 from index.records import LatentTable
 from model.data.latents import Latents
-from model.errors import EcholensError
+from model.errors import EcholensError, LibraryChanged, LibraryError
 from model.frontends.prior import Prior
 from model.modality import MODALITIES, Modality
 from model.network.device import device_failure
@@ -25,7 +26,7 @@ from model.network.encoder import Encoder
 PATIENCE_S = 0.25  # how long readers wait for the latest change
 SHARE = 0.25  # the largest share of time spent on building, per modality, while the library changes all the time
 CREDIT_S = 1.0  # pauses shorter than this are skipped: a single change is built at once
-RETRY_S = 30.0  # until a gallery is built again that a device failed to build
+RETRY_S = 30.0  # until a gallery is built again after a device or an index elsewhere failed
 log = logging.getLogger(__name__)
 
 
@@ -95,8 +96,8 @@ class Galleries:
         """Return the gallery of the catalogue as it is now, or an older one.
 
         An older one if building takes over a quarter of a second, or has to pause after other changes, or if the GPU
-        failed while it was built, which is tried again later. The first one is waited for, however long it takes.
-        Raises what `build` raises.
+        or Milvus failed while it was built, which is tried again later. The first one is waited for, however long it
+        takes. Raises what `build` raises.
         """
         wanted = self._version()
         while True:
@@ -135,8 +136,8 @@ class Galleries:
             served = self._build(modality, last)
         except BaseException as error:
             failure = device_failure(error)
-            if failure is not None and last is not None:
-                log.warning("the %s gallery stays as it was for %g s: %s", modality, RETRY_S, str(failure))
+            if last is not None and (failure is not None or _may_pass(error, last)):
+                log.warning("the %s gallery stays as it was for %g s: %s", modality, RETRY_S, str(failure or error))
                 with self._lock:
                     self._rested_at_s[modality] = time.monotonic() + CREDIT_S + RETRY_S
                 return last
@@ -152,6 +153,14 @@ class Galleries:
                 spent_s = self._spent_s[modality] = time.monotonic() - started
                 self._rested_at_s[modality] = max(started, self._rested_at_s[modality]) + spent_s / SHARE
         return served
+
+
+def _may_pass(error: BaseException, last: ServedGallery) -> bool:
+    """Say whether an index elsewhere was away, or a second was deleted while it was read: the library is still there.
+
+    The kinds of LibraryError, such as that of a library without footage or of another model, are no such error.
+    """
+    return isinstance(last.table.latents, LatentsOnDisk) and type(error) in (LibraryError, LibraryChanged)
 
 
 def rows_of(table: LatentTable, ids: np.ndarray) -> np.ndarray:

@@ -196,7 +196,7 @@ class Session:
             self.library, modality, table, encoder.checkpoint.weights, before, gpu_bytes=free_bytes(self.device)
         )
         served = ServedGallery(table, gallery, encoder, self.front_end_of(encoder.checkpoint.front_end).prior)
-        assert len(served.table.sample.rows), "read now, while the catalogue has it"
+        _ = served.table.sample  # read now, while the catalogue has it
         return served
 
     def _encoded(self, modality: Modality) -> tuple[Encoder, LatentTable]:

@@ -18,9 +18,18 @@ from service_samples import until
 import app.library.galleries
 from app.library.galleries import Galleries, ServedGallery
 from index.brute_force import BruteForceGallery
+from index.latents_on_disk import LatentsOnDisk
 from index.records import LatentTable
 from model.data.distance import ScoreWeights
-from model.errors import DeviceError, DeviceMemoryShort, EmptyLibrary
+from model.errors import (
+    DeviceError,
+    DeviceMemoryShort,
+    EmptyLibrary,
+    LibraryChanged,
+    LibraryError,
+    Mismatch,
+    UntrainedLibrary,
+)
 from model.modality import Modality
 
 
@@ -30,6 +39,7 @@ class Library:
     def __init__(self) -> None:
         self.version, self.builds, self.empty, self.takes_s = 1, 0, False, 0.0
         self.failure: Exception | None = None
+        self.on_disk = False
         self.last: ServedGallery | None = None
         self.ready = threading.Event()
         self.ready.set()
@@ -46,8 +56,9 @@ class Library:
             raise EmptyLibrary("nothing")
         ids, numbers, there = np.arange(3), np.zeros(3, int), np.ones(3, bool)
         latents = clustered_latents(3)
+        kept = LatentsOnDisk(ids, *latents.widths[1:], lambda ids: latents[ids]) if self.on_disk else latents
         none = np.zeros((3, 0), np.uint8)
-        table = LatentTable(ids, numbers, ids, there, there, latents, "model", version, {}, none)
+        table = LatentTable(ids, numbers, ids, there, there, kept, "model", version, {}, none)
         self.last = ServedGallery(table, BruteForceGallery(ids, latents, ScoreWeights()), None)  # type: ignore[arg-type]
         return self.last
 
@@ -157,6 +168,35 @@ def test_a_device_that_fails_before_anything_serves_is_told(
     assert isinstance(raised.value, DeviceMemoryShort) == (failure is not FAILED)
     library.failure = None
     assert version(galleries) == 1
+
+
+@pytest.mark.parametrize("failure", [LibraryError("Milvus cannot be used"), LibraryChanged("a second is gone")])
+def test_an_index_elsewhere_that_is_away_leaves_what_serves(
+    library: Library, galleries: Galleries, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    """As where a device fails: readers go on, and the next one is built when the index can be used again."""
+    monkeypatch.setattr(app.library.galleries, "RETRY_S", 0.1)
+    library.on_disk = True
+    assert version(galleries) == 1
+    served = galleries.get("audio")
+    library.version, library.failure = 2, failure
+    until(lambda: galleries.get("audio") is served and library.builds > 2)
+    library.failure = None
+    until(lambda: version(galleries) == 2)
+
+
+@pytest.mark.parametrize("failure", [EmptyLibrary("none"), UntrainedLibrary("none"), Mismatch("another")])
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_library_that_cannot_serve_ends_what_serves(
+    library: Library, galleries: Galleries, failure: Exception, on_disk: bool
+) -> None:
+    """Wherever the latents are: readers are told what it lacks, and the old gallery is gone."""
+    library.on_disk = on_disk
+    assert version(galleries) == 1
+    library.version, library.failure = 2, failure
+    with pytest.raises(type(failure)):
+        until(lambda: version(galleries) == 2)
+    assert galleries.last("audio") is None
 
 
 def test_building_rests_where_changes_come_one_after_the_other(
