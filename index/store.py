@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from index.migrations import migrate, newest, schema_version
 from model.errors import LibraryBusy, LibraryError
 
 BUSY_TIMEOUT_S = 30.0
+log = logging.getLogger(__name__)
 LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 
 # The newest schema; `index/migrations.py` has the steps that lead older ones to it.
@@ -249,6 +251,9 @@ class Store:
         more = True
         while more:
             with self.write() as c:  # one transaction a step: it is done whole or not at all
+                found = schema_version(c)
+                if found < newest():
+                    log.warning("%s: schema %d is brought to %d, which may take minutes", self._path, found, found + 1)
                 more = migrate(c)
 
     def _create(self, c: sqlite3.Connection) -> None:
