@@ -11,7 +11,8 @@ from jaxtyping import Bool, Int, Int64, UInt8
 from model.data.latents import Latents
 from model.errors import LibraryError
 
-MOST_ROWS = 1 << 16  # read at once: some 200 MB of latents
+MOST_BYTES = 1 << 28  # read at once
+NUMBER_BYTES = 4  # of float32
 READ_AT_ONCE = 4096
 PRESENT = 128  # of 255: from this strength on an item has a concept
 
@@ -35,7 +36,7 @@ class LatentsOnDisk:
 
     def __getitem__(self, rows: Rows) -> Latents:
         """Return the chosen rows. LibraryError if they are so many that memory might not hold them."""
-        return self.read(_few(self.ids[rows]))
+        return self.read(_few(self.ids[rows], NUMBER_BYTES * sum(self.widths)))
 
     @property
     def widths(self) -> tuple[int, int, int]:
@@ -79,7 +80,7 @@ class ConceptsOnDisk:
         return cls(ids, stamps, bits, read)
 
     def __getitem__(self, rows: Rows) -> UInt8[np.ndarray, "m concepts"]:
-        return self.read(_few(self.ids[rows]))
+        return self.read(_few(self.ids[rows], 8 * self.bits.shape[1]))
 
     def present_in(self, column: int) -> Bool[np.ndarray, "n"]:
         """Return which items have a concept."""
@@ -104,18 +105,22 @@ def unchanged(
 def blocks_of(
     items: Latents | LatentsOnDisk, size: int, rows: Int64[np.ndarray, "m"] | None = None
 ) -> Iterator[tuple[Int64[np.ndarray, "b"], Latents]]:
-    """Yield rows and their latents, at most `size` at a time; all rows for None."""
-    count = len(items) if rows is None else len(rows)
-    for start in range(0, count, size):
-        here = np.arange(start, min(count, start + size))
-        chosen = here if rows is None else rows[here]
+    """Yield rows and their latents, at most `size` at a time; all rows for None, and views of latents in memory."""
+    if rows is None:
+        for start in range(0, len(items), size):
+            end = min(len(items), start + size)
+            yield np.arange(start, end), items[start:end]
+        return
+    for start in range(0, len(rows), size):
+        chosen = rows[start : start + size]
         yield chosen, items[chosen]
 
 
-def _few(ids: Int64[np.ndarray, "m"]) -> Int64[np.ndarray, "m"]:
-    if len(ids) > MOST_ROWS:
+def _few(ids: Int64[np.ndarray, "m"], row_bytes: int) -> Int64[np.ndarray, "m"]:
+    most = MOST_BYTES // max(1, row_bytes)
+    if len(ids) > most:
         raise LibraryError(
-            f"the latents of {len(ids):,} seconds asked for, at most {MOST_ROWS:,} at once expected, since this index "
+            f"the latents of {len(ids):,} seconds asked for, at most {most:,} at once expected, since this index "
             "keeps them out of memory: ask about fewer, or choose an index that holds them with ECHOLENS_INDEX"
         )
     return ids

@@ -137,12 +137,23 @@ def test_seconds_that_are_gone_are_said(catalogue: Catalogue) -> None:
 
 def test_too_many_rows_at_once_are_refused(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would not fit into memory is an error with a remedy, not a great allocation."""
-    monkeypatch.setattr(latents_on_disk, "MOST_ROWS", 5)
     fill(catalogue)
     table = catalogue.table_on_disk("audio")
+    monkeypatch.setattr(latents_on_disk, "MOST_BYTES", 5 * 4 * sum(table.latents.widths) + 3)
     assert len(table.latents[:5]) == 5
     with pytest.raises(LibraryError, match=r"at most 5 at once expected.*ECHOLENS_INDEX"):
         table.latents[:]
+
+
+def test_blocks_of_latents_in_memory_are_no_copies() -> None:
+    """All rows come as views, chosen rows as they are asked for."""
+    items = clustered_latents(10)
+    blocks = list(latents_on_disk.blocks_of(items, 4))
+    assert [rows.tolist() for rows, _ in blocks] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert all(np.shares_memory(block.generated, items.generated) for _, block in blocks)
+    chosen = list(latents_on_disk.blocks_of(items, 2, np.array([7, 1, 3])))
+    assert [rows.tolist() for rows, _ in chosen] == [[7, 1], [3]]
+    assert [block.mu.tolist() for _, block in chosen] == [items.mu[[7, 1]].tolist(), items.mu[[3]].tolist()]
 
 
 def test_latents_of_an_older_release_have_a_stamp_of_their_library(tmp_path: Path) -> None:
