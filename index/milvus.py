@@ -18,7 +18,8 @@ from model.errors import LibraryError
 FLOAT32 = np.dtype("<f4")
 MOST_CANDIDATES = 16_384  # Milvus's own limit
 MOST_CHARACTERS = 65_528  # of the text in a JSON field, likewise
-ANSWER_S = 30.0  # that a search may take, so that a server that hangs does not hold up all questions
+ANSWER_S = 30.0  # that a call may take, so that a server that hangs does not hold up all questions
+FILL_S = 300.0  # that one may take which fills a collection, lists it or makes it ready
 MESSAGE_BYTES = 8 << 20  # about, where Milvus takes 64 MB at most
 LARGEST_ID = 2**63 - 1
 MOST_AT_ONCE = 10_000  # rows
@@ -41,11 +42,19 @@ class MilvusServer:
 
 
 class Found(NamedTuple):
-    """Hold the ids that are nearest to a query, and how far their vectors are from it; their latents if asked for."""
+    """Hold the ids that are nearest to a query, and how far their vectors are from it; their rows if asked for."""
 
     ids: Int64[np.ndarray, "m"]
     distances: Float32[np.ndarray, "m"]
-    latents: Latents | None
+    rows: Rows | None
+
+
+class Rows(NamedTuple):
+    """Hold of some items ids, stamps and latents."""
+
+    ids: Int64[np.ndarray, "m"]
+    stamps: Int64[np.ndarray, "m"]
+    latents: Latents
 
 
 class Milvus:
@@ -59,13 +68,11 @@ class Milvus:
         """End the connection; a file of Milvus Lite is free for others only then."""
         self._client.close()
 
-    def ask(self, method: str, *given: Any, **named: Any) -> Any:
-        """Return what a method of the client answers."""
-        from pymilvus import MilvusException
-
+    def ask(self, method: str, *given: Any, timeout: float = ANSWER_S, **named: Any) -> Any:
+        """Return what a method of the client answers within `timeout` seconds."""
         try:
-            return getattr(self._client, method)(*given, **named)
-        except MilvusException as error:
+            return getattr(self._client, method)(*given, timeout=timeout, **named)
+        except _failures() as error:
             raise _refused(self.server, error) from error
 
 
@@ -89,7 +96,7 @@ class Collection:
         there = bool(self.milvus.ask("has_collection", self.name))
         if not there:
             self._create()
-        self.milvus.ask("load_collection", self.name)
+        self.milvus.ask("load_collection", self.name, timeout=FILL_S)
         return there
 
     def drop_others(self) -> None:
@@ -101,7 +108,7 @@ class Collection:
 
     def count(self) -> int:
         """Return how many items there are, after all that was written before."""
-        rows = self.milvus.ask("query", self.name, filter="", output_fields=["count(*)"], consistency_level="Strong")
+        rows = self._query("", ["count(*)"])
         return int(rows[0]["count(*)"])
 
     def listed(self, near: Int64[np.ndarray, "n"]) -> tuple[Int64[np.ndarray, "m"], Int64[np.ndarray, "m"]]:
@@ -112,8 +119,7 @@ class Collection:
         bounds = [-LARGEST_ID, *near[LISTED_AT_ONCE::LISTED_AT_ONCE].tolist(), LARGEST_ID]
         ids, stamps = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for first, end in pairwise(bounds):
-            part, fields = f"id >= {first} and id < {end}", ["id", "stamp"]
-            rows = self.milvus.ask("query", self.name, filter=part, output_fields=fields, consistency_level="Strong")
+            rows = self._query(f"id >= {first} and id < {end}", ["id", "stamp"])
             ids.append(np.array([row["id"] for row in rows], np.int64))
             stamps.append(np.array([row["stamp"] for row in rows], np.int64))
         found, order = np.unique(np.concatenate(ids), return_index=True)
@@ -130,26 +136,25 @@ class Collection:
         stamps: Int64[np.ndarray, "m"],
         vectors: Float32[np.ndarray, "m width"],
         latents: Latents,
-        *,
-        new: bool,
     ) -> None:
-        """Write the rows of up to `rows_at_once` items, in place of those that are there; `new`: none is there."""
+        """Write the rows of up to `rows_at_once` items, in place of those that are there."""
         # In JSON, since pymilvus looks at each letter of a VARCHAR, and Milvus Lite has no vectors of bytes.
         numbers = np.concatenate([latents.mu, latents.sigma, latents.generated], axis=1).astype(FLOAT32, copy=False)
         rows = [
             {"id": i, "stamp": stamp, "p": vector, "latents": {"": b64encode(row.tobytes()).decode()}}
             for i, stamp, vector, row in zip(ids.tolist(), stamps.tolist(), vectors, numbers, strict=True)
         ]
-        self.milvus.ask("insert" if new else "upsert", self.name, rows)
+        # Never an insertion: pymilvus repeats it where a server is away for a moment, which leaves rows twice.
+        self.milvus.ask("upsert", self.name, rows, timeout=FILL_S)
 
     def delete(self, ids: Int64[np.ndarray, "m"]) -> None:
         """Delete items."""
         for part in _parts(ids, LISTED_AT_ONCE):
-            self.milvus.ask("delete", self.name, ids=part.tolist())
+            self.milvus.ask("delete", self.name, ids=part.tolist(), timeout=FILL_S)
 
     def flush(self) -> None:
         """Have what was written indexed now, which takes Milvus some seconds; sooner or later it does so by itself."""
-        self.milvus.ask("flush", self.name)
+        self.milvus.ask("flush", self.name, timeout=FILL_S)
 
     def nearest(
         self,
@@ -157,14 +162,14 @@ class Collection:
         m: int,
         *,
         among: Int64[np.ndarray, "n"] | None = None,
-        latents: bool = False,
+        rows: bool = False,
     ) -> Iterator[Found]:
-        """Yield for each query about m items near to it, nearest first, with their latents if asked for.
+        """Yield for each query about m items near to it, nearest first, with their rows if asked for.
 
         `among`: these ids alone.
         """
         named = "" if among is None else f"id in {among.tolist()}"
-        at_once = max(1, self.rows_at_once // m) if latents else max(1, MOST_CANDIDATES // m)
+        at_once = max(1, self.rows_at_once // m) if rows else max(1, MOST_CANDIDATES // m)
         for part in _parts(vectors, at_once):
             hits = self.milvus.ask(
                 "search",
@@ -172,38 +177,43 @@ class Collection:
                 data=list(part),
                 limit=m,
                 filter=named,
-                output_fields=["latents"] if latents else ["id"],
+                output_fields=["stamp", "latents"] if rows else ["id"],
                 search_params={"metric_type": "L2", "params": {"ef": WIDER * m if among is None else MOST_BREADTH}},
                 consistency_level="Eventually",  # `count` has waited for what was written
-                timeout=ANSWER_S,
             )
             for one in hits:
-                rows = self._latents([hit["entity"]["latents"][""] for hit in one]) if latents else None
+                ids = np.array([hit["id"] for hit in one], np.int64)
                 distances = np.array([hit["distance"] for hit in one], np.float32)
-                yield Found(np.array([hit["id"] for hit in one], np.int64), distances, rows)
+                yield Found(ids, distances, self._rows(ids, [hit["entity"] for hit in one]) if rows else None)
 
-    def rows(self, ids: Int64[np.ndarray, "m"]) -> tuple[Int64[np.ndarray, "found"], Latents]:
-        """Return those of up to `rows_at_once` ids that are there, in no order, and their latents."""
-        how = {"output_fields": ["latents"], "consistency_level": "Eventually", "timeout": ANSWER_S}
+    def rows(self, ids: Int64[np.ndarray, "m"]) -> Rows:
+        """Return the rows of those of up to `rows_at_once` ids that are there, in no order."""
+        how: dict[str, Any] = {"output_fields": ["stamp", "latents"], "consistency_level": "Eventually"}
         found = self.milvus.ask("get", self.name, ids=ids.tolist(), **how)
-        return np.array([row["id"] for row in found], np.int64), self._latents([row["latents"][""] for row in found])
+        return self._rows(np.array([row["id"] for row in found], np.int64), found)
 
-    def _latents(self, texts: Sequence[str]) -> Latents:
-        numbers = np.frombuffer(b"".join(map(b64decode, texts)), FLOAT32).reshape(len(texts), sum(self._widths))
-        return Latents(*np.split(numbers, np.cumsum(self._widths)[:-1], axis=1))
+    def _rows(self, ids: Int64[np.ndarray, "m"], entities: Sequence[Any]) -> Rows:
+        stamps = np.array([entity["stamp"] for entity in entities], np.int64)
+        packed = b"".join(b64decode(entity["latents"][""]) for entity in entities)
+        numbers = np.frombuffer(packed, FLOAT32).reshape(len(ids), sum(self._widths))
+        return Rows(ids, stamps, Latents(*np.split(numbers, np.cumsum(self._widths)[:-1], axis=1)))
+
+    def _query(self, which: str, fields: list[str]) -> Any:
+        how: dict[str, Any] = {"output_fields": fields, "consistency_level": "Strong", "timeout": FILL_S}
+        return self.milvus.ask("query", self.name, filter=which, **how)
 
     def _create(self) -> None:
-        from pymilvus import DataType
+        from pymilvus import DataType, MilvusClient
 
-        schema = self.milvus.ask("create_schema", auto_id=False, enable_dynamic_field=False)
+        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("stamp", DataType.INT64)
         schema.add_field("p", DataType.FLOAT_VECTOR, dim=self._width)
         schema.add_field("latents", DataType.JSON)
-        how = self.milvus.ask("prepare_index_params")
+        how = MilvusClient.prepare_index_params()
         numbers = {"M": LINKS, "efConstruction": BUILD_BREADTH}
         how.add_index(field_name="p", index_type="HNSW", metric_type="L2", params=numbers)
-        self.milvus.ask("create_collection", self.name, schema=schema, index_params=how)
+        self.milvus.ask("create_collection", self.name, schema=schema, index_params=how, timeout=FILL_S)
 
 
 def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -213,13 +223,21 @@ def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 def _connected(server: MilvusServer) -> Any:
     """Return a MilvusClient."""
     try:
-        from pymilvus import MilvusClient, MilvusException
+        from pymilvus import MilvusClient
     except ImportError as error:
         raise LibraryError("pymilvus is not installed, it is expected here: install the extra `milvus`") from error
     try:
         return MilvusClient(server.uri, token=server.token)
-    except MilvusException as error:
+    except _failures() as error:
         raise _refused(server, error) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what pymilvus raises where a server cannot be used: some errors of gRPC come as they are."""
+    from grpc import RpcError
+    from pymilvus import MilvusException
+
+    return MilvusException, RpcError
 
 
 def _refused(server: MilvusServer, error: Exception) -> LibraryError:

@@ -22,7 +22,7 @@ from index.approximate_gallery import (
 )
 from index.gallery import Gallery, SearchResult
 from index.latents_on_disk import LatentsOnDisk, blocks_of, unchanged
-from index.milvus import MOST_CANDIDATES, Collection, Milvus, MilvusServer
+from index.milvus import MOST_CANDIDATES, Collection, Milvus, MilvusServer, Rows
 from index.projection import Projection
 from index.scores import Scores, score
 from model.data.distance import ScoreWeights, distances
@@ -70,12 +70,15 @@ class MilvusGallery(Gallery):
         `key` names the model. `file` keeps how p is made; without it that is found out anew, and a collection of other
         items is filled anew. `before`: a gallery of the same model, of the library as it was, which may go on serving.
 
+        Others so called are dropped by the next gallery of this model, or the next start: one of them may still serve.
+
         Raises:
             EmptyLibrary: there are no items. LibraryError: Milvus cannot be used, or another process fills the
             collection with other items. LibraryChanged: latents were deleted while they were read.
         """
         super().__init__(ids, latents, weights)
         self.scan = scan
+        self._overtaken = False  # the collection may hold other items by now
         order = np.argsort(ids)
         self._by_id = None if np.array_equal(order, np.arange(len(ids))) else order
         self._sorted_ids = ids if self._by_id is None else ids[order]
@@ -89,11 +92,13 @@ class MilvusGallery(Gallery):
         self._milvus: Milvus = Milvus(server) if last is None else last._milvus
         self._collection = Collection(self._milvus, known.digest, known.width, self.widths)
         self._keep(file)  # before it is filled, so that a start after a crash goes on with the same vectors
-        self._projection = self._projection.changed(self._provide(latents, last))
+        changed = self._provide(latents, last)
+        self._projection = self._projection.changed(changed)
         if self._projection.recall is None or self._projection.unmeasured > MOST_UNMEASURED * len(self):
             self._projection = self._projection.measured(self._measured(latents))
         self._keep(file)
-        self._collection.drop_others()
+        if last is not None or not changed:
+            self._collection.drop_others()
 
     @property
     def recall(self) -> float | None:
@@ -113,14 +118,16 @@ class MilvusGallery(Gallery):
     def _provide(self, latents: Latents | LatentsOnDisk, last: MilvusGallery | None) -> int:
         """Leave the collection with these items and no others; return how many it lacked or had too many."""
         there = self._collection.open()
-        held = None if last is None or not there else (last._sorted_ids, last._stamps)
+        held = None if last is None or last._overtaken or not there else (last._sorted_ids, last._stamps)
+        if last is not None:
+            last._overtaken = True
         changed = 0
         for _ in range(2):  # what another process did to it since is seen by listing what it holds
             ids, stamps = held if held is not None else self._collection.listed(self._sorted_ids)
-            changed += self._change(latents, ids, stamps, new=not there)
+            changed += self._change(latents, ids, stamps)
             if self._collection.count() == len(self):
                 return changed
-            held, there = None, True
+            held = None
         raise LibraryChanged(
             f"the collection {self._collection.name} holds other items than were just written to it: "
             "let one process at a time fill it, and ask again"
@@ -131,8 +138,6 @@ class MilvusGallery(Gallery):
         latents: Latents | LatentsOnDisk,
         ids: Int64[np.ndarray, "held"],
         stamps: Int64[np.ndarray, "held"],
-        *,
-        new: bool,
     ) -> int:
         """Write what a collection of these ids and stamps lacks, and delete what it has too many."""
         _, same = unchanged(self._sorted_ids, self._stamps, ids, stamps)
@@ -144,7 +149,7 @@ class MilvusGallery(Gallery):
                 raise ValueError("latents with NaN or infinite numbers given, finite ones expected")
             here = lacking[at : at + len(block)]
             vectors = self._projection.pack(block)
-            self._collection.put(self._sorted_ids[here], self._stamps[here], vectors, block, new=new)
+            self._collection.put(self._sorted_ids[here], self._stamps[here], vectors, block)
             at += len(block)
         self._collection.delete(gone)
         if len(lacking) >= FLUSHED_FROM:
@@ -159,18 +164,17 @@ class MilvusGallery(Gallery):
             return self._all(queries, k, allowed)
         vectors = self._projection.pack(queries)
         return [
-            self._rescore(queries[[row]], k, ids, found)
+            self._rescore(queries[[row]], k, self._fetched(ids) if found is None else iter([self._own(found)]))
             for row, (ids, found) in enumerate(self._proposed(vectors, m, min(m, LEAST_PER_HIT * k), allowed))
         ]
 
     def _proposed(
         self, vectors: Float32[np.ndarray, "q width"], m: int, fewest: int, allowed: Allowed
-    ) -> Iterator[tuple[Int64[np.ndarray, "_"], Latents | None]]:
-        """Yield for each query the ids of up to m allowed items, at least `fewest`, and their latents if they came."""
+    ) -> Iterator[tuple[Int64[np.ndarray, "_"], Rows | None]]:
+        """Yield for each query the ids of up to m allowed items, at least `fewest`, and their rows if they came."""
         if allowed is None and m <= MOST_WITH_LATENTS:
-            for one in self._collection.nearest(vectors, m, latents=True):
-                there = np.flatnonzero(self._rows(one.ids) >= 0)
-                yield one.ids[there], None if one.latents is None else one.latents[there]
+            for one in self._collection.nearest(vectors, m, rows=True):
+                yield one.ids, one.rows
             return
         asked = enough(m, allowed, MOST_CANDIDATES)
         for row, one in enumerate(self._collection.nearest(vectors, asked)):
@@ -197,29 +201,35 @@ class MilvusGallery(Gallery):
         at = np.minimum(np.searchsorted(self._sorted_ids, ids), len(self) - 1)
         return np.where(self._sorted_ids[at] == ids, at if self._by_id is None else self._by_id[at], -1)
 
-    def _fetched(self, ids: Int64[np.ndarray, "m"]) -> Iterator[tuple[Int64[np.ndarray, "_"], Latents]]:
-        """Yield ids and latents of those items that are still there, as many at a time as fit into a message."""
+    def _own(self, found: Rows) -> Rows:
+        """Return what is of this gallery; a row that was rewritten since, or by another library, is not."""
+        _, same = unchanged(found.ids, found.stamps, self._sorted_ids, self._stamps)
+        own = np.flatnonzero(same)
+        return Rows(found.ids[own], found.stamps[own], found.latents[own])
+
+    def _fetched(self, ids: Int64[np.ndarray, "m"]) -> Iterator[Rows]:
+        """Yield the rows of those items that are still there, as many at a time as fit into a message."""
         for start in range(0, len(ids), self._collection.rows_at_once):
-            yield self._collection.rows(ids[start : start + self._collection.rows_at_once])
+            yield self._own(self._collection.rows(ids[start : start + self._collection.rows_at_once]))
 
     def _all(self, queries: Latents, k: int, allowed: Allowed) -> list[SearchResult]:
         """Score every allowed item; certified unless one of them has left the collection since."""
         wanted = self.ids if allowed is None else self.ids[allowed]
         nearest, rerank_s = [_Nearest(queries[[row]], k, self.weights) for row in range(len(queries))], 0.0
-        for ids, latents in self._fetched(wanted):
+        for part in self._fetched(wanted):
             started = time.perf_counter()
             for one in nearest:
-                one.add(ids, latents)
+                one.add(part.ids, part.latents)
             rerank_s += time.perf_counter() - started
         certified = nearest[0].examined == len(wanted)
         path, recall = ("exhaustive", None) if certified else (self.path, self.recall)
         return [self._answer(one, path, rerank_s / len(nearest), certified, recall) for one in nearest]
 
-    def _rescore(self, query: Latents, k: int, ids: Int64[np.ndarray, "m"], latents: Latents | None) -> SearchResult:
+    def _rescore(self, query: Latents, k: int, parts: Iterator[Rows]) -> SearchResult:
         nearest, rerank_s = _Nearest(query, k, self.weights), 0.0
-        for part, theirs in iter([(ids, latents)]) if latents is not None else self._fetched(ids):
+        for part in parts:
             started = time.perf_counter()
-            nearest.add(part, theirs)
+            nearest.add(part.ids, part.latents)
             rerank_s += time.perf_counter() - started
         return self._answer(nearest, self.path, rerank_s, False, self.recall)
 

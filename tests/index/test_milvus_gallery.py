@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from gallery_samples import PAPER, need_milvus, pairs
 from latent_samples import clustered_latents
 
 from index.brute_force import BruteForceGallery
-from index.milvus import Collection, MilvusServer
+from index.milvus import ANSWER_S, FILL_S, Collection, Milvus, MilvusServer
 from index.milvus_gallery import MilvusGallery
 from model.data.latents import Latents
 from model.errors import LibraryChanged, LibraryError
@@ -148,6 +149,7 @@ def test_a_collection_of_other_items_is_filled_anew(server: MilvusServer, tmp_pa
     other = clustered_latents(N, seed=8)
     assert answers(server, other) == answers(fresh, other)
     assert {i for row in answers(server, other, IDS + 1) for _, i in row} <= set(IDS + 1)
+    answers(server, other, IDS + 1)
     assert len(collections(server)) == 1
 
 
@@ -190,6 +192,95 @@ def test_an_earlier_gallery_goes_on_with_its_own_items(server: MilvusServer) -> 
         assert len(now.search(clustered_latents(1, seed=2), 7).ids) == 7
     finally:
         now.close()
+
+
+def test_what_was_rewritten_is_gone_from_an_earlier_gallery(server: MilvusServer) -> None:
+    """Another library that writes to the same rows, or a later gallery: nothing is scored by latents not its own.
+
+    Not where the search brings the latents, not where they are fetched, not where all that is allowed is scored.
+    """
+    changed = Latents(*(array.copy() for array in vars(ITEMS).values()))
+    changed.mu[: N // 2] += 1e-3
+    before = gallery_of(server)
+    now = gallery_of(server, changed, before=before)
+    every, few, query = np.ones(N, bool), np.arange(N) < 5, clustered_latents(1, seed=2)
+    try:
+        for allowed in (None, every, few):
+            found = before.search(query, 50, allowed)
+            assert not set(IDS[: N // 2].tolist()) & set(found.ids.tolist())
+            assert not found.certified
+            true = dict(pairs(BruteForceGallery(IDS, ITEMS, PAPER).search(query, N)))
+            assert set(pairs(found)) <= set(true.items())
+        assert now.search(query, N).certified
+    finally:
+        now.close()
+
+
+def test_a_change_that_was_cut_off_is_made_good(
+    server: MilvusServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gallery that follows finds out what the collection holds, even where it has as many items as it should."""
+    changed = Latents(*(array.copy() for array in vars(ITEMS).values()))
+    changed.mu[:5] += 1
+    kept = {"file": tmp_path / "projection.npz", "key": "model"}
+    before = gallery_of(server, **kept)
+    with monkeypatch.context() as failing:
+        failing.setattr(MilvusGallery, "_keep", lambda own, file: None)
+        failing.setattr(Collection, "count", lambda own: refused())
+        with pytest.raises(LibraryError, match="outage"):
+            gallery_of(server, changed, before=before, **kept)
+    now = gallery_of(server, before=before, **kept)
+    try:
+        assert pairs(now.search(ITEMS[[2]], N)) == pairs(BruteForceGallery(IDS, ITEMS, PAPER).search(ITEMS[[2]], N))
+    finally:
+        now.close()
+
+
+def refused() -> int:
+    raise LibraryError("an outage")
+
+
+def test_each_write_can_be_repeated(server: MilvusServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first fill asks for no insertion, which would leave rows twice where the client repeats it."""
+    asked: list[str] = []
+    ask = Milvus.ask
+    monkeypatch.setattr(
+        Milvus, "ask", lambda own, method, *given, **named: (asked.append(method), ask(own, method, *given, **named))[1]
+    )
+    answers(server)
+    assert "upsert" in asked
+    assert "insert" not in asked
+
+
+def test_a_call_that_takes_too_long_is_said(server: MilvusServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls have a time limit; what pymilvus lets through from gRPC as it is becomes an error that can be passed on."""
+    from grpc import RpcError
+
+    limits = []
+
+    def hang(*_: object, timeout: float, **__: object) -> None:
+        limits.append(timeout)
+        raise RpcError("deadline exceeded")
+
+    gallery = gallery_of(server)
+    try:
+        for method in ("search", "get", "query"):
+            monkeypatch.setattr(gallery._milvus._client, method, hang)
+        for ask in (
+            lambda: gallery.search(ITEMS[[0]], 7),
+            lambda: gallery.search(ITEMS[[0]], N),
+            lambda: count(gallery),
+        ):
+            with pytest.raises(LibraryError, match="cannot be used") as raised:
+                ask()
+            assert "cannot be used" in str(pickle.loads(pickle.dumps(raised.value)))
+        assert limits == [ANSWER_S, ANSWER_S, FILL_S]
+    finally:
+        gallery.close()
+
+
+def count(gallery: MilvusGallery) -> int:
+    return gallery._collection.count()
 
 
 def test_a_name_that_begins_alike_is_left_alone(server: MilvusServer) -> None:
@@ -249,15 +340,22 @@ def test_a_broken_file_fills_the_collection_anew(
     file.write_bytes(file.read_bytes()[:-100])
     assert answers(server, file=file) == first
     assert "filled anew" in caplog.text
+    assert answers(server, file=file) == first
     assert len(collections(server)) == 1
 
 
 def test_a_new_model_has_a_collection_of_its_own(server: MilvusServer, tmp_path: Path) -> None:
-    """With another key nothing of the old collection is used, and it is dropped."""
-    file = tmp_path / "projection.npz"
+    """With another key nothing of the old collection is used; it serves until the new one does, and is dropped then."""
+    file, query = tmp_path / "projection.npz", clustered_latents(1, seed=2)
     answers(server, file=file, key="old")
     [old] = collections(server)
-    answers(server, file=file, key="new")
+    serving = gallery_of(server, file=file, key="old")
+    first = pairs(serving.search(query, 7))
+    now = gallery_of(server, file=file, key="new")
+    assert pairs(serving.search(query, 7)) == first
+    gallery_of(server, file=file, key="new", before=now)
+    serving.close()
+    now.close()
     [new] = collections(server)
     assert old != new
 
