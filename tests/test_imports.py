@@ -54,7 +54,7 @@ def modules() -> list[str]:
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code, *arguments]
+    command = [sys.executable, "-B", "-c", code, *arguments]  # what is compiled is not kept
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -135,7 +135,7 @@ FAULTS: list[tuple[str, Harm, str]] = [
 REMARKS: list[tuple[str, Harm, str]] = [
     (
         "unused_latents",
-        sql("INSERT INTO latents SELECT 1, modality, segment_id, mu, sigma, generated, concepts FROM latents"),
+        sql("INSERT INTO latents SELECT 1, modality, segment_id, mu, sigma, generated, concepts, stamp FROM latents"),
         "60",
     ),
     ("unreadable_features", cut_features, "made again"),

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from app.commands.retrieve import retrieve_command
 from app.queries.dates import iso, unix_s
 from app.queries.filters import Filters
-from app.queries.question import Question
+from app.queries.question import Question, QuestionOfNewSeconds
 from app.routes.query_form import AskedByMany, AskedByOne
 from echolens.client import RetrieveOptions
 from index.records import LatentTable
@@ -30,6 +30,7 @@ EACH = {
     "modified_after": "2024-01-02",
     "modified_before": "2024-01-02",
 }
+NEW = {"after_segment_id": 3, "last_segment_id": 1}  # of saved questions alone
 HAVING = np.array([False, True, False, False, True, False])
 
 
@@ -43,9 +44,8 @@ def table() -> LatentTable:
     videos.append(replace(video(3, "dog"), video_id="v3", path="/footage/2024/c", file_name="c", uploaded=True))
     return LatentTable(
         ids=np.arange(6),
-        video_ids=np.array(["v1", "v1", "v2", "v1", "v3", "v2"]),
+        video_numbers=np.array([2, 2, 1, 2, 0, 1], np.int32),  # v1, v1, v2, v1, v3, v2
         start_s=np.array([0, 1, 2, 2, 3, 4]),
-        labels=np.array(["dog", "dog", "cat", "dog", "dog", "cat"]),
         heard=np.ones(6, bool),
         seen=np.ones(6, bool),
         latents=clustered_latents(6, seed=0),
@@ -63,7 +63,8 @@ def test_the_same_fields_everywhere() -> None:
     assert set(AskedByMany.model_fields) - asked == {"files", "segment_ids"}
     assert asked <= set(inspect.signature(retrieve_command).parameters)
     assert set(RetrieveOptions.__annotations__) | {"target"} == asked
-    assert {field.name for field in fields(Filters)} <= asked
+    assert {field.name for field in fields(Filters)} - asked == set(NEW)
+    assert set(QuestionOfNewSeconds.model_fields) - asked == set(NEW)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +79,14 @@ def test_the_same_fields_everywhere() -> None:
         ("folder", [0, 1, 3]),
         ("modified_after", [0, 1, 3]),
         ("modified_before", [2, 5]),
+        ("after_segment_id", [4, 5]),
+        ("last_segment_id", [0, 1]),
     ],
 )
 def test_each_filter_lets_pass_what_it_names(name: str, rows: list[int]) -> None:
     """By hand, for each filter alone; every filter there is has its row here."""
-    assert {field.name for field in fields(Filters)} == set(EACH)
-    mask = replace(Filters(), **{name: EACH[name]}).mask(table(), HAVING)
+    assert {field.name for field in fields(Filters)} == set(EACH | NEW)
+    mask = replace(Filters(), **{name: (EACH | NEW)[name]}).mask(table(), HAVING)
     assert mask is not None
     assert np.flatnonzero(mask).tolist() == rows
 
@@ -101,6 +104,7 @@ def test_questions_that_differ_in_a_filter_never_share_a_search() -> None:
     questions = [
         Question(target="audio"),
         *(Question.model_validate({"target": "audio", n: v}) for n, v in EACH.items()),
+        *(QuestionOfNewSeconds(target="audio", after_segment_id=1, last_segment_id=last) for last in (2, 3)),
     ]
     assert len({question.filters for question in questions}) == len(questions)
 
