@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 MOST_TASKS = 10_000  # of one stream: Ray keeps a record of each; with more items than that a task has several
 LOCAL = "local"
+MOST_CONNECT_S = 10.0
 
 
 @contextmanager
@@ -39,8 +41,10 @@ def joined(address: str) -> Iterator[None]:
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
+        if ":" in address and "://" not in address:
+            _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise WorkerFailure(
             f"--ray {address} given, the HOST:PORT of a Ray cluster expected ({error}): begin one with ray start "
             "--head --port 6379, or use --ray local, which begins one on this machine"
@@ -49,6 +53,12 @@ def joined(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Connect once: where nothing listens Ray would try for many minutes. Raises OSError, ValueError."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), MOST_CONNECT_S).close()
 
 
 def stream(

@@ -169,9 +169,12 @@ def test_a_machine_is_told_how_each_video_was_read(tmp_path: Path, footage: list
         assert held.find_by_sha256("f" * 64) is None
 
 
-def test_without_a_cluster_the_command_says_what_to_do(echolens: Command, tmp_path: Path, footage: list[Path]) -> None:
-    """The address of no cluster is refused before anything is read."""
-    ran = echolens("ingest", "--ray", "nowhere", "--library", tmp_path / "library", footage[0])
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:1", "127.0.0.1:ray"])
+def test_without_a_cluster_the_command_says_what_to_do(
+    echolens: Command, tmp_path: Path, footage: list[Path], address: str
+) -> None:
+    """The address of no cluster is refused before anything is read, and at once."""
+    ran = echolens("ingest", "--ray", address, "--library", tmp_path / "library", footage[0])
     assert ran.code == 6
     assert "ray start --head" in ran.err
 
