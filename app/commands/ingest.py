@@ -19,7 +19,7 @@ from app.commands.options import (
     DeviceOption,
     JsonOption,
     LibraryOption,
-    front_end_name,
+    NewFrontEndOption,
 )
 from app.commands.terminal import MEDIUM, PARTLY, err, opened, print_json, progress, say, warn
 from model.errors import NotAMedium, NotReadable, QueryError
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 def ingest_command(
     paths: Annotated[list[Path], typer.Argument(help="files and directories")],
     library: LibraryOption = LIBRARY_DEFAULT,
-    frontend: Annotated[
-        str | None, typer.Option(callback=front_end_name, help="front-end of a new library; else pretrained")
-    ] = None,
+    frontend: NewFrontEndOption = None,
     labels: Annotated[
         Path | None,
         typer.Option(exists=True, help="CSV with file,label[,event_start_s,event_end_s]; labels serve evaluation only"),

@@ -34,3 +34,9 @@ def front_end_name(name: str | None) -> str | None:
     if name is None or is_known(name):
         return name
     raise typer.BadParameter(f"{name!r} given, one of {', '.join(all_names())} expected")
+
+
+NewFrontEndOption = Annotated[
+    str | None,
+    typer.Option("--frontend", callback=front_end_name, help="front-end of a new library; else pretrained"),
+]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.ingest import told
-from app.commands.options import LIBRARY_DEFAULT, DeviceOption, LibraryOption, front_end_name
+from app.commands.options import LIBRARY_DEFAULT, DeviceOption, LibraryOption, NewFrontEndOption
 from app.commands.terminal import err, opened, say
 from model.errors import EcholensError, LibraryBusy, QueryError
 
@@ -32,9 +32,7 @@ REFUSED_RETRY_S = 30.0
 def watch_command(
     directories: Annotated[list[Path], typer.Argument(help="directories")],
     library: LibraryOption = LIBRARY_DEFAULT,
-    frontend: Annotated[
-        str | None, typer.Option(callback=front_end_name, help="front-end of a new library; else pretrained")
-    ] = None,
+    frontend: NewFrontEndOption = None,
     settle: Annotated[
         float,
         typer.Option(min=0, envvar="ECHOLENS_WATCH_SETTLE_S", help="seconds that a file stays as it is to be taken in"),

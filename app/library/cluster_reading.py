@@ -11,7 +11,7 @@ from importlib.metadata import version
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app.library.examined import stamp_to_note
 from app.library.held_videos import HeldVideos
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a worker of the cluster imports this module, and has no ses
 DECODES = "app.library.session"  # imports all that decoding needs
 MOST_PART_S = 4 * 3600.0  # that decoding ten minutes of a file may take, as with a service
 Read = Begun | Part | EcholensError
+Expected = TypeVar("Expected", Begun, Part)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class ClusterReader:
                 self._of_file = map(itemgetter(1), of_file)
                 first: Begun | MediaError
                 try:
-                    first = _next_begun(self._of_file)
+                    first = _next(self._of_file, Begun)
                 except MediaError as error:
                     first = error
                 yield listed[number], stamps[number], first
@@ -78,7 +79,7 @@ class ClusterReader:
         asked = replace(source, audio_track=track_of(source, known))
         with closing(self._read([(asked, start_s)], cores=0)) as results:
             of_file = map(itemgetter(1), results)
-            again = _next_begun(of_file)
+            again = _next(of_file, Begun)
             if again.facts.sha256 != begun.facts.sha256:
                 raise Changing(
                     f"{source.path.name} changes while it is read: it is taken next time, once it is written"
@@ -91,7 +92,7 @@ class ClusterReader:
     def _following(self, part: Part, of_file: Iterator[Read]) -> Iterator[Part]:
         yield part
         while not (part.ended or self.stop()):
-            part = _next_part(of_file)
+            part = _next(of_file, Part)
             yield part
 
     def _read(
@@ -136,17 +137,10 @@ def _workers() -> Workers:
     return Workers(1, MOST_BYTES, "decode", DECODES, FAILURE_ERRORS, renewed=True)
 
 
-def _next_begun(of_file: Iterator[Read]) -> Begun:
+def _next(of_file: Iterator[Read], kind: type[Expected]) -> Expected:
+    """Return what comes next of a file. Raises the error that comes in its place."""
     read = next(of_file)
     if isinstance(read, EcholensError):
         raise read
-    assert isinstance(read, Begun), "the first of a file"
-    return read
-
-
-def _next_part(of_file: Iterator[Read]) -> Part:
-    read = next(of_file)
-    if isinstance(read, EcholensError):
-        raise read
-    assert isinstance(read, Part), "what follows the first"
+    assert isinstance(read, kind), "a file is begun, then its parts follow"
     return read

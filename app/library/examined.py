@@ -74,8 +74,8 @@ def sort_out_news(library: Library, sources: Sequence[Source], stamps: Sequence[
     """Return what a watch is to read: files that were never read or have changed since; `stamps`: as they are now.
 
     What was no medium, was refused, or is a video that a person has deleted is left until its file changes; what failed
-    in a way that may pass, until it changes or an hour has passed. What an
-    older release took in counts as read as long as its size and date are those of its video.
+    in a way that may pass, until it changes or an hour has passed. What an older release took in counts as read as long
+    as its size and date are those of its video.
     """
     to_read, back, adopted = [], [], []
     paths = [_reference(library, source.path) for source in sources]
@@ -104,6 +104,8 @@ def sort_out_news(library: Library, sources: Sequence[Source], stamps: Sequence[
 
 def _without_failed_lately(library: Library, sources: list[Source]) -> list[Source]:
     """Leave out what failed less than an hour ago in a way that may pass, and has not changed since."""
+    if not sources:  # as at most looks: the failures need not be read
+        return []
     earliest = datetime.now(UTC) - timedelta(seconds=RETRY_S)
     failures = ((f.path, f.code, datetime.fromisoformat(f.at)) for f in library.catalogue.failures())
     failed_at_s = {path: at.timestamp() for path, code, at in failures if code in PASSING and at > earliest}

@@ -450,6 +450,7 @@ def test_a_failure_that_may_pass_is_tried_again(
     with monkeypatch.context() as later:
         later.setattr(app.library.examined, "RETRY_S", 0.0)
         assert to_read() == (source,)
+    time.sleep(0.1)  # the clock of file times is some milliseconds behind: else the failure may look later
     os.utime(source.path)
     assert to_read() == (source,)
 
