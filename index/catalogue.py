@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from index.alerts import Alerts
+from index.changes import EVERY_VIDEO, count_change, note_change
 from index.examined_files import ExaminedFiles
 from index.failures import Failures, forget_failure
 from index.job_queue import JobQueue
@@ -21,7 +22,6 @@ from index.rows import (
     STATS,
     STORED_VIDEO,
     VIDEO,
-    count_change,
     holds_latents,
     holds_videos,
     one_video,
@@ -122,7 +122,7 @@ class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
             if before != (frontend, fingerprint):
                 set_meta(c, "frontend", frontend)
                 set_meta(c, "fingerprint", fingerprint)
-                count_change(c)
+                count_change(c, EVERY_VIDEO)
 
     # Videos and segments
 
@@ -148,7 +148,7 @@ class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
             c.execute(f"INSERT INTO videos ({STORED_VIDEO}) VALUES ({', '.join('?' * len(given))})", given)
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)
-            count_change(c)
+            count_change(c, [video.video_id])
             return video
 
     def rewrite(
@@ -172,13 +172,14 @@ class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
             put_seconds(c, video.video_id, seconds)
             _put_items(c, video.video_id, audio, visual)
             put_reading(c, video)
-            count_change(c)
+            count_change(c, [video.video_id])
 
     def stamp(self, video: Video) -> None:
         """Set of a video what `rewrite` sets, where its seconds stay as they are. NotFound if it was deleted."""
         with self._store.write() as c:
             one_video(c, video.video_id)
             put_reading(c, video)
+            note_change(c, [video.video_id])
 
     def end_s(self, video_id: str) -> int:
         """Return where the last second of a video ends; 0 where there is none."""
@@ -291,15 +292,15 @@ class Catalogue(StoredLatents, VideoFiles, ExaminedFiles, Failures):
                 "UPDATE videos SET label = ?, event_start_s = ?, event_end_s = ? WHERE video_id = ?",
                 (label, event_start_s, event_end_s, video_id),
             )
-            count_change(c)
+            count_change(c, [video_id])
             return video_of(one_video(c, video_id))
 
     def delete_video(self, video_id: str) -> Video:
         """Delete a video with its segments and latents, and return it; NotFound if there is none."""
         with self._store.write() as c:
             video = video_of(one_video(c, video_id))
+            count_change(c, [video_id])
             c.execute("DELETE FROM videos WHERE video_id = ?", (video_id,))
-            count_change(c)
             return video
 
     # Figures

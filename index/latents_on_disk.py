@@ -13,7 +13,6 @@ from model.errors import LibraryError
 
 MOST_BYTES = 1 << 28  # read at once
 NUMBER_BYTES = 4  # of float32
-READ_AT_ONCE = 4096
 PRESENT = 128  # of 255: from this strength on an item has a concept
 
 Rows = slice | Int[np.ndarray, "m"] | list[int]
@@ -23,7 +22,7 @@ Rows = slice | Int[np.ndarray, "m"] | list[int]
 class LatentsOnDisk:
     """Read the latents of n items of a catalogue by row. `latent`, `pair`: how many numbers they have.
 
-    `read` returns those of some ids, in order. It raises LibraryChanged where one was deleted since.
+    `read` returns those of some ids, in order. It raises LibraryChanged where one was deleted or written anew since.
     """
 
     ids: Int64[np.ndarray, "n"]
@@ -48,36 +47,12 @@ class LatentsOnDisk:
 class ConceptsOnDisk:
     """Hold for n items which concepts each has, a bit each; read how strongly by row, as `LatentsOnDisk`.
 
-    `bits`: no columns where no item has any. An item that was deleted since has none. `stamps`: as of a LatentTable.
+    `bits`: no columns where no item ever had any. An item that was deleted or written anew since has none.
     """
 
     ids: Int64[np.ndarray, "n"]
-    stamps: Int64[np.ndarray, "n"]
     bits: UInt8[np.ndarray, "n bytes"]
     read: Callable[[Int64[np.ndarray, "m"]], UInt8[np.ndarray, "m concepts"]]
-
-    @classmethod
-    def of(
-        cls,
-        ids: Int64[np.ndarray, "n"],
-        stamps: Int64[np.ndarray, "n"],
-        read: Callable[[Int64[np.ndarray, "m"]], UInt8[np.ndarray, "m concepts"]],
-        before: ConceptsOnDisk | None = None,
-    ) -> ConceptsOnDisk:
-        """Read the bits, of what is not in `before` alone; ids ascend."""
-        bits = np.zeros((len(ids), 0 if before is None else before.bits.shape[1]), np.uint8)
-        new = np.arange(len(ids))
-        if before is not None:
-            rows, same = unchanged(ids, stamps, before.ids, before.stamps)
-            bits[same] = before.bits[rows[same]]
-            new = np.flatnonzero(~same)
-        for start in range(0, len(new), READ_AT_ONCE):
-            here = new[start : start + READ_AT_ONCE]
-            found = np.packbits(read(ids[here]) >= PRESENT, axis=1)
-            if found.shape[1] > bits.shape[1]:
-                bits = np.pad(bits, ((0, 0), (0, found.shape[1] - bits.shape[1])))
-            bits[here, : found.shape[1]] = found
-        return cls(ids, stamps, bits, read)
 
     def __getitem__(self, rows: Rows) -> UInt8[np.ndarray, "m concepts"]:
         return self.read(_few(self.ids[rows], 8 * self.bits.shape[1]))

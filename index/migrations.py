@@ -61,6 +61,11 @@ STEPS: dict[int, tuple[str, ...]] = {
         "CREATE INDEX latents_of_segment ON latents (segment_id, generation, modality, stamp)",
         "INSERT INTO meta VALUES ('first_stamp', abs(random() / 4))",  # of this library alone
     ),
+    11: (
+        "CREATE TABLE changes (number INTEGER PRIMARY KEY, catalogue_version INTEGER NOT NULL, "
+        "position INTEGER NOT NULL)",  # empty: of the versions so far it knows nothing
+        "CREATE INDEX changes_by_version ON changes (catalogue_version)",
+    ),
 }
 
 

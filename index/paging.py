@@ -74,13 +74,13 @@ def page_of(c: sqlite3.Connection, limit: int, read: Trail, choice: Choice) -> P
     chosen = " AND ".join(["TRUE", *(text for name, text in CONDITIONS.items() if values[name] is not None)])
     before = read if read.version == version(c) and read != BEGINNING else _counted(c, chosen, values)
     behind = f"videos WHERE position > :position AND {chosen} ORDER BY position LIMIT :limit"
-    rows = [dict(row) for row in c.execute(f"SELECT position, {VIDEO} FROM {behind}", values)]
-    positions = [int(row.pop("position")) for row in rows[:limit]]
+    rows = c.execute(f"SELECT {VIDEO}, position FROM {behind}", values).fetchall()
+    positions = [int(row["position"]) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         passed = {"count": before.count + limit, "total": before.total + sum(positions)}
         following = replace(before, position=positions[-1], **passed)
-    return Page(tuple(video_of(row) for row in rows[:limit]), before, following)
+    return Page(tuple(video_of(row[:-1]) for row in rows[:limit]), before, following)
 
 
 def _counted(c: sqlite3.Connection, chosen: str, values: dict[str, Any]) -> Trail:

@@ -229,7 +229,7 @@ class LatentTable:
     `videos`: the videos of the items in that version, by id; `video_numbers`: which of them each item is of, by their
     order. `concepts`: how strongly each item has each concept of its front-end, 255 is sure; no columns where no item
     has any, zeros for an item that has none. `stamps`: of a table that leaves its latents on the disk, what an item has
-    another of once its latents were written anew.
+    another of once its latents were written anew. `columns`: of `videos`, where tables share them.
     """
 
     ids: Int64[np.ndarray, "n"]
@@ -243,6 +243,7 @@ class LatentTable:
     videos: dict[str, Video]
     concepts: UInt8[np.ndarray, "n concepts"] | ConceptsOnDisk
     stamps: Int64[np.ndarray, "n"] | None = None
+    columns: VideoColumns | None = None
 
     @property
     def video_ids(self) -> Shaped[np.ndarray, "n"]:
@@ -273,14 +274,7 @@ class LatentTable:
     @cached_property
     def video_columns(self) -> VideoColumns:
         """Return what is asked of `videos`, in their order."""
-        videos = self.videos.values()
-        return VideoColumns(
-            list(self.videos),
-            [video.label or "" for video in videos],
-            [video.file_name for video in videos],
-            ["" if video.uploaded else video.path for video in videos],
-            [video.modified_s for video in videos],
-        )
+        return self.columns or VideoColumns(self.videos)
 
     @cached_property
     def sample(self) -> Sample:

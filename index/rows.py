@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import UInt8
 
 from index.records import Job, JobMessage, LatentBatch, LatentTable, SegmentRow, Video
 from model.data.latents import Latents
-from model.errors import LibraryChanged, Mismatch, NotFound
+from model.errors import Mismatch, NotFound
 from model.modality import Modality
 
 STORED_VIDEO = (
@@ -23,7 +23,7 @@ STORED_VIDEO = (
 )
 ITS_SECOND = "EXISTS (SELECT 1 FROM segments WHERE segments.video_id = videos.video_id"
 VIDEO = f"{STORED_VIDEO}, {ITS_SECOND} AND heard) AS has_sound, {ITS_SECOND} AND seen) AS has_picture"
-TRUTHS = ("uploaded", "complete", "missing", "has_sound", "has_picture")
+TRUTHS_AT = (6, 15, 16, 18, 19)  # which of them are true or false
 SEGMENT = "segment_id, video_id, start_s, heard, seen, sound_whole, frame_whole"
 JOB = "job_id, kind, state, payload, progress, result, created_at, updated_at, cancelling, error_count"
 STATS = """
@@ -42,7 +42,6 @@ SELECT (SELECT count(*) FROM videos) AS videos,
        (SELECT count(*) FROM videos WHERE missing) AS missing
 """
 FLOAT32 = np.dtype("<f4")
-FACTS_AT_ONCE = 10_000  # rows
 STAMP_BITS = 62  # so that two never meet
 MOST_MESSAGES = 1000  # errors of a job that are kept, and notes; further errors are only counted
 
@@ -83,11 +82,6 @@ def holds_latents(c: sqlite3.Connection) -> bool:
     return width_of(c, generation(c)) is not None
 
 
-def count_change(c: sqlite3.Connection) -> None:
-    """Raise the catalogue's version by one."""
-    set_meta(c, "catalogue_version", str(version(c) + 1))
-
-
 def one_video(c: sqlite3.Connection, video_id: str) -> sqlite3.Row:
     """Return a video's row; NotFound if there is none."""
     row: sqlite3.Row | None = c.execute(f"SELECT {VIDEO} FROM videos WHERE video_id = ?", (video_id,)).fetchone()
@@ -109,10 +103,12 @@ def one_job(c: sqlite3.Connection, job_id: str) -> Job:
     return job_of(job_row(c, job_id))
 
 
-def video_of(row: sqlite3.Row | dict[str, Any]) -> Video:
+def video_of(row: Sequence[Any]) -> Video:
     """Read the columns VIDEO."""
-    values: dict[str, Any] = dict(row)
-    return Video(**values | {name: bool(row[name]) for name in TRUTHS})
+    values = list(row)
+    for i in TRUTHS_AT:
+        values[i] = bool(values[i])
+    return Video(*values)
 
 
 def segment_of(row: sqlite3.Row) -> SegmentRow:
@@ -224,76 +220,6 @@ def load_latents(c: sqlite3.Connection, modality: Modality, condition: str, valu
         videos=videos,
         concepts=concepts,
     )
-
-
-def load_videos(c: sqlite3.Connection, known: Mapping[str, Video]) -> dict[str, Video]:
-    """Read the videos that are searched, in the order they were added; the very objects of `known` where they equal."""
-    videos = {}
-    for row in c.execute(f"SELECT {VIDEO} FROM videos WHERE NOT missing ORDER BY position"):
-        video, before = video_of(row), known.get(row["video_id"])
-        videos[video.video_id] = video if before is None or vars(before) != vars(video) else before
-    return videos
-
-
-def load_facts(c: sqlite3.Connection, modality: Modality) -> tuple[np.ndarray, ...]:
-    """Read, of each item of a modality that is searched, what is small, ids ascending.
-
-    Return as columns the ids, the positions of the videos, when it starts, whether it is heard and seen, and the stamp.
-    No row of latents is read: an index holds the stamps.
-    """
-    columns = "segment_id, position, start_s, heard, seen, stamp"
-    chosen = (
-        f"SELECT {columns} FROM segments JOIN latents INDEXED BY latents_of_segment USING (segment_id) "
-        "JOIN videos USING (video_id) WHERE generation = ? AND modality = ? AND NOT missing ORDER BY segment_id"
-    )
-    kinds = (np.int64, np.int32, np.int32, bool, bool, np.int64)
-    pieces: list[list[np.ndarray]] = [[np.empty(0, kind)] for kind in kinds]
-    found = c.execute(chosen, (generation(c), modality))
-    while rows := found.fetchmany(FACTS_AT_ONCE):
-        for piece, column, kind in zip(pieces, zip(*rows, strict=True), kinds, strict=True):
-            piece.append(np.array(column, kind))
-    *facts, stamps = (np.concatenate(piece) for piece in pieces)
-    stamps[stamps == 0] = int(meta(c, "first_stamp") or 0)
-    return (*facts, stamps)
-
-
-def read_latents(
-    c: sqlite3.Connection, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"], widths: tuple[int, int]
-) -> Latents:
-    """Read the latents of some seconds, in their order. LibraryChanged if one of them is gone."""
-    latent, pair = widths
-    mu, sigma = np.empty((len(ids), latent), np.float32), np.empty((len(ids), latent), np.float32)
-    generated = np.empty((len(ids), pair), np.float32)
-    found = _at_ids(c, "mu, sigma, generated", generation, modality, ids)
-    if len(found) < len(set(ids.tolist())):
-        raise LibraryChanged("the library changed just now, and seconds that were to be read are gone: ask again")
-    for i, segment_id in enumerate(ids.tolist()):
-        for array, blob in zip((mu, sigma, generated), found[segment_id], strict=True):
-            array[i] = np.frombuffer(blob, FLOAT32)
-    return Latents(mu, sigma, generated)
-
-
-def read_concepts(
-    c: sqlite3.Connection, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"]
-) -> UInt8[np.ndarray, "m concepts"]:
-    """Read the concepts of some seconds, in their order; zeros where one is gone or has none."""
-    found = {i: blob for i, (blob,) in _at_ids(c, "concepts", generation, modality, ids).items() if blob is not None}
-    concepts = np.zeros((len(ids), max(map(len, found.values()), default=0)), np.uint8)
-    for i, segment_id in enumerate(ids.tolist()):
-        if segment_id in found:
-            concepts[i] = np.frombuffer(found[segment_id], np.uint8)
-    return concepts
-
-
-def _at_ids(
-    c: sqlite3.Connection, columns: str, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"]
-) -> dict[int, tuple[Any, ...]]:
-    query = (
-        f"SELECT segment_id, {columns} FROM latents WHERE generation = ? AND modality = ? "
-        "AND segment_id IN (SELECT value FROM json_each(?))"
-    )
-    rows = c.execute(query, (generation, modality, json.dumps(ids.tolist())))
-    return {row[0]: tuple(row)[1:] for row in rows}
 
 
 def load_concepts(c: sqlite3.Connection, video_id: str, modality: Modality) -> dict[int, UInt8[np.ndarray, "concepts"]]:

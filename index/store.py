@@ -21,7 +21,8 @@ LARGEST_ID = 2**63 - 1  # SQLite takes no larger number; callers may ask for any
 # AUTOINCREMENT: the id of a deleted second is never used again. `generation`: the latents of a new model
 # are written beside those in use and become visible all at once. `concepts`: a byte each, 255 is sure.
 # `stamp`: a number drawn whenever latents are written: two equal ones of a second mean equal latents. 0 stands for
-# `first_stamp`, which older releases' latents have.
+# `first_stamp`, which older releases' latents have. `changes`: which videos, by position, a version changed; see
+# `index/changes.py`.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE videos (
@@ -68,6 +69,12 @@ CREATE TABLE latents (
     PRIMARY KEY (generation, modality, segment_id)
 );
 CREATE INDEX latents_of_segment ON latents (segment_id, generation, modality, stamp);
+CREATE TABLE changes (
+    number INTEGER PRIMARY KEY,
+    catalogue_version INTEGER NOT NULL,
+    position INTEGER NOT NULL
+);
+CREATE INDEX changes_by_version ON changes (catalogue_version);
 CREATE TABLE failures (
     path TEXT PRIMARY KEY,
     code TEXT NOT NULL,

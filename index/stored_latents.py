@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from index.changes import EVERY_VIDEO, count_change
 from index.latents_on_disk import ConceptsOnDisk, LatentsOnDisk
-from index.records import LatentBatch, LatentTable, Video
+from index.records import LatentBatch, LatentTable
 from index.rows import (
-    count_change,
     generation,
     holds_video,
     load_concepts,
-    load_facts,
     load_latents,
-    load_videos,
     meta,
     one_video,
     put_latents,
-    read_concepts,
-    read_latents,
     set_meta,
     version,
     width_of,
 )
 from index.store import LARGEST_ID, Store
+from index.table_changes import columns_since, items_since
+from index.table_rows import read_concepts, read_latents
 from model.data.latents import Latents
 from model.errors import LibraryError
 from model.modality import Modality
@@ -65,7 +63,7 @@ class StoredLatents:
                 set_meta(c, "fingerprint", fingerprint)
                 if frontend is not None:
                     set_meta(c, "frontend", frontend)
-                count_change(c)
+                count_change(c, EVERY_VIDEO)
         except BaseException:
             with suppress(LibraryError):  # not even that may fit on a full disk: the next attempt does it
                 self._forget_unused_latents()
@@ -87,47 +85,62 @@ class StoredLatents:
             return load_latents(c, modality, "AND NOT missing", ())
 
     def table_on_disk(
-        self, modality: Modality, before: LatentTable | None = None, videos: Mapping[str, Video] | None = None
+        self, modality: Modality, before: LatentTable | None = None, beside: LatentTable | None = None
     ) -> LatentTable:
         """Return what `latents` returns, with latents and concepts that are read from the disk when they are asked for.
 
-        `before`: such a table of the same model, of an earlier version; what has not changed is not read again.
-        `videos`: those of any earlier table, whose records are used again.
+        `before`: such a table of an earlier version. While the log knows what changed since, only that is read, and
+        arrays that stay the same are shared. `beside`: such a table of any modality, whose videos are shared.
         """
         with self._store.read() as c:
             now, number = version(c), generation(c)
             if before is not None and before.catalogue_version == now:
                 return before
-            known = load_videos(c, videos or {})
-            positions = [row[0] for row in c.execute("SELECT position FROM videos WHERE NOT missing ORDER BY position")]
-            ids, theirs, start_s, heard, seen, stamps = load_facts(c, modality)
+            latest = max((t for t in (beside, before) if t), key=lambda table: table.catalogue_version, default=None)
+            if latest is None or latest.catalogue_version < now:
+                columns = columns_since(c, latest)
+            else:
+                columns = latest.video_columns
+            items = items_since(c, modality, columns, before)
             latent, pair = width_of(c, number) or (0, 0)
-            read = partial(self._read_concepts, number, modality)
+            of_rows = (number, modality, items.ids, items.stamps)
             return LatentTable(
-                ids=ids,
-                video_numbers=np.searchsorted(positions, theirs).astype(np.int32),
-                start_s=start_s,
-                heard=heard,
-                seen=seen,
-                latents=LatentsOnDisk(ids, latent, pair, partial(self._read_latents, number, modality, (latent, pair))),
+                ids=items.ids,
+                video_numbers=items.video_numbers,
+                start_s=items.start_s,
+                heard=items.heard,
+                seen=items.seen,
+                latents=LatentsOnDisk(items.ids, latent, pair, partial(self._read_latents, (latent, pair), *of_rows)),
                 fingerprint=meta(c, "fingerprint"),
                 catalogue_version=now,
-                videos=known,
-                concepts=ConceptsOnDisk.of(ids, stamps, read, _concepts_of(before)),
-                stamps=stamps,
+                videos=columns.videos,
+                concepts=ConceptsOnDisk(items.ids, items.bits, partial(self._read_concepts, *of_rows)),
+                stamps=items.stamps,
+                columns=columns,
             )
 
     def _read_latents(
-        self, generation: int, modality: Modality, widths: tuple[int, int], ids: Int64[np.ndarray, "m"]
+        self,
+        widths: tuple[int, int],
+        generation: int,
+        modality: Modality,
+        ids: Int64[np.ndarray, "n"],
+        stamps: Int64[np.ndarray, "n"],
+        wanted: Int64[np.ndarray, "m"],
     ) -> Latents:
         with self._store.read() as c:
-            return read_latents(c, generation, modality, ids, widths)
+            return read_latents(c, generation, modality, wanted, stamps[np.searchsorted(ids, wanted)], widths)
 
     def _read_concepts(
-        self, generation: int, modality: Modality, ids: Int64[np.ndarray, "m"]
+        self,
+        generation: int,
+        modality: Modality,
+        ids: Int64[np.ndarray, "n"],
+        stamps: Int64[np.ndarray, "n"],
+        wanted: Int64[np.ndarray, "m"],
     ) -> UInt8[np.ndarray, "m concepts"]:
         with self._store.read() as c:
-            return read_concepts(c, generation, modality, ids)
+            return read_concepts(c, generation, modality, wanted, stamps[np.searchsorted(ids, wanted)])
 
     def latents_of(self, video_id: str, modality: Modality, stretch: tuple[int, int] = (0, LARGEST_ID)) -> LatentTable:
         """Return a video's items of a modality, of the seconds [start, stop); NotFound if there is no such video."""
@@ -145,7 +158,3 @@ class StoredLatents:
         """Return the concepts of a video's seconds in a modality, of those that have any, by segment id."""
         with self._store.read() as c:
             return load_concepts(c, video_id, modality)
-
-
-def _concepts_of(table: LatentTable | None) -> ConceptsOnDisk | None:
-    return table.concepts if table is not None and isinstance(table.concepts, ConceptsOnDisk) else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from index.changes import count_change
 from index.records import Video
-from index.rows import VIDEO, count_change, one_video, video_of
+from index.rows import VIDEO, one_video, video_of
 from index.store import Store
 
 
@@ -46,6 +47,7 @@ class VideoFiles:
         with self._store.write() as c:
             one_video(c, video_id)
             c.execute("UPDATE videos SET path = ?, uploaded = ? WHERE video_id = ?", (path, uploaded, video_id))
+            count_change(c, [video_id])
 
     def put_modified(self, video_id: str, modified_s: float) -> None:
         """Set when a video's file was last changed, in seconds of Unix time; NotFound if there is no such video."""
@@ -53,7 +55,7 @@ class VideoFiles:
             one_video(c, video_id)
             query = "UPDATE videos SET modified_s = ? WHERE video_id = ? AND modified_s IS NOT ?"
             if c.execute(query, (modified_s, video_id, modified_s)).rowcount:
-                count_change(c)
+                count_change(c, [video_id])
 
     def videos_of(self, path: str) -> list[Video]:
         """Return the videos that have this file, named as by `Library.reference`."""
@@ -92,10 +94,8 @@ class VideoFiles:
     def mark_missing(self, video_ids: Iterable[str], missing: bool = True) -> int:
         """Note that the files of videos went missing, or are there again; return for how many that is news."""
         with self._store.write() as c:
-            changed = 0
-            for video_id in video_ids:
-                query = "UPDATE videos SET missing = ? WHERE video_id = ? AND missing != ?"
-                changed += c.execute(query, (missing, video_id, missing)).rowcount
+            query = "UPDATE videos SET missing = ? WHERE video_id = ? AND missing != ?"
+            changed = [v for v in video_ids if c.execute(query, (missing, v, missing)).rowcount]
             if changed:
-                count_change(c)
-            return changed
+                count_change(c, changed)
+            return len(changed)

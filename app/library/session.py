@@ -15,7 +15,7 @@ from app.library.galleries import Galleries, ServedGallery
 from app.library.index_settings import IndexSettings
 from app.processes.decoder import Decoder, InThread
 from index.library import Library
-from index.records import LatentTable, Video
+from index.records import LatentTable
 from model.errors import CheckpointError, EmptyLibrary, LibraryChanged, Mismatch, UntrainedLibrary
 from model.frontends.frontend import FrontEnd
 from model.frontends.names import OF_DRAWN_CLIPS, OF_REAL_FOOTAGE
@@ -54,7 +54,8 @@ class Session:
         self._lock, self._making = threading.Lock(), threading.Lock()
         self._front_ends: dict[str, FrontEnd] = {}
         self._encoder: Encoder | None = None
-        self._videos: dict[str, Video] = {}  # of the last table on the disk: the next one shares their records
+        self._reading = threading.Lock()
+        self._last_table: LatentTable | None = None  # on the disk, of any modality: the next one shares its videos
         self._warnings: tuple[tuple[str, int], tuple[str, ...]] | None = None
         self._galleries = Galleries(self._build_gallery, lambda: library.catalogue.catalogue_version)
 
@@ -220,8 +221,9 @@ class Session:
         if not self.index_settings.keeps_latents_elsewhere:
             return catalogue.latents(modality)
         last = self._galleries.last(modality)
-        table = catalogue.table_on_disk(modality, None if last is None else last.table, self._videos)
-        self._videos = table.videos
+        with self._reading:  # one after the other: both modalities' tables of a version share its videos
+            table = catalogue.table_on_disk(modality, None if last is None else last.table, self._last_table)
+            self._last_table = table
         return table
 
     def _without_model(self) -> EmptyLibrary | UntrainedLibrary:

@@ -31,9 +31,10 @@ from app.library.default_model import begin
 from benchmarks.report import json_parser, tell
 from benchmarks.search.trained_like import PAIR, SECONDS, trained_like, trained_like_parts
 from benchmarks.service.live_service import Client, Service
+from index.changes import count_change
 from index.library import Library
 from index.records import LatentBatch, Second, Video
-from index.rows import STORED_VIDEO, count_change
+from index.rows import STORED_VIDEO
 from model.data.latents import Latents
 from model.frontends.raw import RawFrontEnd
 
@@ -86,7 +87,7 @@ def make_library(directory: Path, items: int, seed: int, *, narrow: bool) -> Non
                     "VALUES (0, 'visual', ?, ?, ?, ?, ?, 1)",
                     ((segment_id, *(array.tobytes() for array in row)) for segment_id, *row in rows),
                 )
-                count_change(c)
+                count_change(c, [video["video_id"] for video in videos])
             first += len(part)
 
 
@@ -151,7 +152,7 @@ def read_twice(directory: Path) -> dict[str, Any]:
         table = None
         for name in ("first", "second"):
             started_s = time.process_time()
-            table = library.catalogue.table_on_disk("visual", table, None if table is None else table.videos)
+            table = library.catalogue.table_on_disk("visual", table)
             report[name] = {"cpu_s": time.process_time() - started_s} | _own_mib()
             library.catalogue.update_labels(next(iter(table.videos)), name, None, None)
         assert table is not None

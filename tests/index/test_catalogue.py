@@ -193,6 +193,7 @@ CHANGES: list[Callable[[Catalogue], object]] = [
     lambda c: c.set_identity("raw", None),
     lambda c: c.rewrite(video(1), Stretch(1), []),
     lambda c: c.mark_missing([video(1).video_id]),
+    lambda c: c.relocate(video(1).video_id, "/elsewhere.mp4"),
 ]
 REST: list[Callable[[Catalogue], object]] = [
     lambda c: c.ingest(video(1), SECONDS),

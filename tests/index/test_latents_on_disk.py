@@ -101,29 +101,6 @@ def test_a_stamp_changes_exactly_where_latents_are_written(catalogue: Catalogue)
     assert not set(stamps(catalogue.table_on_disk("audio")).values()) & set(third.values())
 
 
-def test_the_next_table_reads_the_concepts_of_new_rows_alone(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two more seconds: two are read, and the others' bits are taken over; without a change it is the same table."""
-    fill(catalogue)
-    before = catalogue.table_on_disk("audio")
-    assert catalogue.table_on_disk("audio", before) is before
-    batch = LatentBatch(np.array([0, 2]), clustered_latents(2, seed=60), concepts(2, 6))
-    catalogue.ingest(video(8), SECONDS, batch, None)
-    catalogue.delete_video(video(0).video_id)
-    read: list[int] = []
-    reading = Catalogue._read_concepts
-    monkeypatch.setattr(
-        Catalogue, "_read_concepts", lambda own, g, m, ids: (read.extend(ids.tolist()), reading(own, g, m, ids))[1]
-    )
-    now = catalogue.table_on_disk("audio", before, before.videos)
-    assert read == [row.segment_id for row in catalogue.segments_of(video(8).video_id) if row.start_s != 1]
-    whole = catalogue.latents("audio")
-    for column in range(20):
-        assert now.has_concept(column).tolist() == whole.has_concept(column).tolist()
-    assert now.videos[video(9).video_id] is before.videos[video(9).video_id], "records are shared"
-
-
 def test_seconds_that_are_gone_are_said(catalogue: Catalogue) -> None:
     """Latents of a deleted video cannot be read; its concepts are none."""
     fill(catalogue)
