@@ -171,7 +171,7 @@ ROWS = (
     Row(
         "library_changed",
         (503,),
-        "Another process changed the front-end or model while the question was answered.",
+        "Another process changed the library while the question was answered: its model, or seconds that were read.",
         "Ask again after `Retry-After`.",
     ),
     Row(

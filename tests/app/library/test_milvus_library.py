@@ -109,6 +109,17 @@ def test_no_array_of_all_latents_is_held(own_library: Path, elsewhere: IndexSett
         assert sum(array.nbytes for array in arrays.values()) <= 60 * len(served.table.ids)
 
 
+def test_both_modalities_share_the_videos(own_library: Path, elsewhere: IndexSettings) -> None:
+    """Their tables of a version have one dict of records, at the first reading and after a change."""
+    with opened(own_library, elsewhere) as session:
+        catalogue = session.library.catalogue
+        for label in ("first", "second"):
+            catalogue.update_labels(next(catalogue.every_video()).video_id, label, 0.0, 1.0)
+            audio, visual = (session._galleries.get(modality).table for modality in MODALITIES)
+            assert audio.videos is visual.videos
+            assert label in audio.labels.tolist()
+
+
 def test_a_change_writes_what_has_changed(
     own_library: Path, elsewhere: IndexSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
