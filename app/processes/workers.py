@@ -236,7 +236,7 @@ class Workers:
         ours, theirs = self._context.Pipe()
         for attempt in range(1, STARTS + 1):
             process = self._context.Process(
-                target=_work, args=(theirs, self._memory_bytes, self._niceness), daemon=True
+                target=_work, args=(theirs, self._name, self._memory_bytes, self._niceness), daemon=True
             )
             try:
                 process.start()
@@ -253,8 +253,9 @@ class Workers:
         self._calls[slot] = 0
 
 
-def _work(connection: Connection, memory_bytes: int | None, niceness: int) -> None:
+def _work(connection: Connection, name: str, memory_bytes: int | None, niceness: int) -> None:
     """Be a worker: run the calls that come through the pipe until it closes."""
+    _write_of_this("comm", name)  # so that `top` tells what it is
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C goes to all of a terminal; the service ends its workers itself
@@ -306,8 +307,13 @@ def _end_with(parent: int) -> None:
 
 def _offer_to_the_kernel() -> None:
     """Let the kernel kill this process first when the machine runs out of memory: it is replaced."""
+    _write_of_this("oom_score_adj", "1000")
+
+
+def _write_of_this(name: str, text: str) -> None:
+    """Set something of this process where the system lets it be set."""
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+        Path("/proc/self", name).write_text(text)
 
 
 def _private_bytes(process: BaseProcess) -> int:

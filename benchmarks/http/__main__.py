@@ -5,7 +5,9 @@
 
 Clients in a closed loop over the loopback, in a process of their own. Two floors are measured in the same rounds: a
 bare route that reads the same upload, started as the service is, and the pipeline in this process on one thread with
-as many queries to a batch as there are clients. Figures are medians over the rounds. `--overload` sends ten times the
+as many queries to a batch as there are clients. Figures are medians over the rounds. `cpu_ms_per_answer` is what each
+process of the service computes for an answer, whatever else the machine does: `service` speaks HTTP, `decode` and
+`engine` are named so in `top` too, `ended` are decoders that were renewed meanwhile. `--overload` sends ten times the
 clients that saturate the service; `--soak` half of what it can do, while it takes in clips. Without --library, a
 demonstration library is made; the one that is given is copied.
 """
@@ -36,12 +38,14 @@ from benchmarks.http.query_media import Query, make_clips, make_pictures, make_s
 from benchmarks.http.soak import soak
 from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service, end_tidily
+from benchmarks.service.process_tree import CpuTime
 
 FIRST_SEED = 5_000_000
 CPU = torch.device("cpu")
 LARGEST_BATCH = 64  # that the floor is given at once; the service's own largest may be smaller
 SATURATING = (1, 2, 4, 8, 16, 32, 64)
 NEAR_BEST = 0.95
+LEAST_SHOWN_MS = 0.1  # of the time that a process computes for an answer
 TOO_MANY = 10
 CROWD_S = PATIENCE_S + 2  # of a crowd before it is measured: by then some have waited in vain
 
@@ -81,7 +85,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             others = ["sound"] if arguments.overload or arguments.soak else []
             made = workloads(pipeline, {*arguments.workloads, *others})
             asked = [made[name] for name in arguments.workloads]
-            report["points"] = points(service.port, bare.port, pipeline, asked, arguments.clients, seconds, rounds)
+            report["points"] = points(service, bare.port, pipeline, asked, arguments.clients, seconds, rounds)
             if arguments.overload:
                 report["overload"] = overload(service.port, made["sound"], seconds, rounds)
     if arguments.soak:
@@ -126,7 +130,7 @@ def workloads(pipeline: Pipeline, names: set[str]) -> dict[str, Workload]:
 
 
 def points(
-    service: int,
+    service: Service,
     bare: int,
     pipeline: Pipeline,
     asked: list[Workload],
@@ -137,18 +141,26 @@ def points(
     """Measure service and floors at every point, round after round, so that a noisy minute harms no point alone."""
     every = [(workload, count) for workload in asked for count in clients]
     met: dict[tuple[str, int], list[tuple[Met, Met, float]]] = {(w.name, c): [] for w, c in every}
+    spent: dict[tuple[str, int], list[dict[str, float]]] = {point: [] for point in met}
     for number in range(rounds):
         for workload, count in every:
-            load = Load(service, workload.path, workload.bodies, count, seconds, seed=number)
+            load = Load(service.port, workload.path, workload.bodies, count, seconds, seed=number)
             batch = min(count, LARGEST_BATCH)
+            before = CpuTime.of(service.pid)
+            answered = run_load(load)
+            now = CpuTime.of(service.pid).since(before)
+            spent[workload.name, count].append({name: ms / max(1, answered.answered) for name, ms in now.items()})
             met[workload.name, count].append(
                 (
-                    run_load(load),
+                    answered,
                     run_load(replace(load, port=bare, path="/read")),
                     pipeline.rate_hz(workload.answer, workload.queries, batch, seconds / 2),
                 )
             )
-    return [{"workload": name, "clients": count} | point(seen) for (name, count), seen in met.items()]
+    return [
+        {"workload": name, "clients": count} | point(seen) | {"cpu_ms_per_answer": cpu(spent[name, count])}
+        for (name, count), seen in met.items()
+    ]
 
 
 def point(seen: list[tuple[Met, Met, float]]) -> dict[str, Any]:
@@ -161,6 +173,17 @@ def point(seen: list[tuple[Met, Met, float]]) -> dict[str, Any]:
         "ratio_to_lower_floor": _median(ratios),
         "ratios": ratios,
     }
+
+
+def cpu(spent: list[dict[str, float]]) -> dict[str, float]:
+    """Return medians over rounds of what each process computed for an answer, in ms; those of a tenth of a ms or more.
+
+    `total` is of all of them.
+    """
+    names = sorted({name for one in spent for name in one})
+    median = {name: float(np.median([one.get(name, 0.0) for one in spent])) for name in names}
+    total = float(np.median([sum(one.values()) for one in spent]))
+    return {name: ms for name, ms in median.items() if ms >= LEAST_SHOWN_MS} | {"total": total}
 
 
 def summary(met: list[Met]) -> dict[str, Any]:

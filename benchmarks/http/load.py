@@ -58,10 +58,12 @@ class Load:
 class Met:
     """Hold what the clients met. `spent_s` and `ended_s` are of the answers with 200, in the order they came.
 
+    `answered` counts all answers, those of the warm-up too.
     `refusals` are the ways in which a 429 broke its contract; `errors` are answers that never came.
     """
 
     seconds: float
+    answered: int = 0
     spent_s: array[float] = field(default_factory=lambda: array("d"))
     ended_s: array[float] = field(default_factory=lambda: array("d"))
     statuses: Counter[int] = field(default_factory=Counter)
@@ -150,6 +152,7 @@ class Clients:
             if self._counts():
                 self._met.errors[type(error).__name__] += 1
             return AGAIN_S
+        self._met.answered += 1
         if self._counts():
             self._note(begun, status, headers, body)
         if status != 429 or self._load.retry == "never":

@@ -54,6 +54,13 @@ def test_processes_are_as_nice_as_they_are_told_to_be() -> None:
         workers.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="needs Linux")
+def test_processes_tell_what_they_are_for(workers: Workers) -> None:
+    """By the name that `top` shows."""
+    pid = workers.submit(os.getpid).result(MOST_WAIT_S)
+    assert Path(f"/proc/{pid}/comm").read_text() == "test\n"
+
+
 def test_an_error_comes_back_as_it_is(workers: Workers) -> None:
     """Of its own type, with its message, and where it was raised as a note."""
     with pytest.raises(ValueError, match="invalid literal") as raised:
