@@ -31,10 +31,11 @@ from app.processes.decoder import FAILURE_ERRORS, InWorkers
 from app.processes.scratch import scratch
 from app.processes.workers import Workers
 from app.queries.canary import Canary
-from app.queries.engine import ENGINE, EngineSettings, name_device, run
 from app.queries.engine import FAILURE_ERRORS as ENGINE_FAILURE_ERRORS
+from app.queries.engine import EngineSettings, name_device, run
 from app.queries.engine_encoder import EngineEncoder
 from app.queries.engine_process import EngineProcess
+from app.queries.forked import FORKED
 from app.queries.pipeline import Pipeline
 from app.schemas.search import Locate
 from app.settings import Settings
@@ -105,7 +106,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
     memory = settings.most_decoder_bytes
     with ExitStack() as opened:
         queries = opened.enter_context(
-            closing(Workers(settings.decoders, memory, "decode", ENGINE, FAILURE_ERRORS, renewed=True))
+            closing(Workers(settings.decoders, memory, "decode", FORKED, FAILURE_ERRORS, renewed=True))
         )
         footage = opened.enter_context(
             closing(
@@ -113,7 +114,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
                     settings.ingest_decoders,
                     memory,
                     "ingest",
-                    ENGINE,
+                    FORKED,
                     FAILURE_ERRORS,
                     renewed=True,
                     niceness=INGEST_NICENESS,
@@ -121,9 +122,9 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
             )
         )
         engines = opened.enter_context(
-            closing(Workers(1, None, "engine", ENGINE, ENGINE_FAILURE_ERRORS, ended_by=(DeviceError,)))
+            closing(Workers(1, None, "engine", FORKED, ENGINE_FAILURE_ERRORS, ended_by=(DeviceError,)))
         )
-        drawing = opened.enter_context(closing(map_process(ENGINE)))
+        drawing = opened.enter_context(closing(map_process(FORKED)))
 
         def decoders(front_end: str, weights: Path) -> tuple[InWorkers, InWorkers]:
             return (

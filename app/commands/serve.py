@@ -74,11 +74,19 @@ def _end(*_: object) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+def _forget_main() -> None:
+    """Let no process that the service starts import the command line first: each runs functions of modules."""
+    main = sys.modules["__main__"]
+    main.__spec__ = None
+    vars(main).pop("__file__", None)
+
+
 def _run(settings: Settings) -> None:
     import uvicorn
 
     from app.server import create_app
 
+    _forget_main()
     app = create_app(settings)
     app.openapi()  # takes a fifth of a second: now, rather than between two questions
     sys.setswitchinterval(SWITCH_S)

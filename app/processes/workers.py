@@ -32,6 +32,7 @@ END_S = 5.0
 STARTS, BETWEEN_STARTS_S = 5, 0.2  # the fork server may just have been killed; that takes a moment to be noticed
 MOST_CALLS = 500  # until a process is renewed: decoders of damaged files may leak
 MOST_KEPT_BYTES = 256 * 1024**2  # beyond its start; a process that keeps more after a call is renewed
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 GONE = (EOFError, OSError)  # raised by the pipe to a process that has ended
 
 
@@ -55,17 +56,29 @@ class _Task:
 class _Worker:
     process: BaseProcess
     connection: Connection
+    statm: int | None
     began_bytes: int
+
+    @staticmethod
+    def of(process: BaseProcess, connection: Connection) -> _Worker:
+        """Return a process that has just been started; what tells its memory is opened once, as it is read often."""
+        try:
+            statm = os.open(f"/proc/{process.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            statm = None
+        return _Worker(process, connection, statm, _private_bytes(statm))
 
     @property
     def keeps_much(self) -> bool:
         """Return whether it holds much more memory than it began with."""
-        return _private_bytes(self.process) > self.began_bytes + MOST_KEPT_BYTES
+        return _private_bytes(self.statm) > self.began_bytes + MOST_KEPT_BYTES
 
     def end(self) -> None:
         self.process.kill()
         self.process.join(END_S)
         self.connection.close()
+        if self.statm is not None:
+            os.close(self.statm)
 
 
 class Workers:
@@ -249,7 +262,7 @@ class Workers:
                     ) from error
                 time.sleep(BETWEEN_STARTS_S)
         theirs.close()  # so that the pipe closes with the process
-        self._workers[slot] = _Worker(process, ours, _private_bytes(process))
+        self._workers[slot] = _Worker.of(process, ours)
         self._calls[slot] = 0
 
 
@@ -316,23 +329,22 @@ def _write_of_this(name: str, text: str) -> None:
         Path("/proc/self", name).write_text(text)
 
 
-def _private_bytes(process: BaseProcess) -> int:
-    """Return a process's private memory; 0 if the system does not tell."""
-    return _status_bytes(Path(f"/proc/{process.pid}/status"), "RssAnon") or 0
-
-
-def _status_bytes(status: Path, name: str) -> int | None:
-    """Return a size from a process's status file; None if it has none."""
+def _private_bytes(statm: int | None) -> int:
+    """Return a process's private memory by its open statm; 0 if the system does not tell."""
     try:
-        lines = status.read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+        pages = os.pread(statm, 100, 0).split() if statm is not None else []
+    except OSError:  # it has ended
+        return 0
+    return (int(pages[1]) - int(pages[2])) * PAGE_BYTES if pages else 0  # resident, less what is of files or shared
 
 
 def _limit_memory(more_bytes: int) -> None:
     """Limit how much this process's data may grow; no limit if the system does not tell its size."""
-    held_bytes = _status_bytes(Path("/proc/self/status"), "VmData")
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return
+    held_bytes = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:")), None)
     if held_bytes is None:
         return
     most = held_bytes + more_bytes

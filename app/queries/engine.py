@@ -29,7 +29,6 @@ from model.modality import MODALITIES
 from model.network.device import DeviceName, choose_device, device_failure, name_of
 
 T = TypeVar("T")
-ENGINE = __name__  # what processes are forked with: it imports what decoding needs as well
 FAILURE_ERRORS = FailureErrors(
     died=lambda: WorkerFailure("the process that encodes and searches ended on this, twice: the log may say why"),
     slow=lambda limit_s: WorkerFailure(f"encoding and searching took over {limit_s:g} s and was ended: ask again"),
