@@ -27,16 +27,16 @@ async def query_file(upload: UploadFile | None, scratch: Path) -> AsyncIterator[
     if upload is None:
         yield None
         return
-    path = scratch / f"{random.getrandbits(64):016x}" / plain_name(upload)
+    name = plain_name(upload)
+    if (upload.size or 0) <= SMALL_BYTES:
+        yield SmallUpload(scratch, name, await upload.read())
+        return
+    path = scratch / f"{random.getrandbits(64):016x}" / name
     try:
-        if (upload.size or 0) <= SMALL_BYTES:
-            yield SmallUpload(path, await upload.read())
-        else:
-            await asyncio.to_thread(_write, upload, path)
-            yield path
+        await asyncio.to_thread(_write, upload, path)
+        yield path
     finally:
-        if path.parent.exists():  # of a large one, or the copy that a killed decoder left
-            await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
 
 
 def _write(upload: UploadFile, path: Path) -> None:

@@ -124,7 +124,7 @@ class Alerting:
         if alert.file_name is not None:
             content = self._alerts.content(alert.alert_id)
             assert content is not None, "a file has a name and bytes"
-            file = SmallUpload(self._scratch / uuid.uuid4().hex / alert.file_name, content)
+            file = SmallUpload(self._scratch, alert.file_name, content)
         return query_of(question, file, alert.text)
 
     def _bodies(self, alert: Alert, hits: tuple[Hit, ...]) -> Iterator[dict[str, Any]]:

@@ -98,4 +98,4 @@ async def _small(upload: UploadFile, scratch: Path) -> SmallUpload:
             f"a file of {upload.size} bytes given, at most {MOST_FILE_BYTES} are kept with an alert: ten seconds of it "
             "are asked by, so cut those out"
         )
-    return SmallUpload(scratch / uuid.uuid4().hex / plain_name(upload), await upload.read())
+    return SmallUpload(scratch, plain_name(upload), await upload.read())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -62,14 +65,36 @@ def test_a_query_s_file_lives_as_long_as_its_request(temporary: Path, size: int,
             asyncio.run(run())
     else:
         asyncio.run(run())
-    assert list(temporary.iterdir()) == []
+    assert [path for path in temporary.rglob("*") if path.name != f"uploads-{os.getpid()}"] == []
 
 
 def test_a_held_file_can_be_written_where_a_killed_process_began(temporary: Path) -> None:
-    """The folder that it left is no hindrance to the second attempt, and goes."""
-    held = SmallUpload(temporary / "7" / "a.wav", b"sound")
-    held.path.parent.mkdir()
-    held.path.write_bytes(b"so")
-    with on_disk(held) as path:
+    """What it left under the same name is no hindrance to the second attempt; only the folder stays."""
+    folder = temporary / f"uploads-{os.getpid()}"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"so, and more")
+    with on_disk(SmallUpload(temporary, "a.wav", b"sound")) as path:
+        assert path == folder / "a.wav"
         assert path.read_bytes() == b"sound"
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.rglob("*")) == [folder]
+
+
+def test_a_folder_that_is_tidied_up_is_made_again(temporary: Path) -> None:
+    """As systems do with temporary files that nobody has touched for days."""
+    for _ in range(2):
+        with on_disk(SmallUpload(temporary, "a.wav", b"sound")) as path:
+            assert path.read_bytes() == b"sound"
+        path.parent.rmdir()
+
+
+def test_the_folder_of_a_process_that_was_killed_goes_with_the_next_one(temporary: Path) -> None:
+    """The first small upload of a process clears up; the folders of processes that run stay."""
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE, check=True)
+    left, other = temporary / f"uploads-{int(ended.stdout)}", temporary / f"uploads-{os.getppid()}"
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "a.wav").write_bytes(b"sound")
+    with on_disk(SmallUpload(temporary, "b.wav", b"sound")) as path:
+        assert not left.exists()
+        assert (other / "a.wav").exists()
+        assert path.parent.name == f"uploads-{os.getpid()}"
