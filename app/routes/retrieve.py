@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
+from fastapi.routing import APIRoute
 
 from app.http.answers import written
+from app.http.forms import plain_form
 from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.media.spreadsheet import written_csv
 from app.queries.retrieval import Hits, Retrieval
 from app.routes.query_form import MULTIPART, AskedByOne
 from app.schemas.search import HitAnswer, Locate, RetrieveAnswer
-from app.service import Current
+from app.service import Current, current
 
-router = APIRouter(tags=["search"])
+
+class OfPlainForms(APIRoute):
+    """Answer a plain form at once; the framework reads any other, and describes the route."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        by_framework = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            asked = await plain_form(request, AskedByOne)
+            if asked is None:
+                return await by_framework(request)
+            return await post_retrieve(await current(request), request, asked)
+
+        return handle
+
+
+router = APIRouter(tags=["search"], route_class=OfPlainForms)
 MANY = 100  # hits: to write down a thousand takes 37 ms, which is done beside the event loop
 CSV_COLUMNS = (
     "rank",
