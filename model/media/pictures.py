@@ -182,8 +182,8 @@ def _second_opinion(path: Path, most_pixels: int) -> Picture | None:
     completed = cuts.complete(path, most_pixels)
     if completed is not None:
         with suppress(UnidentifiedImageError, Damaged), _opened(path, completed.data) as image:
-            pixels = _rgb(image, None, most_pixels)
-            return Picture(pixels, False, _grey_rows(image) if completed.lost is None else completed.lost)
+            lost = _grey_rows(image) if completed.lost is None else completed.lost  # of the rows as they are stored
+            return Picture(_rgb(image, None, most_pixels), False, lost)
     decoded = stills.read(path, most_pixels)
     if decoded is None:
         return None
@@ -258,10 +258,14 @@ def _head(image: Image.Image) -> PictureHead:
 
 
 def _rgb(image: Image.Image, path: Path | None, most_pixels: int) -> UInt8[np.ndarray, "height width 3"]:
-    """Convert an open picture; `path`: where FFmpeg may read it again, if Pillow drops bits that matter."""
+    """Convert an open picture, which is turned upright.
+
+    `path`: where FFmpeg may read it again, if Pillow drops bits that matter.
+    """
     deep = any(DEEP_RAW_MODE in str(tile.args) for tile in getattr(image, "tile", ())) and image.mode in ("RGB", "RGBA")
     transfer, primaries = _avif_colours(path) if image.format == "AVIF" and path else (UNSPECIFIED, UNSPECIFIED)
-    pixels = rgb_of(ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)  # else it copies what is upright already
+    pixels = rgb_of(image)
     if transfer in HIGH_RANGE or (primaries in WIDE_PRIMARIES and "icc_profile" not in image.info):
         return to_screen(pixels, transfer, primaries)
     if deep and path is not None and pixels.max() < DARK:
