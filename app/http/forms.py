@@ -1,7 +1,7 @@
-"""Forms that are small and plain are read in one pass; the framework reads all others, and says what is wrong with one.
+"""Small and plain forms are read in one pass; the framework reads all others, and says what is wrong with one.
 
-A form that a program or a browser makes is plain. The framework takes ten times as long for it: it parses byte ranges by
-callbacks, and looks every field of the model up in several ways.
+What a program or a browser sends is plain. The framework takes ten times as long for it: it parses by callbacks, and
+looks every field of the model up in several ways.
 """
 
 from __future__ import annotations

@@ -61,6 +61,23 @@ class Hit:
         return None if self.chance is None else verdict_of(self.chance)
 
 
+@dataclass(frozen=True)
+class HowFound:
+    """Say how hits were found, as SearchResult says it."""
+
+    certified: bool
+    examined: int
+    gallery_size: int
+    path: str
+    bound_gap: float | None
+    recall: float | None
+
+    @staticmethod
+    def of(found: SearchResult) -> HowFound:
+        """Leave out what the hits hold themselves: an answer goes from one process to another."""
+        return HowFound(found.certified, found.examined, found.gallery_size, found.path, found.bound_gap, found.recall)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Hits(Answer):
     """Hold the hits and how they were found, and what is known of the query: its modality or "text", its concepts."""
@@ -70,7 +87,7 @@ class Hits(Answer):
     modality: Modality | Literal["text"]
     uncertainty: float
     concepts: tuple[Reason, ...]
-    search: SearchResult
+    search: HowFound
     catalogue_version: int
 
 
@@ -154,7 +171,7 @@ class Retrieval(QueryWork[Hits]):
             concepts=_own_concepts(serving.prior, encoded.concepts),
             uncertainty=encoded.uncertainty,
             fingerprint=serving.encoder.fingerprint,
-            search=found,
+            search=HowFound.of(found),
             catalogue_version=serving.gallery.table.catalogue_version,
             timings_ms=timings.report(),
         )

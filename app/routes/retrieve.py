@@ -9,14 +9,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.routing import APIRoute
 
-from app.http.answers import written
+from app.http.answers import written_as_it_is
 from app.http.forms import plain_form
 from app.http.route_table import needs
 from app.http.uploads import query_file
 from app.media.spreadsheet import written_csv
 from app.queries.retrieval import Hits, Retrieval
 from app.routes.query_form import MULTIPART, AskedByOne
-from app.schemas.search import HitAnswer, Locate, RetrieveAnswer
+from app.schemas.search import HitAnswer, Locate, RetrieveAnswer, retrieve_answer
 from app.service import Current, current
 
 
@@ -78,9 +78,9 @@ async def post_retrieve(
 
 
 def _written(hits: Hits, locate: Locate | None, as_csv: bool) -> Response:
-    shown = RetrieveAnswer.of(hits, locate)
     if not as_csv:
-        return written(shown)
+        return written_as_it_is(retrieve_answer(hits, locate))
+    shown = RetrieveAnswer.of(hits, locate)
     said = [*shown.warnings, *shown.notes]
     headers = {"Warning": ", ".join(f'299 echolens "{text}"' for text in said)}  # RFC 7234, 5.5
     return Response(_csv(shown), media_type="text/csv", headers=headers if said else None)

@@ -122,32 +122,26 @@ class RetrieveAnswer(Answering):
     @staticmethod
     def of(answer: Hits, locate: Locate | None) -> RetrieveAnswer:
         """Write an answer out; with `locate`, each hit's path too."""
-        found = answer.search
-        return RetrieveAnswer.model_validate(  # all of it in one call: a model for each part takes twice as long
-            {
-                "hits": [_hit(hit, locate) for hit in answer.hits],
-                "verdict": answer.verdict,
-                "search": {
-                    "certified": found.certified,
-                    "examined": found.examined,
-                    "gallery_size": found.gallery_size,
-                    "path": found.path,
-                    "bound_gap": found.bound_gap,
-                    "recall": found.recall,
-                    "catalogue_version": answer.catalogue_version,
-                },
-                "query": {
-                    "modality": answer.modality,
-                    "concepts": list(map(vars, answer.concepts)),
-                    "uncertainty": answer.uncertainty,
-                    "fingerprint": answer.fingerprint,
-                },
-                "device": answer.device,
-                "warnings": answer.warnings,
-                "notes": answer.notes,
-                "timings_ms": answer.timings_ms,
-            }
-        )
+        return RetrieveAnswer.model_validate(retrieve_answer(answer, locate))
+
+
+def retrieve_answer(answer: Hits, locate: Locate | None) -> dict[str, Any]:
+    """Return what a RetrieveAnswer holds, in its order: a model takes twice as long to make as to write down."""
+    return {
+        "hits": [_hit(hit, locate) for hit in answer.hits],
+        "verdict": answer.verdict,
+        "search": {**vars(answer.search), "catalogue_version": answer.catalogue_version},
+        "query": {
+            "modality": answer.modality,
+            "concepts": list(map(vars, answer.concepts)),
+            "uncertainty": answer.uncertainty,
+            "fingerprint": answer.fingerprint,
+        },
+        "device": answer.device,
+        "warnings": answer.warnings,
+        "notes": answer.notes,
+        "timings_ms": answer.timings_ms,
+    }
 
 
 class WindowAnswer(Answering):
