@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import multiprocessing
 import os
 import resource
+import select
 import signal
 import threading
 import time
@@ -56,6 +58,7 @@ class _Task:
 class _Worker:
     process: BaseProcess
     connection: Connection
+    poll: select.poll
     statm: int | None
     began_bytes: int
 
@@ -66,7 +69,13 @@ class _Worker:
             statm = os.open(f"/proc/{process.pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             statm = None
-        return _Worker(process, connection, statm, _private_bytes(statm))
+        poll = select.poll()  # that of a Connection makes a selector each time
+        poll.register(connection.fileno(), select.POLLIN)
+        return _Worker(process, connection, poll, statm, _private_bytes(statm))
+
+    def answers_within(self, limit_s: float | None) -> bool:
+        """Wait until it answers, or ends; say whether it does so in time."""
+        return bool(self.poll.poll(None if limit_s is None else math.ceil(1000 * limit_s)))
 
     @property
     def keeps_much(self) -> bool:
@@ -200,16 +209,14 @@ class Workers:
 
     def _do(self, slot: int, task: _Task) -> Any:
         for _ in range(ATTEMPTS):
-            if slot not in self._workers or not self._workers[slot].process.is_alive():
-                self._replace(slot)
-            connection = self._workers[slot].connection
             try:
-                connection.send(task.call)
-                if not connection.poll(task.limit_s):
+                self._send(slot, task)
+                worker = self._workers[slot]
+                if not worker.answers_within(task.limit_s):
                     self._replace(slot)
                     assert task.limit_s is not None
                     raise self._failure_errors.slow(task.limit_s)
-                done, outcome = connection.recv()
+                done, outcome = worker.connection.recv()
             except GONE:
                 if self._closing:
                     raise CancelledError from None
@@ -224,6 +231,15 @@ class Workers:
                 raise outcome
             return outcome
         raise self._failure_errors.died()
+
+    def _send(self, slot: int, task: _Task) -> None:
+        """Give a call to the process; to another one if it has ended since its last call, which is no call's fault."""
+        if slot in self._workers:
+            with suppress(*GONE):
+                self._workers[slot].connection.send(task.call)
+                return
+        self._replace(slot)
+        self._workers[slot].connection.send(task.call)
 
     def _replace(self, slot: int) -> None:
         if self._closing:

@@ -39,6 +39,7 @@ def configure_logs(form: LogFormat, stream: TextIO | None = None) -> None:
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it quotes bytes of a malformed body
     logging.captureWarnings(True)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # not shown
+    vars(logging)["_srcfile"] = None  # nor is the line that logs, which is else looked for each time (Logging HOWTO)
 
 
 class JsonLines(logging.Formatter):

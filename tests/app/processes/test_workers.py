@@ -29,6 +29,14 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.fixture
 def workers() -> Iterator[Workers]:
     workers = Workers(2, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS)
@@ -127,6 +135,17 @@ def test_a_process_that_is_killed_costs_no_call(workers: Workers) -> None:
         os.kill(workers.process_ids()[round_number % 2], signal.SIGKILL)
         assert [call.result(MOST_WAIT_S) for call in calls] == [None] * 6
     assert 1 <= workers.replaced <= 10
+
+
+def test_a_process_that_ended_while_idle_is_no_call_s_fault(workers: Workers, tmp_path: Path) -> None:
+    """A call that meets its end still has both of its attempts."""
+    pids, met = workers.process_ids(), str(tmp_path / "met")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda pid=pid: not runs(pid))  # type: ignore[misc]
+    ends_once = f"import os, pathlib; p = pathlib.Path({met!r}); p.exists() or p.touch() or os._exit(3)"
+    assert workers.submit(exec, ends_once).result(MOST_WAIT_S) is None
+    assert not set(pids) & {workers.submit(os.getpid).result(MOST_WAIT_S)}
 
 
 def test_a_process_is_renewed_after_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
