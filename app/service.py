@@ -84,7 +84,7 @@ class Service:
 
     def shown_paths(self, request: Request) -> Locate | None:
         """Return what tells a hit's path: to those who may do all; else None."""
-        return self.session.library.locate if self.scope_of(request) == "admin" else None
+        return self.session.library.path_text if self.scope_of(request) == "admin" else None
 
     def check_folder(self, request: Request, folder: str | None) -> None:
         """Refuse a question for a folder that is none, or comes from one who is told no paths and could guess them.

@@ -101,6 +101,10 @@ class Library:
         """Return the path of a file that the catalogue names; the inverse of `reference`."""
         return self.directory / reference
 
+    def path_text(self, reference: str) -> str:
+        """Return the path that `locate` returns as text, which an answer holds for each of its hits."""
+        return reference if reference.startswith("/") else f"{self.directory}/{reference}"
+
     def features_path(self, video_sha256: str, frontend_id: str) -> Path:
         """Return the file of a video's features by one front-end; its folder is made."""
         if not frontend_id or frontend_id.startswith(".") or "/" in frontend_id or "\\" in frontend_id:

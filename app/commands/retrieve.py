@@ -51,7 +51,7 @@ def retrieve_command(
         question = question.model_copy(update={"folder": os.path.realpath(question.folder)})  # as files are kept
     with opened(library, device) as session:
         hits = answer(session, Retrieval(question, query), Limits())
-        shown = RetrieveAnswer.of(hits, session.library.locate)
+        shown = RetrieveAnswer.of(hits, session.library.path_text)
     if as_json:
         print_json(shown.model_dump())
     else:

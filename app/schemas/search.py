@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from app.queries.windows import Located
 
 Verdict = Literal["strong", "fair", "weak", "nothing"]
-Locate = Callable[[str], Path]  # from the path that the catalogue holds to the file's own
+Locate = Callable[[str], str]  # from the path that the catalogue holds to the file's own
 
 
 class Parts(Answering):
@@ -215,7 +214,7 @@ def _hit(hit: Hit, locate: Locate | None) -> dict[str, Any]:
         "segment_id": hit.segment_id,
         "video_id": hit.video.video_id,
         "file_name": hit.video.file_name,
-        "file_path": None if locate is None else str(locate(hit.video.path)),
+        "file_path": None if locate is None else locate(hit.video.path),
         "start_s": hit.start_s,
         "end_s": hit.end_s,
         "distance": hit.distance,
