@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -126,6 +126,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         )
         drawing = opened.enter_context(closing(map_process(FORKED)))
 
+        @cache  # the same again: what one decoder is asked for may go to it together
         def decoders(front_end: str, weights: Path) -> tuple[InWorkers, InWorkers]:
             return (
                 InWorkers(queries, front_end, weights, settings.most_decode_s + GRACE_S),
@@ -150,7 +151,7 @@ async def running(settings: Settings, metrics: Metrics) -> AsyncIterator[Service
         _begin(session)
         if settings.device == "cuda":  # a service that is told to use a GPU does not start without one
             await asyncio.wrap_future(engines.submit(run, engine_settings, name_device))
-        pipeline = Pipeline(session, engine, settings.query_limits, metrics)
+        pipeline = Pipeline(session, engine, settings.query_limits, metrics, settings.decoders)
         canary = Canary(pipeline)
         folder = opened.enter_context(scratch())
         jobs = Jobs(session, settings)
@@ -218,10 +219,15 @@ def _watch(metrics: Metrics, pipeline: Pipeline, pools: Mapping[str, Workers]) -
     metrics.watch("echolens_batch_queue", "Encodings and searches that wait for a batch", lambda: pipeline.waiting)
     for name, help, read in (
         ("echolens_workers_busy", "Processes at work", lambda pool: pool.busy),
-        ("echolens_work_queue", "Calls that wait for a process", lambda pool: pool.waiting),
         ("echolens_workers_replaced", "Processes that ended and were replaced", lambda pool: pool.replaced),
     ):
         metrics.watch_each(name, help, "pool", partial(_of_each, pools, read))
+
+    def waiting() -> dict[str, float]:
+        calls = _of_each(pools, lambda pool: pool.waiting)
+        return calls | {"questions": calls["questions"] + pipeline.waiting_files}
+
+    metrics.watch_each("echolens_work_queue", "Calls that wait for a process", "pool", waiting)
 
 
 def _of_each(pools: Mapping[str, Workers], read: Callable[[Workers], int]) -> dict[str, float]:

@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Batcher(Generic[Item, Result]):
-    """Process items in batches of up to `most`, one batch at a time; used from one event loop.
+    """Process items in batches of up to `most`, `at_once` batches at a time; used from one event loop.
 
     `work` returns a result or an error for each item of a batch. If it raises, each item is processed alone, so that
     only the faulty item fails. An item whose caller was cancelled is dropped.
@@ -23,13 +23,15 @@ class Batcher(Generic[Item, Result]):
     def __init__(
         self,
         work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
-        most: int,
+        most: int | Callable[[], int],
         seen: Callable[[int], None] = lambda _: None,
+        at_once: int = 1,
     ) -> None:
-        """`seen` is called with the size of every batch."""
-        self._work, self._most, self._seen = work, most, seen
+        """`seen` is called with the size of every batch; `most` may change. Batches share what waits."""
+        self._work, self._seen, self._at_once = work, seen, at_once
+        self._most = most if callable(most) else lambda: most
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._at_work: asyncio.Task[None] | None = None
+        self._at_work: set[asyncio.Task[None]] = set()
 
     @property
     def waiting(self) -> int:
@@ -40,8 +42,8 @@ class Batcher(Generic[Item, Result]):
         """Return the result of `work` for an item, from the next batch. Raises its error."""
         caller: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, caller))
-        if self._at_work is None:
-            self._at_work = asyncio.create_task(self._go_on())
+        if len(self._at_work) < self._at_once:
+            self._at_work.add(asyncio.create_task(self._go_on()))
         return await caller
 
     async def _go_on(self) -> None:
@@ -58,11 +60,12 @@ class Batcher(Generic[Item, Result]):
                     else:
                         caller.set_result(outcome)
         finally:
-            self._at_work = None
+            self._at_work = {task for task in self._at_work if task is not asyncio.current_task()}
 
     def _next(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
-        while self._waiting and len(batch) < self._most:
+        most = min(self._most(), -(-len(self._waiting) // self._at_once))
+        while self._waiting and len(batch) < most:
             item, caller = self._waiting.popleft()
             if not caller.done():  # its caller may have been cancelled
                 batch.append((item, caller))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from app.media.decoding import Track, canary
 from app.processes.workers import FailureErrors, Workers
@@ -18,6 +19,7 @@ from model.modality import Modality
 P = ParamSpec("P")
 T = TypeVar("T")
 MOST_BYTES = 2 * 1024**3  # of memory, for one process
+MOST_TOGETHER_S = 5.0  # of several calls, which take a fraction of a second: else each is made alone
 FAILURE_ERRORS = FailureErrors(
     died=lambda: DecoderDied(
         "The process that reads files and texts ended on this one, twice: what reads it cannot cope with it, or it "
@@ -35,11 +37,27 @@ FAILURE_ERRORS = FailureErrors(
 )
 
 
+@dataclass(frozen=True, eq=False)
+class Call(Generic[T]):
+    """A call of a function of app.media.decoding, which takes a front-end before `args`.
+
+    `is_small`: what it reads is in memory, so that it may be made with others in one.
+    """
+
+    function: Callable[..., T]
+    args: tuple[Any, ...]
+    is_small: bool = False
+
+
 class Decoder(Protocol):
     """Call a function of app.media.decoding with a front-end."""
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return a future of the result."""
+        ...
+
+    def together(self, calls: Sequence[Call[T]]) -> Future[list[T | Exception]]:
+        """Return a future of the result or the error of each call, which are made one after the other."""
         ...
 
     def canary(self) -> Future[dict[Modality, Track]]:
@@ -62,6 +80,10 @@ class InThread:
             future.set_exception(error)
         return future
 
+    def together(self, calls: Sequence[Call[T]]) -> Future[list[T | Exception]]:
+        """Make them at once."""
+        return self.submit(make_calls, calls)
+
     def canary(self) -> Future[dict[Modality, Track]]:
         """Compute them at once."""
         return self.submit(canary)
@@ -80,11 +102,32 @@ class InWorkers:
         """Queue the call. The future also raises the errors of `Workers.submit`."""
         return self.workers.submit(_call, self.front_end, self.weights, function, args, kwargs, limit_s=self.limit_s)
 
+    def together(self, calls: Sequence[Call[T]]) -> Future[list[T | Exception]]:
+        """Queue one call in place of several. The future also raises the errors of `Workers.submit`."""
+        limit_s = min(self.limit_s, MOST_TOGETHER_S)
+        return self.workers.submit(
+            _call, self.front_end, self.weights, make_calls, (calls,), {}, limit_s=limit_s, counts=len(calls)
+        )
+
     def canary(self) -> Future[dict[Modality, Track]]:
         """Compute them in the next free worker."""
         return self.workers.submit(
             _call, self.front_end, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
         )
+
+
+def make_calls(front_end: FrontEnd, calls: Sequence[Call[T]]) -> list[T | Exception]:
+    """Return the result or the error of each call. Raises MemoryError, whichever of them takes the memory."""
+    outcomes: list[T | Exception] = []
+    for call in calls:
+        try:
+            outcomes.append(call.function(front_end, *call.args))
+        except MemoryError:
+            raise
+        except Exception as error:
+            error.add_note(traceback.format_exc())  # a pickled error has no traceback
+            outcomes.append(error)
+    return outcomes
 
 
 @lru_cache(maxsize=1)

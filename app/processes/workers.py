@@ -52,6 +52,7 @@ class _Task:
     future: Future[Any]
     call: tuple[Callable[..., Any], tuple[Any, ...]]
     limit_s: float | None
+    counts: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,15 +154,21 @@ class Workers:
         return [pid for w in list(self._workers.values()) if (pid := w.process.pid) is not None]
 
     def submit(
-        self, function: Callable[..., T], *args: Any, limit_s: float | None = None, urgent: bool = False
+        self,
+        function: Callable[..., T],
+        *args: Any,
+        limit_s: float | None = None,
+        urgent: bool = False,
+        counts: int = 1,
     ) -> Future[T]:
         """Queue a call of a module's function, before all others if `urgent`; results and errors are pickled.
 
+        `counts`: as how many calls it counts until the process is renewed.
         The future also raises the errors of `failure_errors`, and WorkerFailure where no process can be
         started. Cancelling it takes it out of the queue; a call that has begun is finished.
         """
         future: Future[T] = Future()
-        task = _Task(future, (function, args), limit_s)
+        task = _Task(future, (function, args), limit_s, counts)
         with self._there_is_work:
             if self._closing:
                 future.cancel()
@@ -197,7 +204,7 @@ class Workers:
             finally:
                 with self._lock:
                     self._busy -= 1
-            self._renew(slot)
+            self._renew(slot, task.counts)
         if slot in self._workers:
             self._workers.pop(slot).end()
 
@@ -251,9 +258,9 @@ class Workers:
             log.warning("%s: a process ended and is replaced", self._name)
         self._start(slot)
 
-    def _renew(self, slot: int) -> None:
+    def _renew(self, slot: int, counts: int) -> None:
         """Replace a process that has answered many calls, or keeps the memory of a large one."""
-        self._calls[slot] = self._calls.get(slot, 0) + 1
+        self._calls[slot] = self._calls.get(slot, 0) + counts
         if not self._renewed or self._closing or slot not in self._workers:
             return
         if self._calls[slot] >= MOST_CALLS or self._workers[slot].keeps_much:

@@ -54,8 +54,8 @@ def answer(session: Session, work: Work[Any, Answered], limits: Limits) -> Answe
     """
     work.check()
     timings = Timings()
-    if (decoding := work.decoding(session.decoder, limits)) is not None:
-        decoded = decoding.result()
+    if (call := work.decoding(limits)) is not None:
+        decoded = session.decoder.submit(call.function, *call.args).result()
         timings.stages_ms |= decoded.timings_ms
         work = work.decoded(decoded)
     outcome: Answered | EcholensError = answer_many(session, [work])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from app.library.session import Session
 from app.media.decoding import Decoded, Direction, decode_clip
 from app.media.timings import Timings
 from app.media.upload import SmallUpload
-from app.processes.decoder import Decoder
+from app.processes.decoder import Call
 from app.queries.encoding import Encoding
 from app.queries.windows import Located, Seconds, locate, spanned
 from app.queries.work import Serving, Work
@@ -54,15 +53,15 @@ class Localization(Work[tuple[Latents, Latents], Located]):
                 "query_audio_track given without a second file, whose sound tracks it counts: leave it out"
             )
 
-    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded]:
-        """Have the clip decoded, and the query."""
+    def decoding(self, limits: Limits) -> Call[Decoded]:
+        """Return how the clip is decoded, and the query."""
         tracks = self.audio_track, self.query_audio_track
         if self.query is not None:
-            return decoder.submit(decode_clip, self.video, self.direction, self.query, limits, *tracks)
+            return Call(decode_clip, (self.video, self.direction, self.query, limits, *tracks))
         assert self.query_start_s is not None, "checked before"
         assert self.query_length_s is not None, "checked before"
         stretch = range(self.query_start_s, self.query_start_s + self.query_length_s)
-        return decoder.submit(decode_clip, self.video, self.direction, stretch, limits, *tracks)
+        return Call(decode_clip, (self.video, self.direction, stretch, limits, *tracks))
 
     def decoded(self, decoded: Decoded) -> Localization:
         """Return the question with the features of clip and query; of the files their names alone."""

@@ -11,6 +11,7 @@ from app.library.session import Session
 from app.media.timings import Timings
 from app.processes.batching import Batcher
 from app.processes.decoder import Decoder
+from app.processes.together import Together
 from app.queries.engine import answer_many
 from app.queries.engine_process import EngineProcess
 from app.queries.retrieval import Hits, Retrieval
@@ -27,17 +28,25 @@ MOST_BATCH = 64
 class Pipeline:
     """Answer the questions of one event loop; each raises what `engine.answer` raises."""
 
-    def __init__(self, session: Session, engine: EngineProcess, limits: Limits, metrics: Metrics) -> None:
-        """`limits`: what one query file may cost."""
+    def __init__(
+        self, session: Session, engine: EngineProcess, limits: Limits, metrics: Metrics, decoders: int = 1
+    ) -> None:
+        """`limits`: what one query file may cost; `decoders`: the processes that decode them."""
         self._session, self._limits, self._metrics = session, limits, metrics
         self._engine = engine
         self._front_end: str | None = None  # the one that serves, as the engine said last
+        self._together = Together(decoders)
         self._batches = Batcher[AnyWork, Answer](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
     def waiting(self) -> int:
         """Return how many questions wait for their batch."""
         return self._batches.waiting
+
+    @property
+    def waiting_files(self) -> int:
+        """Return how many files wait to be given to a decoder."""
+        return self._together.waiting
 
     async def retrieve(self, work: Retrieval) -> Hits:
         """Find the seconds that fit best."""
@@ -61,9 +70,9 @@ class Pipeline:
         timings = TimingsWithWait()
 
         async def ask(decoder: Decoder) -> Answered:
-            if (decoding := work.decoding(decoder, self._limits)) is None:
+            if (call := work.decoding(self._limits)) is None:
                 return await self.answer_decoded(work)
-            decoded = await asyncio.wrap_future(decoding)
+            decoded = await self._together.do(decoder, call)
             timings.stages_ms |= decoded.timings_ms
             return await self.answer_decoded(work.decoded(decoded))
 

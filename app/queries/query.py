@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -15,7 +14,7 @@ from jaxtyping import Bool, Float
 from app.library.session import Session
 from app.media.decoding import Decoded, Track, decode_query
 from app.media.upload import SmallUpload
-from app.processes.decoder import Decoder
+from app.processes.decoder import Call
 from app.queries.encoding import Encoding
 from app.queries.reasons import strengths_of
 from app.queries.work import Answered, Serving, Work
@@ -101,14 +100,13 @@ class QueryWork(Work[EncodedQuery, Answered]):
                 f"audio_track={query.audio_track} given without a file, whose sound tracks it counts: leave it out"
             )
 
-    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
-        """Have the file decoded, if it is one. The future raises MediaError, QueryError."""
+    def decoding(self, limits: Limits) -> Call[Decoded] | None:
+        """Return how the file is decoded, if it is one. The call raises MediaError, QueryError."""
         query = self.query
         if query.file is None:
             return None
-        return decoder.submit(
-            decode_query, query.file, limits, query.at_s, query.modality, query.audio_track, query.length_s
-        )
+        args = (query.file, limits, query.at_s, query.modality, query.audio_track, query.length_s)
+        return Call(decode_query, args, is_small=isinstance(query.file, SmallUpload))
 
     def decoded(self, decoded: Decoded) -> Self:
         """Return the question with the file's features in place of the file."""

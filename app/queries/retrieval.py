@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +13,7 @@ from app.library.galleries import ServedGallery, rows_of
 from app.library.session import Session
 from app.media.decoding import Decoded, decode_text
 from app.media.timings import Timings
-from app.processes.decoder import Decoder
+from app.processes.decoder import Call
 from app.queries.encoding import Encoding
 from app.queries.query import EncodedQuery, Query, QueryWork
 from app.queries.question import Question
@@ -112,11 +111,11 @@ class Retrieval(QueryWork[Hits]):
                 "give one of the two"
             )
 
-    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
-        """Have the file decoded, or the text read. The future also raises UnknownWord."""
+    def decoding(self, limits: Limits) -> Call[Decoded] | None:
+        """Return how the file is decoded, or the text read. The call also raises UnknownWord."""
         if self.query.text is None:
-            return super().decoding(decoder, limits)
-        return decoder.submit(decode_text, self.query.text, self.target)
+            return super().decoding(limits)
+        return Call(decode_text, (self.query.text, self.target))
 
     def encodings(self, serving: Serving) -> list[Encoding]:
         """Return the rows of a file, or the one of a text with what is usual where it says nothing."""

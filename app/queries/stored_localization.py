@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from app.library.session import Session
 from app.media.decoding import DIRECTIONS, MOST_TARGET_S, Decoded, Direction, decode_second_file
 from app.media.timings import Timings
 from app.media.upload import SmallUpload
-from app.processes.decoder import Decoder
+from app.processes.decoder import Call
 from app.queries.encoding import Encoding
 from app.queries.windows import Located, Seconds, locate, spanned
 from app.queries.work import Serving, Work
@@ -70,13 +69,13 @@ class StoredLocalization(Work[Found, Located]):
                 f"to {MOST_TARGET_S} s from 0 on expected"
             )
 
-    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
-        """Have the query's file decoded, if it is one."""
+    def decoding(self, limits: Limits) -> Call[Decoded] | None:
+        """Return how the query's file is decoded, if it is one."""
         if self.query is None:
             return None
         modality, _ = DIRECTIONS[self.direction]
         longest_s = self.length_s or MOST_TARGET_S
-        return decoder.submit(decode_second_file, self.query, modality, limits, longest_s, self.query_audio_track)
+        return Call(decode_second_file, (self.query, modality, limits, longest_s, self.query_audio_track))
 
     def decoded(self, decoded: Decoded) -> StoredLocalization:
         """Return the question with the features of the query's file."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -12,7 +11,7 @@ from app.library.galleries import ServedGallery
 from app.library.session import Session
 from app.media.decoding import Decoded
 from app.media.timings import Timings
-from app.processes.decoder import Decoder
+from app.processes.decoder import Call
 from app.queries.encoding import Encoding
 from app.queries.search import Search
 from index.gallery import SearchResult
@@ -87,8 +86,8 @@ class Work(ABC, Generic[Encoded, Answered]):
         """Refuse a question that makes no sense, before its file is read. Raises QueryError."""
 
     @abstractmethod
-    def decoding(self, decoder: Decoder, limits: Limits) -> Future[Decoded] | None:
-        """Have the question's files decoded; None where it has none. The future raises MediaError, QueryError."""
+    def decoding(self, limits: Limits) -> Call[Decoded] | None:
+        """Return how the question's files are decoded; None without files. The call raises MediaError, QueryError."""
 
     @abstractmethod
     def decoded(self, decoded: Decoded) -> Work[Encoded, Answered]:

@@ -47,7 +47,8 @@ class Pipeline:
         works = []
         for clip in clips:
             work = Localization(clip, "a2v", 3, 2)
-            works.append(work.decoded(work.decoding(self._session.decoder, Limits()).result()))
+            call = work.decoding(Limits())
+            works.append(work.decoded(self._session.decoder.submit(call.function, *call.args).result()))
         answer_many(self._session, works)
 
     def retrieve(self, modality: Modality, target: Modality, files: list[Path]) -> None:

@@ -50,6 +50,26 @@ def test_what_waits_is_done_together() -> None:
     asyncio.run(run())
 
 
+def test_batches_at_once_share_what_waits() -> None:
+    """Each takes its part, so that none idles; a batch begins as soon as fewer than so many are at work."""
+
+    async def run() -> None:
+        work = Work()
+        batcher = Batcher[int, int](work, lambda: 3, at_once=2)
+        tasks = [asyncio.create_task(batcher.do(item)) for item in range(2)]
+        while len(work.batches) < 2:
+            await asyncio.sleep(0)
+        tasks += [asyncio.create_task(batcher.do(item)) for item in range(2, 10)]
+        await asyncio.sleep(0)
+        assert batcher.waiting == 8
+        work.gate.set()
+        assert [await task for task in tasks] == [2 * item for item in range(10)]
+        assert [len(batch) for batch in work.batches] == [1, 1, 3, 3, 1, 1]
+        assert await batcher.do(13 + 1) == 28, "it begins again after a rest"
+
+    asyncio.run(run())
+
+
 def test_a_failed_item_fails_alone() -> None:
     """The others of its batch get their results, each tried by itself."""
 

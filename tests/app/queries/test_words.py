@@ -99,7 +99,8 @@ def test_a_text_has_no_second_and_no_modality(session: Session) -> None:
 def test_a_bad_text_fails_no_other_question_of_its_batch(session: Session) -> None:
     """Three are read: the unknown word is the second's own problem; the others are answered as one batch."""
     works = [Retrieval(Question(target="visual", k=1), Query(text=text)) for text in ("red", "rde", "blue")]
-    first, second, third = (read for work in works if (read := work.decoding(session.decoder, Limits())))
+    calls = [call for work in works if (call := work.decoding(Limits())) is not None]
+    first, second, third = (session.decoder.submit(call.function, *call.args) for call in calls)
     assert isinstance(second.exception(), UnknownWord)
     answers = answer_many(session, [works[0].decoded(first.result()), works[2].decoded(third.result())])
     assert [kinds(hits) for hits in answers] == [{"red"}, {"blue"}]
