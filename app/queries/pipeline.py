@@ -35,7 +35,7 @@ class Pipeline:
         self._session, self._limits, self._metrics = session, limits, metrics
         self._engine = engine
         self._front_end: str | None = None  # the one that serves, as the engine said last
-        self._together = Together(decoders)
+        self._together = Together(decoders + 1)  # so that the next call lies ready when one ends
         self._batches = Batcher[AnyWork, Answer](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
