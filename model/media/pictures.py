@@ -51,6 +51,7 @@ TARGA_END = b"TRUEVISION-XFILE.\0"
 MEDIA_TYPES = {"MPO": "image/jpeg", "QOI": "image/qoi", "TGA": "image/x-tga"}
 LONG_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"8BPS", b"\x76\x2f\x31\x01", b"\0\0\0\x0cjP")
 UNDECODED = {b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"\0\0\0\x0cJXS ": "JPEG XS"}
+WAVES = (b"RIFF", b"RF64")  # before the size, then WAVE
 UNSPECIFIED = 2  # as transfer or primaries of H.273
 AVIF_HEAD_BYTES = 64 * 1024
 DECODING_ERRORS = (
@@ -101,7 +102,11 @@ def read_head(path: Path, most_pixels: int) -> PictureHead | None:
 
     Raises TooLarge (a decompression bomb), Damaged, NotAMedium (known by name, but not decodable).
     """
-    _refuse_undecoded(path)
+    with path.open("rb") as file:
+        begin = file.read(12)
+    if begin[:4] in WAVES and begin[8:] == b"WAVE":  # spare a sound all that a picture may be
+        return None
+    _refuse_undecoded(path, begin)
     if heif.is_heif(path):
         padded = cuts.pad(path)
         return PictureHead(heif.MEDIA_TYPE, *heif.read_size(path, padded.data if padded else None), animated=False)
@@ -232,11 +237,9 @@ def _damaged(path: Path, error: Exception) -> Damaged:
     return Damaged(f"{path.name} is a picture that cannot be decoded ({error}). Export it again.")
 
 
-def _refuse_undecoded(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(12)
+def _refuse_undecoded(path: Path, begin: bytes) -> None:
     for magic, name in UNDECODED.items():
-        if head.startswith(magic):
+        if begin.startswith(magic):
             raise NotAMedium(f"{path.name} is a {name} picture, which no decoder here knows. Export it as PNG or JPEG.")
 
 

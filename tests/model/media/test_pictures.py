@@ -17,8 +17,9 @@ from PIL import Image, ImageCms, ImageFile
 
 from model.errors import Damaged, NotAMedium, TooLarge
 from model.media import cuts
+from model.media.encoding import encode_wav
 from model.media.medium import Limits, Medium, open_medium
-from model.media.pictures import Picture, read_picture
+from model.media.pictures import Picture, read_head, read_picture
 from model.media.ranges import to_8_bits
 
 RED = (220, 30, 30)
@@ -444,3 +445,15 @@ def test_pillows_own_switch_is_left_alone(tmp_path: Path) -> None:
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     with pytest.raises(OSError, match="truncated"):
         Image.open(io.BytesIO(path.read_bytes())).load()
+
+
+def test_a_sound_is_not_tried_as_every_kind_of_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first bytes say that it is none; another file of the same container is looked at."""
+    sound, other = tmp_path / "sound.jpg", tmp_path / "picture.wav"
+    sound.write_bytes(encode_wav(np.zeros(16_000, np.float32)))
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(other, "WEBP")
+    head = read_head(other, 1000)
+    assert head is not None
+    assert (head.media_type, other.read_bytes()[:4]) == ("image/webp", b"RIFF")
+    monkeypatch.setattr(Image, "open", None)
+    assert read_head(sound, 1000) is None
