@@ -1,7 +1,8 @@
 """Which videos each version of the catalogue changed, so that who has an earlier version reads those alone.
 
-The log has the newest changes. It says of every version which videos it changed, or nothing: then any may have changed.
-So a version that a writer does not log, such as an older release that still runs, is one that nobody skips.
+A version is logged by the videos that it changed and, last, by a row that says that those are all. A version without
+that row may have changed anything: one of a new model, of more videos than the log keeps, or of an older release that
+still runs. So nobody skips what a writer does not log.
 """
 
 from __future__ import annotations
@@ -15,33 +16,38 @@ from jaxtyping import Int64
 
 from index.rows import set_meta, version
 
-EVERY_VIDEO: tuple[str, ...] = ()
-KEPT = 10_000  # changed videos that the log has at least; at most twice as many and those of one change
+EVERY_VIDEO = None
+ALL_LOGGED = 0  # no video has this position
+KEPT = 10_000  # rows that stay when older ones are deleted, which is done when there are twice as many
 
 
-def count_change(c: sqlite3.Connection, video_ids: Collection[str]) -> None:
-    """Raise the catalogue's version by one, and log whose change that is; before they are deleted.
+def count_change(c: sqlite3.Connection, video_ids: Collection[str] | None) -> None:
+    """Raise the catalogue's version by one, and log which videos it changes; call it before they are deleted.
 
-    `EVERY_VIDEO`, or more than the log keeps: all are read anew.
+    `EVERY_VIDEO`, or more than the log keeps: everything will be read anew.
     """
-    note_change(c, video_ids)
-    set_meta(c, "catalogue_version", str(version(c) + 1))
-
-
-def note_change(c: sqlite3.Connection, video_ids: Collection[str]) -> None:
-    """Log videos with the next version, where no answer depends on what changed."""
-    if len(video_ids) > KEPT:
-        return
-    logged = c.execute(
-        "INSERT INTO changes (catalogue_version, position) "
-        "SELECT ?, position FROM videos WHERE video_id IN (SELECT value FROM json_each(?))",
-        (version(c) + 1, json.dumps(list(video_ids))),
-    )
-    assert logged.rowcount == len(set(video_ids)), "of videos that are there"
+    following = version(c) + 1
+    if video_ids is not EVERY_VIDEO and len(video_ids) <= KEPT:
+        note_change(c, video_ids)
+        c.execute("INSERT INTO changes (catalogue_version, position) VALUES (?, ?)", (following, ALL_LOGGED))
+    set_meta(c, "catalogue_version", str(following))
     first, last = c.execute("SELECT (SELECT min(number) FROM changes), (SELECT max(number) FROM changes)").fetchone()
     if last is not None and last - first >= 2 * KEPT:
         oldest = c.execute("SELECT catalogue_version FROM changes WHERE number = ?", (last - KEPT,)).fetchone()[0]
         c.execute("DELETE FROM changes WHERE catalogue_version < ?", (oldest,))
+
+
+def note_change(c: sqlite3.Connection, video_ids: Collection[str]) -> None:
+    """Log videos with the next version, whatever it will be: their records are read anew then."""
+    following, given = version(c) + 1, json.dumps(list(video_ids))
+    found = c.execute("SELECT position FROM videos WHERE video_id IN (SELECT value FROM json_each(?))", (given,))
+    positions = [row[0] for row in found]
+    assert len(positions) == len(set(video_ids)), "of videos that are there"
+    c.execute(
+        "INSERT INTO changes (catalogue_version, position) SELECT ?, value FROM json_each(?) "
+        "WHERE value NOT IN (SELECT position FROM changes WHERE catalogue_version = ?)",
+        (following, json.dumps(positions), following),
+    )
 
 
 def changed_since(c: sqlite3.Connection, before: int) -> Int64[np.ndarray, "changed"] | None:
@@ -49,8 +55,8 @@ def changed_since(c: sqlite3.Connection, before: int) -> Int64[np.ndarray, "chan
     found = c.execute(
         "SELECT catalogue_version, position FROM changes WHERE catalogue_version > ?", (before,)
     ).fetchall()
-    now = version(c)
-    logged = {row[0] for row in found if row[0] <= now}
-    if len(logged) != now - before:
+    rows = np.array([tuple(row) for row in found], np.int64).reshape(-1, 2)
+    logged = np.unique(rows[rows[:, 1] == ALL_LOGGED, 0])
+    if len(logged) != version(c) - before:
         return None
-    return np.unique(np.array([row[1] for row in found], np.int64))
+    return np.unique(rows[rows[:, 1] != ALL_LOGGED, 1])

@@ -173,7 +173,7 @@ def test_the_log_of_changes_is_bounded(
     ingest(catalogue, 0)
     oldest = catalogue.table_on_disk("audio")
     for n in range(50):
-        if n == 40:
+        if n == 46:
             recent = catalogue.table_on_disk("audio")
         catalogue.put_modified(video(0).video_id, float(n))
         with catalogue._store.read() as c:
@@ -237,6 +237,28 @@ def test_seconds_that_were_written_anew_are_said(catalogue: Catalogue) -> None:
     assert not table.concepts[[last, 0]].any()
     assert same(table.latents[[0, 0]], latents[[1, 1]])
     assert same(catalogue.table_on_disk("audio", table).latents[[last, 0, last]], latents)
+
+
+@pytest.mark.parametrize("unlogged", ["a new model", "an older release"])
+def test_a_note_does_not_make_a_version_known(catalogue: Catalogue, unlogged: str) -> None:
+    """After a video is stamped, which raises no version, the next version may change anything: all is read anew."""
+    for number in range(3):
+        ingest(catalogue, number)
+    table = catalogue.table_on_disk("audio")
+    for _ in range(3):
+        catalogue.stamp(replace(video(1), decoding=7))
+    if unlogged == "a new model":
+        replaced = [
+            (v.video_id, "audio", LatentBatch(np.array([0]), clustered_latents(1))) for v in catalogue.every_video()
+        ]
+        catalogue.replace_latents("another", replaced)
+    else:
+        with catalogue._store.write() as c:
+            c.execute("UPDATE meta SET value = value + 1 WHERE key = 'catalogue_version'")
+    with catalogue._store.read() as c:
+        assert changes.changed_since(c, table.catalogue_version) is None
+        assert c.execute("SELECT count(*) FROM changes WHERE position = 2").fetchone()[0] <= 2, "noted once a version"
+    assert_equal(catalogue.table_on_disk("audio", table), catalogue.table_on_disk("audio"))
 
 
 def test_schema_10_had_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
