@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from jaxtyping import Bool
 
-from index.gallery import GalleryInMemory, SearchResult
+from index.gallery import GalleryInMemory, GalleryWithLatents, SearchResult
 from index.scores import score
 from model.data.latents import Latents
 
@@ -22,13 +22,15 @@ class BruteForceGallery(GalleryInMemory):
 
 
 def exhaustive_each(
-    gallery: GalleryInMemory, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+    gallery: GalleryWithLatents, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
 ) -> list[SearchResult]:
     """Answer each row of `queries` by `exhaustive`."""
     return [exhaustive(gallery, queries[[row]], k, allowed) for row in range(len(queries))]
 
 
-def exhaustive(gallery: GalleryInMemory, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> SearchResult:
+def exhaustive(
+    gallery: GalleryWithLatents, query: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None
+) -> SearchResult:
     """Score every allowed item of a gallery and return the k nearest."""
     rows = None if allowed is None else np.flatnonzero(allowed)
     started = time.perf_counter()

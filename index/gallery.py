@@ -52,7 +52,7 @@ class Gallery(ABC):
         """Index n items, at least one; `ids` are distinct. EmptyLibrary if there is none."""
         if len(ids) == 0:
             raise EmptyLibrary("a gallery of 0 items given, at least 1 expected: add footage first")
-        if len(ids) != len(latents) or len(np.unique(ids)) != len(ids):
+        if len(ids) != len(latents) or not ((np.diff(ids) > 0).all() or len(np.unique(ids)) == len(ids)):
             raise ValueError(f"{len(ids)} ids, {len(latents)} latents: distinct ids, as many latents expected")
         self.ids = ids
         self.weights = weights
@@ -117,8 +117,16 @@ class Gallery(ABC):
             raise QueryError("a query with NaN or infinite numbers given, finite ones expected: check the file")
 
 
-class GalleryInMemory(Gallery):
+class GalleryWithLatents(Gallery):
+    """Search items whose latents can be read by row."""
+
+    latents: Latents | LatentsOnDisk
+
+
+class GalleryInMemory(GalleryWithLatents):
     """Search items whose latents are in memory."""
+
+    latents: Latents
 
     def __init__(self, ids: Int64[np.ndarray, "n"], latents: Latents, weights: ScoreWeights) -> None:
         """Index n items, as `Gallery`; their latents are finite."""

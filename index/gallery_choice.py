@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int, Int64
 
 from index.certified_gallery import CertifiedGallery
 from index.gallery import Gallery
@@ -40,7 +40,9 @@ def gallery_for(
     key: str = "",
     milvus: MilvusServer | None = None,
     projection: Path | None = None,
+    slots: Path | None = None,
     stamps: Int64[np.ndarray, "n"] | None = None,
+    groups: Int[np.ndarray, "n"] | None = None,
     gpu_bytes: int | None = None,
 ) -> Gallery:
     """Build the gallery that was chosen; "auto" is "certified" up to three million items, and beyond "hnsw".
@@ -48,9 +50,9 @@ def gallery_for(
     `gpu_bytes`: free on the GPU that the session computes on; None for no GPU. On one "auto" keeps all of p instead of
     "hnsw", and "ivf" its lists; where they do not fit, a warning says so, and the index stays in main memory. `budget`:
     items that a certified search scores at most. `before`: a gallery of the same model, with other items; a certified
-    gallery reuses its directions, one on a GPU its pieces. `cache`: a file for the index of "hnsw" and "ivf" in main
-    memory; `key` names the items of that index, and the model. `projection`, `stamps`: of "milvus", which alone takes
-    latents on the disk; see MilvusGallery.
+    gallery goes on with its slots, one on a GPU with its pieces. `cache`: a file for the index of "hnsw" and "ivf" in
+    main memory; `key` names the items of that index, and the model. `slots`, `stamps`, `groups`: of "certified", which
+    takes latents on the disk; see CertifiedGallery. `projection`: of "milvus", which does as well; see MilvusGallery.
 
     Raises:
         EmptyLibrary: there are no items. LibraryError: Milvus cannot be reached. DeviceError: the GPU failed.
@@ -60,18 +62,31 @@ def gallery_for(
         return MilvusGallery(
             ids, latents, weights, stamps=stamps, key=key, server=server, file=projection, before=before
         )
+    if is_certified(choice, len(ids)):
+        return CertifiedGallery(
+            ids,
+            latents,
+            weights,
+            stamps=stamps,
+            groups=groups,
+            budget=budget,
+            before=before if isinstance(before, CertifiedGallery) else None,
+            folder=slots,
+            key=key,
+        )
     if isinstance(latents, LatentsOnDisk):
         raise ValueError(f"latents on the disk given, those in memory expected, where {choice!r} has them")
-    if choice == "certified" or (choice == "auto" and len(ids) <= CERTIFIED_UP_TO):
-        return CertifiedGallery(
-            ids, latents, weights, budget=budget, before=before if isinstance(before, CertifiedGallery) else None
-        )
     if choice != "hnsw" and gpu_bytes is not None:
         on_gpu = _on_gpu(ids, latents, weights, choice == "ivf", before, gpu_bytes)
         if on_gpu is not None:
             return on_gpu
     make = IvfGallery if choice == "ivf" else HnswGallery
     return make(ids, latents, weights, cache=cache, key=key)
+
+
+def is_certified(choice: GalleryChoice, items: int) -> bool:
+    """Say whether so many items are searched by a certified gallery."""
+    return choice == "certified" or (choice == "auto" and items <= CERTIFIED_UP_TO)
 
 
 def _on_gpu(

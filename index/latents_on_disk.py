@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int, Int64, UInt8
 from model.data.latents import Latents
 from model.errors import LibraryError
 
-MOST_BYTES = 1 << 28  # read at once
+MOST_BYTES = 1 << 30  # read at once
 NUMBER_BYTES = 4  # of float32
 PRESENT = 128  # of 255: from this strength on an item has a concept
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from index.latents_on_disk import LatentsOnDisk
 from model.data.distance import ScoreWeights, distances
 from model.data.latents import Latents
 
@@ -53,14 +54,14 @@ class Scores:
 def score(
     query: Latents,
     ids: Int64[np.ndarray, "n"],
-    items: Latents,
+    items: Latents | LatentsOnDisk,
     weights: ScoreWeights,
     rows: Int64[np.ndarray, "m"] | None = None,
 ) -> Scores:
     """Score the items at `rows`, all of them for None, in blocks: memory does not grow with n * pair."""
     m = len(ids) if rows is None else len(rows)
     latent, generated = np.empty(m), np.empty(m)
-    block = max(1, BLOCK_NUMBERS // (2 * items.mu.shape[1] + items.generated.shape[1] + 1))
+    block = max(1, BLOCK_NUMBERS // (sum(items.widths) + 1))
     for start in range(0, m, block):
         here = slice(start, start + block)
         parts = distances(query, items[here if rows is None else rows[here]], weights)

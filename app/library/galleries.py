@@ -24,6 +24,7 @@ from model.network.device import device_failure
 from model.network.encoder import Encoder
 
 PATIENCE_S = 0.25  # how long readers wait for the latest change
+PATIENT_UP_TO = 100_000  # items: with more, it costs a reader less to be a tenth of a second behind than to wait
 SHARE = 0.25  # the largest share of time spent on building, per modality, while the library changes all the time
 CREDIT_S = 1.0  # pauses shorter than this are skipped: a single change is built at once
 RETRY_S = 30.0  # until a gallery is built again after a device or an index elsewhere failed
@@ -83,9 +84,12 @@ class Galleries:
         self._builders = ThreadPoolExecutor(len(MODALITIES), "gallery")
 
     def close(self) -> None:
-        """Wait until nothing is being built."""
+        """Wait until nothing is being built, and let go of what was: another session may add to what it keeps."""
         self._closing.set()
         self._builders.shutdown()
+        with self._lock:
+            self._built.clear()
+            self._building.clear()
 
     def last(self, modality: Modality) -> ServedGallery | None:
         """Return the gallery that serves, however old; None where none was built."""
@@ -95,9 +99,9 @@ class Galleries:
     def get(self, modality: Modality) -> ServedGallery:
         """Return the gallery of the catalogue as it is now, or an older one.
 
-        An older one if building takes over a quarter of a second, or has to pause after other changes, or if the GPU
-        or Milvus failed while it was built, which is tried again later. The first one is waited for, however long it
-        takes. Raises what `build` raises.
+        An older one of more than 100,000 items, or if building takes over a quarter of a second, or has to pause after
+        other changes, or if the GPU or Milvus failed while it was built, which is tried again later. The first one is
+        waited for, however long it takes. Raises what `build` raises.
         """
         wanted = self._version()
         while True:
@@ -121,7 +125,11 @@ class Galleries:
         """Start building a gallery, after a pause if the last ones took more than their share of the time."""
         now = time.monotonic()
         rest_s = 0.0 if last is None else max(0.0, self._rested_at_s[modality] - CREDIT_S - now)
-        soon = rest_s == 0 and self._spent_s[modality] <= PATIENCE_S
+        soon = (
+            rest_s == 0
+            and self._spent_s[modality] <= PATIENCE_S
+            and (last is None or len(last.gallery) <= PATIENT_UP_TO)
+        )
         return Building(
             self._version(),
             now + PATIENCE_S if soon else now,

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from index.gallery import Gallery
-from index.gallery_choice import GalleryChoice, gallery_for
+from index.gallery_choice import GalleryChoice, gallery_for, is_certified
 from index.index_cache import IndexCache
 from index.library import Library
 from index.milvus import MilvusServer
@@ -24,10 +24,9 @@ class IndexSettings:
     milvus_uri: str = ""
     milvus_token: str = ""
 
-    @property
-    def keeps_latents_elsewhere(self) -> bool:
-        """Say whether this process is to hold no latents: the index has them."""
-        return self.choice == "milvus"
+    def leaves_latents_on_disk(self, items: int) -> bool:
+        """Say whether the index of so many items wants no latents in this process's memory."""
+        return self.choice == "milvus" or is_certified(self.choice, items)
 
     def gallery(
         self,
@@ -58,6 +57,8 @@ class IndexSettings:
             key=f"{modality} {table.fingerprint}",
             milvus=MilvusServer(self.milvus_uri, f"echolens_{name}_{modality}", self.milvus_token),
             projection=library.cache / "index" / f"{modality}.projection.npz",
+            slots=library.cache / "index" / f"{modality}.slots",
             stamps=table.stamps,
+            groups=table.video_numbers,
             gpu_bytes=gpu_bytes,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from app.library.drawn_clips import warnings_of
 from app.library.galleries import Galleries, ServedGallery
 from app.library.index_settings import IndexSettings
 from app.processes.decoder import Decoder, InThread
+from index.certified_gallery import CertifiedGallery
 from index.library import Library
 from index.records import LatentTable
 from model.errors import CheckpointError, EmptyLibrary, LibraryChanged, Mismatch, UntrainedLibrary
@@ -191,11 +193,22 @@ class Session:
         return in_thread, in_thread
 
     def _build_gallery(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
+        for tried in range(1, TRIES + 1):
+            try:
+                return self._built(modality, last)
+            except LibraryChanged:  # while its latents were read
+                if tried == TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _built(self, modality: Modality, last: ServedGallery | None) -> ServedGallery:
         encoder, table = self._encoded(modality)
         before = last.gallery if last is not None and last.encoder is encoder else None
         gallery = self.index_settings.gallery(
             self.library, modality, table, encoder.checkpoint.weights, before, gpu_bytes=free_bytes(self.device)
         )
+        if isinstance(gallery, CertifiedGallery):  # which has the latents as they were, whatever changes
+            table = replace(table, latents=gallery.latents)
         served = ServedGallery(table, gallery, encoder, self.front_end_of(encoder.checkpoint.front_end).prior)
         _ = served.table.sample  # read now, while the catalogue has it
         return served
@@ -216,15 +229,16 @@ class Session:
         return encoder, table
 
     def _table(self, modality: Modality) -> LatentTable:
-        """Read the items; where the index keeps latents elsewhere, without them and only what has changed."""
-        catalogue = self.library.catalogue
-        if not self.index_settings.keeps_latents_elsewhere:
-            return catalogue.latents(modality)
-        last = self._galleries.last(modality)
-        with self._reading:  # one after the other: both modalities' tables of a version share its videos
-            table = catalogue.table_on_disk(modality, None if last is None else last.table, self._last_table)
-            self._last_table = table
-        return table
+        """Read the items; where the index wants no latents in memory, without them, and only what has changed."""
+        catalogue, settings = self.library.catalogue, self.index_settings
+        if settings.leaves_latents_on_disk(0):
+            last = self._galleries.last(modality)
+            with self._reading:  # one after the other: both modalities' tables of a version share its videos
+                table = catalogue.table_on_disk(modality, None if last is None else last.table, self._last_table)
+                self._last_table = table
+            if settings.leaves_latents_on_disk(len(table.ids)):
+                return table
+        return catalogue.latents(modality)
 
     def _without_model(self) -> EmptyLibrary | UntrainedLibrary:
         if self.library.catalogue.is_empty:

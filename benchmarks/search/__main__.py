@@ -1,6 +1,7 @@
 """Search by the certified cascade, by exhaustive scoring, by flat FAISS on p and by HNSW, each in its own process.
 
-    python -m benchmarks.search --items 1000000 [--queries 100] [--threads 1] [--seed 0] --json OUT
+    python -m benchmarks.search --items 1000000 [--queries 100] [--threads 1] [--seed 0] [--before TREE]
+        [--without hnsw faiss_flat] --json OUT
 
 The latents are benchmarks/search/trained_like.py's; k = 10; single queries, and batches of 64. `exhaustive` scores
 at its best, by blocked matrix products, and scores its 64 best candidates again by direct differences: the
@@ -9,7 +10,10 @@ distances; the first ten are held against index/brute_force.py's formula besides
 alone: the floor, of another order than the score's. `hnsw` is
 index/hnsw_gallery.py. Where FAISS has a GPU, index/gpu_gallery.py takes part, as `flat_gpu` and `ivf_gpu`;
 `copy_bound_ms` is how long the GPU takes to read all of p once, as fast as it copies memory, which no flat search can
-undercut. Times exclude building; `rss_gib` is the most that the certified process held, building included.
+undercut. Times exclude building. The certified gallery reads its latents from a file, as a service does from the
+catalogue; `rss_gib` is the most that its process held, building included, and `start_s` how long it takes to open the
+slots that it has kept. With `--before`, a checkout of an earlier commit, that one's certified gallery takes part, as
+`before`, with `before_rss_gib`.
 """
 
 from __future__ import annotations
@@ -33,13 +37,15 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from benchmarks.report import json_parser, tell
-from benchmarks.search.trained_like import WEIGHTS, trained_like
+from benchmarks.search.trained_like import LATENT, PAIR, SECONDS, WEIGHTS, trained_like, trained_like_parts
 from index.certified_gallery import CertifiedGallery, nearest_rows
 from index.gallery import Gallery
 from index.gpu_gallery import GpuGallery
 from index.gpu_index import bytes_of, gpus
 from index.hnsw_gallery import HnswGallery
+from index.latents_on_disk import LatentsOnDisk
 from index.prefilter import Prefilter
+from index.row_file import RowFile
 from index.scores import Scores, score
 from model.data.latents import Latents
 
@@ -58,6 +64,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--before", type=Path, help="a checkout whose certified gallery takes part")
+    parser.add_argument("--without", nargs="*", choices=("faiss_flat", "hnsw"), default=(), help="methods to leave out")
     parser.add_argument("--method", choices=METHODS + ON_GPU, help="run one method in this process")
     parser.add_argument("--answers", type=Path, help="where that method's answers go")
     arguments = parser.parse_args()
@@ -71,14 +79,18 @@ def main() -> None:
 
 def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run every method in a process of its own, and hold their answers against the exhaustive ones."""
-    methods = METHODS + (ON_GPU if gpus() > 0 else ())
+    methods = tuple(method for method in METHODS if method not in arguments.without)
+    methods += (ON_GPU if gpus() > 0 else ()) + (("before",) if arguments.before else ())
     facts, ids, distances = {}, {}, {}
     threads = {name: str(arguments.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     for method in methods:
-        given = {"items": arguments.items, "queries": arguments.queries, "seed": arguments.seed, "method": method}
+        run = "certified" if method == "before" else method
+        given = {"items": arguments.items, "queries": arguments.queries, "seed": arguments.seed, "method": run}
         options = [f"--{name}={value}" for name, value in given.items()]
         command = [sys.executable, "-m", "benchmarks.search", *options, f"--answers={folder / method}.npz"]
-        done = subprocess.run(command, env=os.environ | threads, stdout=subprocess.PIPE, check=True, text=True)
+        tree = (arguments.before if method == "before" else Path()).absolute()
+        environment = os.environ | threads | {"PYTHONPATH": str(tree)}
+        done = subprocess.run(command, env=environment, cwd=tree, stdout=subprocess.PIPE, check=True, text=True)
         facts[method] = json.loads(done.stdout)
         with np.load(folder / f"{method}.npz") as answers:
             ids[method], distances[method] = answers["ids"], answers["distances"]
@@ -106,6 +118,8 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "identical_to_oracle": proven["identical_to_oracle"],
             "examined_share": proven["examined_share"],
             "rss_gib": proven["rss_gib"],
+            "before_rss_gib": facts["before"]["rss_gib"] if "before" in facts else None,
+            "start_s": proven["start_s"],
             "build_s": {method: facts[method]["build_s"] for method in methods},
         }
     )
@@ -113,17 +127,27 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Build one method's index, ask it one query after the other, then in batches; keep its answers."""
-    items = trained_like(arguments.items, arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.method == "certified":
+            items = in_file(Path(folder) / "items", arguments.items, arguments.seed)
+            build = partial(certified, folder=Path(folder) / "slots")
+            return _measured(arguments, items, build) | {"start_s": _start_s(items, Path(folder) / "slots")}
+        return _measured(arguments, trained_like(arguments.items, arguments.seed), BUILD[arguments.method])
+
+
+def _measured(
+    arguments: argparse.Namespace, items: Latents | LatentsOnDisk, build: Callable[[Any], Ask]
+) -> dict[str, Any]:
     # One second of each video: the seconds of one video ask nearly the same.
     queries = trained_like(10 * max(BATCH, arguments.queries), arguments.seed + 1, query=True)[::10]
     started = time.perf_counter()
-    ask = BUILD[arguments.method](items)
+    ask = build(items)
     build_s = time.perf_counter() - started
     single_ms, singles = _timed(lambda row: ask(queries[[row]]), arguments.queries)
     batch_ms, _ = _timed(lambda _: ask(queries[:BATCH]), BATCHES)
     answers = [answer for (answer,) in singles]
-    width = sum(Prefilter.fit(items[:1000], WEIGHTS).widths)
     on_gpu = arguments.method in ON_GPU
+    width = sum(Prefilter.fit(items[:1000], WEIGHTS).widths)
     bound = {"copy_bound_ms": copy_bound_ms(bytes_of(len(items), width, divided=False))} if on_gpu else {}
     np.savez(
         arguments.answers, ids=np.stack([a.ids for a in answers]), distances=np.stack([a.distance for a in answers])
@@ -142,6 +166,31 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def in_file(path: Path, count: int, seed: int) -> LatentsOnDisk:
+    """Draw latents into a file, and return them as a catalogue does: read when they are asked for."""
+    file = RowFile(np.float32, 2 * LATENT + PAIR, path)
+    for part in trained_like_parts(count, seed):
+        file.append(np.concatenate([part.mu, part.sigma, part.generated], axis=1))
+
+    def read(ids: Int64[np.ndarray, "m"]) -> Latents:
+        return Latents(*np.split(file.read(ids), [LATENT, 2 * LATENT], axis=1))
+
+    return LatentsOnDisk(np.arange(count), LATENT, PAIR, read)
+
+
+def certified(items: LatentsOnDisk, folder: Path) -> Ask:
+    """Build the certified gallery, or open the one that a folder keeps."""
+    ids = np.arange(len(items))
+    built = CertifiedGallery(ids, items, WEIGHTS, stamps=ids, groups=ids // SECONDS, folder=folder)
+    return _asking(built)
+
+
+def _start_s(items: LatentsOnDisk, folder: Path) -> float:
+    started = time.perf_counter()
+    certified(items, folder)
+    return time.perf_counter() - started
+
+
 class Answer(NamedTuple):
     """The K nearest items, and what their search says of itself."""
 
@@ -156,10 +205,11 @@ Ask = Callable[[Latents], list[Answer]]
 
 def gallery(make: Callable[..., Gallery], items: Latents) -> Ask:
     """Build a gallery, with as many threads as there are cores where FAISS builds it: that is not what is timed."""
-    if make is not CertifiedGallery:
-        faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
-    built = make(np.arange(len(items)), items, WEIGHTS)
+    faiss.omp_set_num_threads(len(os.sched_getaffinity(0)))
+    return _asking(make(np.arange(len(items)), items, WEIGHTS))
 
+
+def _asking(built: Gallery) -> Ask:
     def ask(queries: Latents) -> list[Answer]:
         return [Answer(r.ids, r.distance, r.certified, r.examined) for r in built.search_batch(queries, K)]
 
@@ -222,7 +272,6 @@ def faiss_flat(items: Latents) -> Ask:
 
 
 BUILD: dict[str, Callable[[Latents], Ask]] = {
-    "certified": partial(gallery, CertifiedGallery),
     "exhaustive": exhaustive,
     "faiss_flat": faiss_flat,
     "hnsw": partial(gallery, HnswGallery),
@@ -235,7 +284,7 @@ def _parts(latents: Latents) -> list[Float32[np.ndarray, "n _"]]:
     return [np.concatenate([latents.mu, latents.sigma], axis=1), latents.generated]
 
 
-def _oracle(items: Latents, queries: Latents) -> list[Scores]:
+def _oracle(items: Latents | LatentsOnDisk, queries: Latents) -> list[Scores]:
     ids = np.arange(len(items))
     return [score(queries[[row]], ids, items, WEIGHTS).nearest(K) for row in range(len(queries))]
 

@@ -10,8 +10,8 @@ from latent_samples import clustered_latents
 
 from index.contraction import Contraction, principal_directions
 from index.prefilter import Prefilter
-from index.rounding import Rounding
-from index.sieve import Sieve
+from index.rounding import LONGEST, Rounding
+from index.runs import Runs, balls_round, lengths_of
 from model.data.distance import ScoreWeights
 
 
@@ -88,24 +88,40 @@ def test_rounding_never_lifts_a_bound_over_the_distance(seed: int, spread: float
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 1000), spread=st.floats(-6, 6), distance=st.floats(-12, 12), width=st.integers(2, 300))
-def test_what_the_sieve_holds_back_is_further_away(seed: int, spread: float, distance: float, width: int) -> None:
+def test_what_the_first_levels_hold_back_is_further_away(seed: int, spread: float, distance: float, width: int) -> None:
     """Beyond the reach of a distance every item is further than it, near duplicates and far queries included.
 
     The sum over both blocks is the true distance's lower bound; at a generous width it is close to it.
     """
-    rounding, p, query = _spread(seed, spread, distance, width)
-    norm, cut = float(rounding.norms(query)[0]), width // 2
+    _, p, query = _spread(seed, spread, distance, width)
+    cut, random = width // 2, np.random.default_rng(seed)
+    rounding = Rounding(np.linalg.norm(p[:20], axis=1).max() * random.choice([0.1, 1.0]), width, LONGEST)
     contractions = tuple(Contraction.fit_centred(block, 15) for block in (p[:, :cut], p[:, cut:]))
-    sieve = Sieve(len(p), contractions, rounding)
-    sieve.fill(0, [p[:20, :cut], p[:20, cut:]])
-    sieve.fill(20, [p[20:, :cut], p[20:, cut:]])
-    coarse = sieve.distances([query[:, :cut], query[:, cut:]])[0]
+    short, asked = (
+        [_packed(rounding, *pair) for pair in zip(contractions, _blocks(x, cut), strict=True)] for x in (p, query)
+    )
+    norm = max(float(np.linalg.norm(part)) for part in asked)
+    coarse = sum(np.sqrt(((part - one) ** 2).sum(axis=1)) for part, one in zip(short, asked, strict=True))
+    lengths = lengths_of(np.sort(random.integers(0, 12, len(p))))
+    rows = balls_round(short, lengths)
+    widths = tuple(part.shape[1] for part in short)
+    of_runs = Runs(widths, Runs(widths, None, rows[:3]), rows[3:]).distances(asked)[0]
     exact = sum(np.linalg.norm((p - query)[:, part], axis=1) for part in (slice(cut), slice(cut, None)))
     for worst in exact:
         reach = rounding.reach(worst, norm, 2)
         assert (exact[coarse > reach] > worst).all()
         assert rounding.beyond(float(reach), norm, 2) >= worst
+        held_back = np.repeat(of_runs > rounding.reach_of_balls(reach, 2), lengths)
+        assert (coarse[held_back] > reach).all()
     bounds = np.array([rounding.beyond(float(c), norm, 2) for c in coarse])
     assert (bounds <= exact).all()
-    if width <= 30:
-        assert (bounds >= 0.9 * exact - 0.01 * (1 + norm) * rounding.scale).all()
+    if width <= 30 and rounding.scale > np.linalg.norm(p, axis=1).max() / LONGEST and norm < LONGEST:
+        assert (bounds >= 0.9 * exact - 1e-5 * rounding.scale).all()
+
+
+def _blocks(p: np.ndarray, cut: int) -> list[np.ndarray]:
+    return [p[:, :cut], p[:, cut:]]
+
+
+def _packed(rounding: Rounding, contract: Contraction, block: np.ndarray) -> np.ndarray:
+    return rounding.pack(contract(rounding.shortened(block)))
