@@ -78,7 +78,7 @@ class Slots:
             directions.save(folder / DIRECTIONS)
 
     @classmethod
-    def kept(cls, folder: Path, key: str, *, grows: bool) -> Slots:
+    def kept(cls, folder: Path, key: str, widths: tuple[int, int, int], *, grows: bool) -> Slots:
         """Return those of a folder. All but the latents is compared with its checksum; these are when they are read.
 
         OSError, ValueError, KeyError, TypeError or AttributeError where they are damaged, or of another key.
@@ -87,14 +87,15 @@ class Slots:
         if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("key") != key:
             raise ValueError("it is of another model or version")
         slots = cls.__new__(cls)
-        slots.directions, slots.widths = Directions.load(folder / DIRECTIONS), tuple(head["widths"])
+        slots.directions, slots.widths = Directions.load(folder / DIRECTIONS), widths
         slots.key, slots.grows, slots._folder, slots._runs = key, grows, folder, None
         slots._files = {
             name: RowFile.kept(dtype, width, folder / name, head["counts"][name], grows=grows)
             for name, (dtype, width) in _columns(slots.directions, slots.widths).items()
         }
         slots._sums = {name: file.checksum() for name, file in slots._files.items() if name != "latents"}
-        if not len(slots) or slots._sums != head["sums"]:
+        counts = {file.count for name, file in slots._files.items() if name != "runs"}
+        if len(counts) != 1 or not len(slots) or slots._sums != head["sums"]:
             raise ValueError("it is damaged")
         return slots
 
@@ -193,7 +194,7 @@ class Slots:
             self._folder = None
             return
         counts = {name: file.count for name, file in self._files.items()}
-        head = {"format": FORMAT, "key": self.key, "widths": self.widths, "counts": counts, "sums": self._sums}
+        head = {"format": FORMAT, "key": self.key, "counts": counts, "sums": self._sums}
         partial = self._folder / f"{HEAD}.partial"
         partial.write_text(json.dumps(head))
         os.replace(partial, self._folder / HEAD)

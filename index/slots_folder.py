@@ -42,11 +42,11 @@ class SlotsFolder:
                 self._lock.acquire(timeout=0)
         return self.is_ours
 
-    def kept(self, key: str) -> Slots | None:
-        """Return the slots that are kept for a key, if there are any that are whole."""
+    def kept(self, key: str, widths: tuple[int, int, int]) -> Slots | None:
+        """Return the slots that are kept for a key and latents of these widths, if there are any that are whole."""
         for head in sorted(self.path.glob(f"*/{HEAD}")):
             try:
-                return Slots.kept(head.parent, key, grows=self.is_ours)
+                return Slots.kept(head.parent, key, widths, grows=self.is_ours)
             except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning("%s cannot be used (%s): the index is built anew", head.parent, error)
         return None

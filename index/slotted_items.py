@@ -90,7 +90,7 @@ class Wanted:
         ours_now = folder is not None and not folder.is_ours and folder.take()  # what another process kept is newer
         if before is not None and before.stamps is not None and before.slots.key == self.key and not ours_now:
             return before
-        slots = None if folder is None else folder.kept(self.key)
+        slots = None if folder is None else folder.kept(self.key, self.latents.widths)
         return None if slots is None else newest_in(slots)
 
     def _in_new(self, directions: Directions, folder: SlotsFolder | None) -> SlottedItems:

@@ -211,6 +211,17 @@ def test_damaged_slots_are_never_used(
     assert len(list(tmp_path.glob("*/"))) == 1, "what cannot be used is deleted"
 
 
+@pytest.mark.parametrize("counts", [{"latents": -5}, {"latents": 299}, {"keys": 0}, {"stored0": 10**12}, []])
+def test_a_head_that_does_not_fit_is_not_used(counts: object, items: Items, tmp_path: Path) -> None:
+    items.gallery(folder=tmp_path)
+    path = next(tmp_path.glob(f"*/{HEAD}"))
+    head = json.loads(path.read_text())
+    head["counts"] = head["counts"] | counts if isinstance(counts, dict) else counts
+    path.write_text(json.dumps(head))
+    with pytest.raises(AssertionError, match="were read"):
+        kept(items, tmp_path)
+
+
 def test_damaged_latents_are_read_from_where_they_came_from(
     items: Items, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
