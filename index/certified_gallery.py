@@ -92,8 +92,6 @@ class CertifiedGallery(GalleryWithLatents):
         reader = Reader(self._filled, self._items.slots.folder, latents, rows)  # no gallery is kept by a cycle
         self.latents = LatentsOnDisk(self._slot_of_row, latents.widths[0], latents.widths[2], reader.read)
 
-    # Searching
-
     def _search(self, queries: Latents, k: int, allowed: Bool[np.ndarray, "n"] | None) -> list[SearchResult]:
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         if count <= max(4 * k, FEW):
