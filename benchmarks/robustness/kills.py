@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from app.library.check import check
+from app.media.upload import PREFIX as UPLOADS
 from app.processes.scratch import LOCK
 from benchmarks.report import json_parser, tell
 from benchmarks.robustness.kill_work import Ledger, Material, Worker
@@ -212,7 +213,8 @@ class Bench:
         others = [name for name in there if name.startswith(SCRATCH)][1:]
         others += [name for name in there if not name.startswith((SCRATCH, CACHE))]
         yield from (f"{name} is left among the temporary files" for name in others)
-        inside = [path for path in self._temporary.glob(f"{SCRATCH}*/{SCRATCH}*/*") if path.name != LOCK]
+        found = self._temporary.glob(f"{SCRATCH}*/{SCRATCH}*/**/*")  # a decoder keeps a folder, but nothing in it
+        inside = [path for path in found if path.name != LOCK and not path.name.startswith(UPLOADS)]
         yield from (f"{path.name} is left in the service's own folder" for path in inside)
 
     def _probe(self, port: int, found: list[str], stop: Event) -> None:
