@@ -57,7 +57,7 @@ class Session:
         self._front_ends: dict[str, FrontEnd] = {}
         self._encoder: Encoder | None = None
         self._reading = threading.Lock()
-        self._last_table: LatentTable | None = None  # on the disk, of any modality: the next one shares its videos
+        self._on_disk: dict[Modality, LatentTable] = {}  # tables as last read: the next ones take over what stays
         self._warnings: tuple[tuple[str, int], tuple[str, ...]] | None = None
         self._galleries = Galleries(self._build_gallery, lambda: library.catalogue.catalogue_version)
 
@@ -232,10 +232,10 @@ class Session:
         """Read the items; where the index wants no latents in memory, without them, and only what has changed."""
         catalogue, settings = self.library.catalogue, self.index_settings
         if settings.leaves_latents_on_disk(0):
-            last = self._galleries.last(modality)
             with self._reading:  # one after the other: both modalities' tables of a version share its videos
-                table = catalogue.table_on_disk(modality, None if last is None else last.table, self._last_table)
-                self._last_table = table
+                newest = max(self._on_disk.values(), key=lambda table: table.catalogue_version, default=None)
+                table = catalogue.table_on_disk(modality, self._on_disk.get(modality), newest)
+                self._on_disk[modality] = table
             if settings.leaves_latents_on_disk(len(table.ids)):
                 return table
         return catalogue.latents(modality)

@@ -15,6 +15,7 @@ import app.library.session
 from app.library.index_settings import IndexSettings
 from app.library.session import Session
 from app.settings import Settings
+from index.hnsw_gallery import HnswGallery
 from index.library import Library
 from index.records import LatentTable
 from model.data.distance import ScoreWeights
@@ -92,3 +93,19 @@ def test_a_damaged_index_file_is_made_anew(
             assert ids() == first
         assert "is damaged" in caplog.text
         assert file.read_bytes()[: len(kept) // 2] == kept[: len(kept) // 2]
+
+
+def test_a_library_beyond_the_certified_ones_follows_its_changes(
+    own_library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its latents are in memory; a table of those is no table that the next one on the disk can follow."""
+    monkeypatch.setattr("index.gallery_choice.CERTIFIED_UP_TO", 5)
+    with Session.open(own_library, torch.device("cpu"), create=False) as session:
+        served = session.gallery("visual")
+        assert isinstance(served.gallery, HnswGallery)
+        gone = next(iter(served.table.videos))
+        session.library.catalogue.delete_video(gone)
+        after = session.gallery("visual")
+        assert after.table.catalogue_version == session.library.catalogue.catalogue_version
+        assert gone not in after.table.videos
+        assert len(after.gallery) < len(served.gallery)
