@@ -21,8 +21,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from pickle import PicklingError
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from model.errors import EcholensError, WorkerFailure
@@ -38,6 +40,7 @@ MOST_KEPT_BYTES = 256 * 1024**2  # beyond its start; a process that keeps more a
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 MOST_HELD_BYTES, MOST_ON_HEAP_BYTES = 64 * 1024**2, 32 * 1024**2  # the latter is the most that glibc takes
+MOST_AT_ONCE_BYTES = 64 * 1024  # a pipe that is empty takes so many without a pause
 GONE = (EOFError, OSError)  # raised by the pipe to a process that has ended
 
 
@@ -50,12 +53,13 @@ class FailureErrors:
     swollen: Callable[[], EcholensError]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Task:
     future: Future[Any]
-    call: tuple[Callable[..., Any], tuple[Any, ...]]
+    call: memoryview  # of a function and its arguments, pickled
     limit_s: float | None
     counts: int
+    is_sent: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +129,8 @@ class Workers:
         self._context.set_forkserver_preload([preload])
         self._memory_bytes = memory_bytes
         self._tasks: deque[_Task] = deque()
-        self._there_is_work = threading.Condition()
+        self._idle: list[int] = []  # slots, the one whose caches are warmest last
+        self._turns: list[SimpleQueue[_Task | None]] = [SimpleQueue() for _ in range(count)]  # by slot
         self._closing = False
         self._lock = threading.Lock()
         self._busy, self._replaced = 0, 0
@@ -171,22 +176,37 @@ class Workers:
         started. Cancelling it takes it out of the queue; a call that has begun is finished.
         """
         future: Future[T] = Future()
-        task = _Task(future, (function, args), limit_s, counts)
-        with self._there_is_work:
+        try:
+            task = _Task(future, ForkingPickler.dumps((function, args)), limit_s, counts)
+        except Exception as error:
+            future.set_exception(error)
+            return future
+        with self._lock:
             if self._closing:
                 future.cancel()
-                return future
-            (self._tasks.appendleft if urgent else self._tasks.append)(task)
-            self._there_is_work.notify()
+            elif self._idle:
+                slot = self._idle.pop()
+                self._begin(slot, task)
+                self._turns[slot].put(task)
+            else:
+                (self._tasks.appendleft if urgent else self._tasks.append)(task)
         return future
+
+    def _begin(self, slot: int, task: _Task) -> None:
+        """Send a small call to an idle process at once: its thread need not wake before."""
+        if slot in self._workers and len(task.call) <= MOST_AT_ONCE_BYTES:
+            with suppress(*GONE):  # its thread finds that out as well
+                self._workers[slot].connection.send_bytes(task.call)
+                task.is_sent = task.future.set_running_or_notify_cancel()
 
     def close(self) -> None:
         """Kill the processes, and cancel the calls that wait."""
-        with self._there_is_work:
+        with self._lock:
             self._closing = True
             while self._tasks:
                 self._tasks.popleft().future.cancel()
-            self._there_is_work.notify_all()
+            for turn in self._turns:
+                turn.put(None)
         for worker in list(self._workers.values()):
             worker.process.kill()
         for leader in self._leaders:
@@ -195,8 +215,8 @@ class Workers:
     def _lead(self, slot: int) -> None:
         with suppress(WorkerFailure):  # tried again, and reported, when a call comes
             self._start(slot)
-        while (task := self._next()) is not None:
-            if not task.future.set_running_or_notify_cancel():
+        while (task := self._next(slot)) is not None:
+            if not task.is_sent and not task.future.set_running_or_notify_cancel():
                 continue
             with self._lock:
                 self._busy += 1
@@ -211,16 +231,21 @@ class Workers:
         if slot in self._workers:
             self._workers.pop(slot).end()
 
-    def _next(self) -> _Task | None:
-        with self._there_is_work:
-            while not self._tasks and not self._closing:
-                self._there_is_work.wait()
-            return None if self._closing else self._tasks.popleft()
+    def _next(self, slot: int) -> _Task | None:
+        with self._lock:
+            if self._closing:
+                return None
+            if self._tasks:
+                return self._tasks.popleft()
+            self._idle.append(slot)
+        return self._turns[slot].get()
 
     def _do(self, slot: int, task: _Task) -> Any:
         for _ in range(ATTEMPTS):
             try:
-                self._send(slot, task)
+                if not task.is_sent:
+                    self._send(slot, task)
+                task.is_sent = False  # if it has to be made again
                 worker = self._workers[slot]
                 if not worker.answers_within(task.limit_s):
                     self._replace(slot)
@@ -246,10 +271,10 @@ class Workers:
         """Give a call to the process; to another one if it has ended since its last call, which is no call's fault."""
         if slot in self._workers:
             with suppress(*GONE):
-                self._workers[slot].connection.send(task.call)
+                self._workers[slot].connection.send_bytes(task.call)
                 return
         self._replace(slot)
-        self._workers[slot].connection.send(task.call)
+        self._workers[slot].connection.send_bytes(task.call)
 
     def _replace(self, slot: int) -> None:
         if self._closing:
