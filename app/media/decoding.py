@@ -6,6 +6,8 @@ Only features leave a worker: they are much smaller than the sound and pictures 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +20,7 @@ from app.media.upload import SmallUpload, on_disk
 from model.data.temporal_context import MOST_WIDTH_S
 from model.errors import NoPicture, NoSoundTrack, NotFinite, QueryError, Silent, TooLong
 from model.frontends.frontend import FrontEnd, as_features
-from model.media.medium import Limits, Medium, hash_file, open_medium, unreadable
+from model.media.medium import Limits, Medium, hash_file, open_medium, open_plain, unreadable
 from model.media.reading import SMALLEST_TOLD_S
 from model.media.segments import SAMPLE_RATE_HZ, SILENCE_DBFS
 from model.modality import Modality
@@ -101,10 +103,8 @@ def decode_query(
     first, stop = asked_s.start, asked_s.stop
     if about_s is not None:
         first, stop = max(0, about_s - MOST_WIDTH_S), about_s + MOST_WIDTH_S + 1
-    with on_disk(file) as path:
-        with timings.stage("decode"):
-            medium = open_medium(path, limits, audio_track)
-            modality = modality_of(medium, asked)
+    with _opened(file, limits, audio_track, timings) as medium:
+        modality = modality_of(medium, asked)
         end_s, (track,), notes = _tracks(front_end, medium, first, stop, {modality: range(first, stop)}, timings)
     if at_s is not None and end_s <= asked_s.start:
         raise QueryError(f"at_s={at_s} given, but {file.name} has no such second: give a time within it")
@@ -142,11 +142,9 @@ def decode_clip(
     query_modality, target_modality = DIRECTIONS[direction]
     stretch = query if isinstance(query, range) else None
     wanted = {target_modality: range(MOST_TARGET_S)} | ({query_modality: stretch} if stretch is not None else {})
-    with on_disk(video) as path:
-        with timings.stage("decode"):
-            medium = open_medium(path, limits, audio_track)
-            for modality in wanted:
-                modality_of(medium, modality)
+    with _opened(video, limits, audio_track, timings) as medium:
+        for modality in wanted:
+            modality_of(medium, modality)
         length_s, (target, *own), notes = _tracks(front_end, medium, 0, MOST_TARGET_S + 1, wanted, timings)
     if length_s > MOST_TARGET_S:
         raise TooLong(f"{video.name} lasts over {MOST_TARGET_S} s: cut out the part to search in")
@@ -229,6 +227,21 @@ def modality_of(medium: Medium, asked: Modality | None) -> Modality:
     return asked
 
 
+@contextmanager
+def _opened(file: Path | SmallUpload, limits: Limits, audio_track: int | None, timings: Timings) -> Iterator[Medium]:
+    """Open a file, a small upload in memory where that can be. Raises MediaError."""
+    if isinstance(file, SmallUpload) and audio_track is None:
+        with timings.stage("decode"):
+            medium = open_plain(file.name, file.content, limits)
+        if medium is not None:
+            yield medium
+            return
+    with on_disk(file) as path:
+        with timings.stage("decode"):
+            medium = open_medium(path, limits, audio_track)
+        yield medium
+
+
 def _tracks(
     front_end: FrontEnd, medium: Medium, start_s: int, stop_s: int, wanted: dict[Modality, range], timings: Timings
 ) -> tuple[int, list[Track], tuple[str, ...]]:
@@ -292,10 +305,8 @@ def decode_second_file(
     Raises MediaError, QueryError.
     """
     timings, stop_s = Timings(), MOST_TARGET_S + 1
-    with on_disk(file) as path:
-        with timings.stage("decode"):
-            medium = open_medium(path, limits, audio_track)
-            modality_of(medium, modality)
+    with _opened(file, limits, audio_track, timings) as medium:
+        modality_of(medium, modality)
         end_s, (track,), notes = _tracks(front_end, medium, 0, stop_s, {modality: range(stop_s)}, timings)
     _check_present(track, file.name, 0, end_s)
     length_s = int(track.start_s[-1] - track.start_s[0]) + 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model.errors import Damaged, EmptyFile, NotAMedium, NotReadable, TooLarge, TooSmall
 from model.media import containers, ogg, pictures, sounds
+from model.media.plain_wav import PlainWav
 from model.media.reading import FOOTAGE, LIMITS, Limits, Medium, Reading, too_long
 from model.media.tracks import check_number
 
@@ -19,6 +20,7 @@ __all__ = [
     "Reading",
     "hash_file",
     "open_medium",
+    "open_plain",
     "unreadable",
 ]
 
@@ -54,6 +56,28 @@ def open_medium(path: Path, limits: Limits = LIMITS, audio_track: int | None = N
     if medium.exact_duration and medium.duration_s is not None and medium.duration_s > limits.decoded_s:
         raise too_long(path, medium.duration_s, limits.decoded_s)
     return medium
+
+
+def open_plain(name: str, content: bytes, limits: Limits = LIMITS) -> Medium | None:
+    """Return a plain WAV file that is in memory; None for `open_medium` to judge, where it is none or too large.
+
+    `name`: for messages. Both give the same bits.
+    """
+    sound = PlainWav.of(content)
+    if sound is None or len(content) > limits.bytes or sound.duration_s > limits.decoded_s:
+        return None
+    return Medium(
+        path=Path(name),
+        kind="sound",
+        has_sound=True,
+        duration_s=sound.duration_s,
+        media_type="audio/wav",
+        decoder="sound file",
+        exact_duration=True,
+        enterable=True,
+        limits=limits,
+        held=sound,
+    )
 
 
 def hash_file(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from model.errors import Damaged, TookTooLong, TooLong, TooShort
 from model.media import chained, containers, pictures, second_opinion
+from model.media.plain_wav import PlainWav
 from model.media.segments import SHORTEST_REST_S, Lost, Segment, SoundBlock, TimedFrame, cut_segments
 from model.media.source import Findings
 
@@ -53,7 +54,8 @@ class Medium:
     `video` is a moving picture with or without sound; `duration_s` is what the file declares, None where it
     does not (then `exact_duration` is False); `media_type` is the MIME type of its bytes.
     `enterable`: whether decoding may begin midway and be exact; then each `piece_s` seconds are decoded on their own.
-    `notes`: what a person should know of the choice that was made, such as tracks that were left aside.
+    `notes`: what a person should know of the choice that was made, such as tracks that were left aside. `held`: the
+    sound, where it is in memory; then `path` is only for messages.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class Medium:
     audio_track: int | None = None
     enterable: bool = False
     piece_s: int = PIECE_S
+    held: PlainWav | None = None
 
     @property
     def has_picture(self) -> bool:
@@ -176,6 +179,8 @@ class Reading:
         medium = self._medium
         if not medium.has_sound:
             return iter(())
+        if medium.held is not None:
+            return medium.held.blocks(from_s)
         if medium.decoder == "sound file":
             return second_opinion.read_sound(medium.path, medium.media_type, self._findings, from_s)
         if medium.decoder == "unlike streams":
