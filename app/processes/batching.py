@@ -38,6 +38,11 @@ class Batcher(Generic[Item, Result]):
         """Return how many items wait for their batch."""
         return len(self._waiting)
 
+    @property
+    def is_idle(self) -> bool:
+        """Say whether no batch is being processed."""
+        return not self._at_work
+
     async def do(self, item: Item) -> Result:
         """Return the result of `work` for an item, from the next batch. Raises its error."""
         caller: asyncio.Future[Result] = asyncio.get_running_loop().create_future()

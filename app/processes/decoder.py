@@ -41,16 +41,23 @@ FAILURE_ERRORS = FailureErrors(
 class Call(Generic[T]):
     """A call of a function of app.media.decoding, which takes a front-end before `args`.
 
-    `is_small`: what it reads is in memory, so that it may be made with others in one.
+    `is_small`: what it reads is in memory, so that it may be made with others in one. `is_harmless`: and it can neither
+    end the process that reads it nor take it long.
     """
 
     function: Callable[..., T]
     args: tuple[Any, ...]
     is_small: bool = False
+    is_harmless: bool = False
 
 
 class Decoder(Protocol):
     """Call a function of app.media.decoding with a front-end."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the front-end."""
+        ...
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Return a future of the result."""
@@ -70,6 +77,11 @@ class InThread:
     """Decode in the calling thread."""
 
     front_end: FrontEnd
+
+    @property
+    def name(self) -> str:
+        """Return the name of the front-end."""
+        return self.front_end.name
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call at once."""
@@ -94,26 +106,24 @@ class InWorkers:
     """Decode in worker processes, each call for at most `limit_s`."""
 
     workers: Workers
-    front_end: str
+    name: str
     weights: Path
     limit_s: float
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue the call. The future also raises the errors of `Workers.submit`."""
-        return self.workers.submit(_call, self.front_end, self.weights, function, args, kwargs, limit_s=self.limit_s)
+        return self.workers.submit(_call, self.name, self.weights, function, args, kwargs, limit_s=self.limit_s)
 
     def together(self, calls: Sequence[Call[T]]) -> Future[list[T | Exception]]:
         """Queue one call in place of several. The future also raises the errors of `Workers.submit`."""
         limit_s = min(self.limit_s, MOST_TOGETHER_S)
         return self.workers.submit(
-            _call, self.front_end, self.weights, make_calls, (calls,), {}, limit_s=limit_s, counts=len(calls)
+            _call, self.name, self.weights, make_calls, (calls,), {}, limit_s=limit_s, counts=len(calls)
         )
 
     def canary(self) -> Future[dict[Modality, Track]]:
         """Compute them in the next free worker."""
-        return self.workers.submit(
-            _call, self.front_end, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
-        )
+        return self.workers.submit(_call, self.name, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True)
 
 
 def make_calls(front_end: FrontEnd, calls: Sequence[Call[T]]) -> list[T | Exception]:

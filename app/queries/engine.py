@@ -16,8 +16,10 @@ from typing import Any, Generic, TypeVar
 
 from app.library.index_settings import IndexSettings
 from app.library.session import Session
+from app.media.decoding import Decoded
 from app.media.timings import Timings
 from app.processes.cores import use_threads
+from app.processes.decoder import Call
 from app.processes.workers import FailureErrors
 from app.queries.encoding import encode_many
 from app.queries.search import search_many
@@ -77,6 +79,27 @@ def answer_many(session: Session, works: Sequence[AnyWork]) -> list[Any]:
     return [_outcome(_finish, *one, timings) for one in zip(works, serving, encoded, found, strict=True)]
 
 
+@dataclass(frozen=True, eq=False)
+class Undecoded:
+    """A question whose file the engine decodes itself; `front_end`: the name of the one that `call` needs."""
+
+    work: AnyWork
+    call: Call[Decoded]
+    front_end: str
+
+    def decoded(self, session: Session) -> tuple[AnyWork, Timings]:
+        """Return the question with its features, and what they took. Raises what the call raises, FrontEndError."""
+        decoded = self.call.function(session.front_end_of(self.front_end), *self.call.args)
+        return self.work.decoded(decoded), Timings(decoded.timings_ms)
+
+
+def answer_all(session: Session, asked: Sequence[AnyWork | Undecoded]) -> list[Any]:
+    """Return what `answer_many` does, after decoding what is not decoded."""
+    ready = [_outcome(_decoded, session, one) for one in asked]
+    answers = iter(answer_many(session, [one[0] for one in ready if not isinstance(one, EcholensError)]))
+    return [one if isinstance(one, EcholensError) else _timed(next(answers), one[1]) for one in ready]
+
+
 @dataclass(frozen=True)
 class Ran(Generic[T]):
     """Hold what a call in the engine's process returned, and the name of the device that it computed on."""
@@ -108,6 +131,14 @@ def open_galleries(session: Session) -> None:
     """Build what questions are answered from; what the library lacks is said when it is asked."""
     for modality in MODALITIES:
         _outcome(session.gallery, modality)
+
+
+def _decoded(session: Session, one: AnyWork | Undecoded) -> tuple[AnyWork, Timings]:
+    return one.decoded(session) if isinstance(one, Undecoded) else (one, Timings())
+
+
+def _timed(answer: Answer | EcholensError, spent: Timings) -> Answer | EcholensError:
+    return answer.timed(spent) if isinstance(answer, Answer) and spent.stages_ms else answer
 
 
 def _serving(session: Session, works: Sequence[AnyWork]) -> list[Serving | EcholensError]:

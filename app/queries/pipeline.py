@@ -12,12 +12,13 @@ from app.media.timings import Timings
 from app.processes.batching import Batcher
 from app.processes.decoder import Decoder
 from app.processes.together import Together
-from app.queries.engine import answer_many
+from app.queries.engine import Undecoded, answer_all
 from app.queries.engine_process import EngineProcess
 from app.queries.retrieval import Hits, Retrieval
 from app.queries.work import Answer, Answered, AnyWork, Work
 from app.telemetry.metrics import Metrics
 from model.errors import DeviceError, EcholensError, FrontEndError, LibraryChanged
+from model.frontends.names import LIGHT
 from model.media.medium import Limits
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ class Pipeline:
         self._engine = engine
         self._front_end: str | None = None  # the one that serves, as the engine said last
         self._together = Together(decoders + 1)  # so that the next call lies ready when one ends
-        self._batches = Batcher[AnyWork, Answer](self._do, MOST_BATCH, metrics.observe_batch)
+        self._batches = Batcher[AnyWork | Undecoded, Answer](self._do, MOST_BATCH, metrics.observe_batch)
 
     @property
     def waiting(self) -> int:
@@ -72,6 +73,8 @@ class Pipeline:
         async def ask(decoder: Decoder) -> Answered:
             if (call := work.decoding(self._limits)) is None:
                 return await self.answer_decoded(work)
+            if call.is_harmless and decoder.name in LIGHT and self._batches.is_idle:  # saves a trip to another process
+                return cast(Answered, await self._batches.do(Undecoded(work, call, decoder.name)))
             decoded = await self._together.do(decoder, call)
             timings.stages_ms |= decoded.timings_ms
             return await self.answer_decoded(work.decoded(decoded))
@@ -107,8 +110,8 @@ class Pipeline:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def _do(self, works: Sequence[AnyWork]) -> Sequence[Answer | EcholensError]:
-        return await asyncio.wrap_future(self._engine.submit(answer_many, works))
+    async def _do(self, works: Sequence[AnyWork | Undecoded]) -> Sequence[Answer | EcholensError]:
+        return await asyncio.wrap_future(self._engine.submit(answer_all, works))
 
 
 class TimingsWithWait(Timings):

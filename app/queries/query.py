@@ -106,7 +106,9 @@ class QueryWork(Work[EncodedQuery, Answered]):
         if query.file is None:
             return None
         args = (query.file, limits, query.at_s, query.modality, query.audio_track, query.length_s)
-        return Call(decode_query, args, is_small=isinstance(query.file, SmallUpload))
+        if not isinstance(query.file, SmallUpload):
+            return Call(decode_query, args)
+        return Call(decode_query, args, is_small=True, is_harmless=query.file.is_harmless)
 
     def decoded(self, decoded: Decoded) -> Self:
         """Return the question with the file's features in place of the file."""
