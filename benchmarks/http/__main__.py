@@ -39,6 +39,7 @@ from benchmarks.http.soak import soak
 from benchmarks.report import json_parser, tell
 from benchmarks.service.live_service import Service, end_tidily
 from benchmarks.service.process_tree import CpuTime
+from model.frontends.names import OF_DRAWN_CLIPS
 
 FIRST_SEED = 5_000_000
 CPU = torch.device("cpu")
@@ -76,7 +77,7 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     seconds, rounds = arguments.seconds, arguments.rounds
     report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0)), "seconds": seconds, "rounds": rounds}
     report["load_average_before"] = os.getloadavg()
-    with Session.open(library, CPU, "raw") as session:
+    with Session.open(library, CPU, default=OF_DRAWN_CLIPS) as session:
         if not arguments.library:
             make_demonstration(session, 40, FIRST_SEED - 100)
         report["library_seconds"] = len(session.library.catalogue.latents("visual").ids)
