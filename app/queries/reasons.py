@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from app.library.session import Session
 from model.concepts.concepts import Concepts
@@ -38,7 +38,7 @@ def named(concepts: Concepts, strengths: Float[np.ndarray, "n concepts"]) -> lis
     """Return the strongest concepts of each of n rows, strongest first; none that a narrower one says as well."""
     narrower, broader, groups, firsts = _levels(concepts)
     shown = np.ascontiguousarray(strengths.T)  # a row for each concept: many seconds at once
-    if firsts:
+    if len(firsts):
         said = shown[narrower] >= np.maximum(FLOOR, shown[broader] - ABOUT)
         shown[groups] *= ~np.logical_or.reduceat(said, firsts)
     rows = np.ascontiguousarray(shown.T)
@@ -79,7 +79,7 @@ def number_of(concepts: Concepts, name: str) -> int:
 
 
 @cache
-def _levels(concepts: Concepts) -> tuple[list[int], list[int], list[int], list[int]]:
+def _levels(concepts: Concepts) -> tuple[Int[np.ndarray, "_"], ...]:
     """Return every pair of a concept and one broader than it, as two columns of numbers, sorted by the broader one.
 
     And each broader concept once, with where its pairs begin.
@@ -88,4 +88,5 @@ def _levels(concepts: Concepts) -> tuple[list[int], list[int], list[int], list[i
     pairs = sorted((number[above], number[name]) for name in concepts.names for above in concepts.broader(name))
     broader = [above for above, _ in pairs]
     groups = sorted(set(broader))
-    return [below for _, below in pairs], broader, groups, [broader.index(above) for above in groups]
+    columns = [below for _, below in pairs], broader, groups, [broader.index(above) for above in groups]
+    return tuple(np.array(column, np.intp) for column in columns)
