@@ -132,7 +132,7 @@ class Workers:
         self._idle: list[int] = []  # slots, the one whose caches are warmest last
         self._turns: list[SimpleQueue[_Task | None]] = [SimpleQueue() for _ in range(count)]  # by slot
         self._closing = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a future that is cancelled may submit another call
         self._busy, self._replaced = 0, 0
         self._workers: dict[int, _Worker] = {}  # by slot: a thread and its process
         self._leaders = [
