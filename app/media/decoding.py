@@ -227,15 +227,21 @@ def modality_of(medium: Medium, asked: Modality | None) -> Modality:
     return asked
 
 
+def in_memory(file: Path | SmallUpload, limits: Limits, audio_track: int | None) -> Medium | None:
+    """Return a file that needs neither disk nor decoder: a plain WAV that is held, of which no track is asked for."""
+    if isinstance(file, Path) or audio_track is not None:
+        return None
+    return open_plain(file.name, file.content, limits)
+
+
 @contextmanager
 def _opened(file: Path | SmallUpload, limits: Limits, audio_track: int | None, timings: Timings) -> Iterator[Medium]:
     """Open a file, a small upload in memory where that can be. Raises MediaError."""
-    if isinstance(file, SmallUpload) and audio_track is None:
-        with timings.stage("decode"):
-            medium = open_plain(file.name, file.content, limits)
-        if medium is not None:
-            yield medium
-            return
+    with timings.stage("decode"):
+        medium = in_memory(file, limits, audio_track)
+    if medium is not None:
+        yield medium
+        return
     with on_disk(file) as path:
         with timings.stage("decode"):
             medium = open_medium(path, limits, audio_track)

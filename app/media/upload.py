@@ -11,9 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from index.disk import writing
-from model.media.plain_wav import PlainWav
 
-MOST_HARMLESS_BYTES = 256 * 1024
 PREFIX = "uploads-"  # of a process's folder, before the process's id
 
 
@@ -24,11 +22,6 @@ class SmallUpload:
     scratch: Path
     name: str
     content: bytes = field(repr=False)
-
-    @property
-    def is_harmless(self) -> bool:
-        """Say whether it can neither end the process that decodes it nor take it long: a plain WAV of a few seconds."""
-        return len(self.content) <= MOST_HARMLESS_BYTES and PlainWav.of(self.content) is not None
 
 
 @contextmanager

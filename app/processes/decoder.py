@@ -55,7 +55,7 @@ class Decoder(Protocol):
     """Call a function of app.media.decoding with a front-end."""
 
     @property
-    def name(self) -> str:
+    def front_end_name(self) -> str:
         """Return the name of the front-end."""
         ...
 
@@ -79,7 +79,7 @@ class InThread:
     front_end: FrontEnd
 
     @property
-    def name(self) -> str:
+    def front_end_name(self) -> str:
         """Return the name of the front-end."""
         return self.front_end.name
 
@@ -106,24 +106,28 @@ class InWorkers:
     """Decode in worker processes, each call for at most `limit_s`."""
 
     workers: Workers
-    name: str
+    front_end_name: str
     weights: Path
     limit_s: float
 
     def submit(self, function: Callable[Concatenate[FrontEnd, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue the call. The future also raises the errors of `Workers.submit`."""
-        return self.workers.submit(_call, self.name, self.weights, function, args, kwargs, limit_s=self.limit_s)
+        return self.workers.submit(
+            _call, self.front_end_name, self.weights, function, args, kwargs, limit_s=self.limit_s
+        )
 
     def together(self, calls: Sequence[Call[T]]) -> Future[list[T | Exception]]:
         """Queue one call in place of several. The future also raises the errors of `Workers.submit`."""
         limit_s = min(self.limit_s, MOST_TOGETHER_S)
         return self.workers.submit(
-            _call, self.name, self.weights, make_calls, (calls,), {}, limit_s=limit_s, counts=len(calls)
+            _call, self.front_end_name, self.weights, make_calls, (calls,), {}, limit_s=limit_s, counts=len(calls)
         )
 
     def canary(self) -> Future[dict[Modality, Track]]:
         """Compute them in the next free worker."""
-        return self.workers.submit(_call, self.name, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True)
+        return self.workers.submit(
+            _call, self.front_end_name, self.weights, canary, (), {}, limit_s=self.limit_s, urgent=True
+        )
 
 
 def make_calls(front_end: FrontEnd, calls: Sequence[Call[T]]) -> list[T | Exception]:

@@ -17,7 +17,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -40,7 +40,8 @@ MOST_KEPT_BYTES = 256 * 1024**2  # beyond its start; a process that keeps more a
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 MOST_HELD_BYTES, MOST_ON_HEAP_BYTES = 64 * 1024**2, 32 * 1024**2  # the latter is the most that glibc takes
-MOST_AT_ONCE_BYTES = 64 * 1024  # a pipe that is empty takes so many without a pause
+MOST_AT_ONCE_BYTES = 64 * 1024  # Linux takes so many without a pause where nothing waits to be read
+LONGEST_POLL_MS = 2**31 - 1
 GONE = (EOFError, OSError)  # raised by the pipe to a process that has ended
 
 
@@ -83,7 +84,8 @@ class _Worker:
 
     def answers_within(self, limit_s: float | None) -> bool:
         """Wait until it answers, or ends; say whether it does so in time."""
-        return bool(self.poll.poll(None if limit_s is None else math.ceil(1000 * limit_s)))
+        limit_ms = math.inf if limit_s is None else 1000 * limit_s
+        return bool(self.poll.poll(math.ceil(limit_ms) if limit_ms <= LONGEST_POLL_MS else None))
 
     @property
     def keeps_much(self) -> bool:
@@ -186,18 +188,26 @@ class Workers:
                 future.cancel()
             elif self._idle:
                 slot = self._idle.pop()
-                self._begin(slot, task)
-                self._turns[slot].put(task)
+                try:
+                    self._begin(slot, task)
+                finally:
+                    self._turns[slot].put(task)
             else:
                 (self._tasks.appendleft if urgent else self._tasks.append)(task)
         return future
 
     def _begin(self, slot: int, task: _Task) -> None:
         """Send a small call to an idle process at once: its thread need not wake before."""
-        if slot in self._workers and len(task.call) <= MOST_AT_ONCE_BYTES:
-            with suppress(*GONE):  # its thread finds that out as well
-                self._workers[slot].connection.send_bytes(task.call)
-                task.is_sent = task.future.set_running_or_notify_cancel()
+        if slot not in self._workers or len(task.call) > MOST_AT_ONCE_BYTES:
+            return
+        try:
+            self._workers[slot].connection.send_bytes(task.call)
+            task.is_sent = task.future.set_running_or_notify_cancel()
+        except GONE:
+            pass  # its thread finds that out as well
+        except BaseException:  # half a call may have been sent
+            self._workers[slot].process.kill()
+            raise
 
     def close(self) -> None:
         """Kill the processes, and cancel the calls that wait."""
@@ -215,21 +225,29 @@ class Workers:
     def _lead(self, slot: int) -> None:
         with suppress(WorkerFailure):  # tried again, and reported, when a call comes
             self._start(slot)
-        while (task := self._next(slot)) is not None:
-            if not task.is_sent and not task.future.set_running_or_notify_cancel():
-                continue
-            with self._lock:
-                self._busy += 1
-            try:
-                task.future.set_result(self._do(slot, task))
-            except BaseException as error:  # the thread must not end: its process would be lost
-                task.future.set_exception(error)
-            finally:
-                with self._lock:
-                    self._busy -= 1
-            self._renew(slot, task.counts)
+        while self._take_turn(slot):
+            pass
         if slot in self._workers:
             self._workers.pop(slot).end()
+
+    def _take_turn(self, slot: int) -> bool:
+        """Wait for a call and make it; return False once there are none any more."""
+        task = self._next(slot)
+        if task is None:
+            return False
+        if not task.is_sent and not task.future.set_running_or_notify_cancel():
+            return True
+        with self._lock:
+            self._busy += 1
+        try:
+            task.future.set_result(self._do(slot, task))
+        except BaseException as error:  # the thread must not end: its process would be lost
+            task.future.set_exception(error)
+        finally:
+            with self._lock:
+                self._busy -= 1
+        self._renew(slot, task.counts)
+        return True
 
     def _next(self, slot: int) -> _Task | None:
         with self._lock:
@@ -237,7 +255,8 @@ class Workers:
                 return None
             if self._tasks:
                 return self._tasks.popleft()
-            self._idle.append(slot)
+            # One without a process comes last: it may fail to start again.
+            self._idle.insert(len(self._idle) if slot in self._workers else 0, slot)
         return self._turns[slot].get()
 
     def _do(self, slot: int, task: _Task) -> Any:
@@ -247,16 +266,22 @@ class Workers:
                     self._send(slot, task)
                 task.is_sent = False  # if it has to be made again
                 worker = self._workers[slot]
-                if not worker.answers_within(task.limit_s):
-                    self._replace(slot)
-                    assert task.limit_s is not None
-                    raise self._failure_errors.slow(task.limit_s)
-                done, outcome = worker.connection.recv()
+                answer = worker.connection.recv() if worker.answers_within(task.limit_s) else None
+            except (WorkerFailure, CancelledError):
+                raise
             except GONE:
                 if self._closing:
                     raise CancelledError from None
                 self._replace(slot)
                 continue
+            except BaseException:  # the next call must not be given the answer to this one
+                self._replace(slot)
+                raise
+            if answer is None:
+                self._replace(slot)
+                assert task.limit_s is not None
+                raise self._failure_errors.slow(task.limit_s)
+            done, outcome = answer
             if isinstance(outcome, MemoryError):
                 raise self._failure_errors.swollen()
             if not done:
@@ -297,13 +322,9 @@ class Workers:
                 self._start(slot)
 
     def _start(self, slot: int) -> None:
-        ours, theirs = self._context.Pipe()
         for attempt in range(1, STARTS + 1):
-            process = self._context.Process(
-                target=_work, args=(theirs, self._name, self._memory_bytes, self._niceness), daemon=True
-            )
             try:
-                process.start()
+                process, ours = self._started()
                 break
             except (OSError, EOFError, RuntimeError) as error:  # the fork server may have been killed: it restarts
                 if attempt == STARTS:
@@ -312,9 +333,20 @@ class Workers:
                         "little memory on this machine; ask again later"
                     ) from error
                 time.sleep(BETWEEN_STARTS_S)
-        theirs.close()  # so that the pipe closes with the process
         self._workers[slot] = _Worker.of(process, ours)
         self._calls[slot] = 0
+
+    def _started(self) -> tuple[BaseProcess, Connection]:
+        """Start a process; return it and our end of its pipe."""
+        ours, theirs = self._context.Pipe()
+        with theirs, ExitStack() as failing:  # ours ends with the process once theirs is closed here
+            failing.enter_context(ours)
+            process = self._context.Process(
+                target=_work, args=(theirs, self._name, self._memory_bytes, self._niceness), daemon=True
+            )
+            process.start()
+            failing.pop_all()
+        return process, ours
 
 
 def _work(connection: Connection, name: str, memory_bytes: int | None, niceness: int) -> None:

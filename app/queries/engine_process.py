@@ -53,6 +53,11 @@ class EngineProcess:
         return self._failures
 
     @property
+    def is_idle(self) -> bool:
+        """Say whether a call would be made at once."""
+        return not self._calls and self._refusal is None
+
+    @property
     def on_gpu(self) -> bool:
         """Say whether a GPU computed last."""
         return (self._device or "").startswith("cuda")

@@ -18,7 +18,7 @@ from app.queries.retrieval import Hits, Retrieval
 from app.queries.work import Answer, Answered, AnyWork, Work
 from app.telemetry.metrics import Metrics
 from model.errors import DeviceError, EcholensError, FrontEndError, LibraryChanged
-from model.frontends.names import LIGHT
+from model.frontends.names import QUICK_TO_HEAR
 from model.media.medium import Limits
 
 T = TypeVar("T")
@@ -73,8 +73,8 @@ class Pipeline:
         async def ask(decoder: Decoder) -> Answered:
             if (call := work.decoding(self._limits)) is None:
                 return await self.answer_decoded(work)
-            if call.is_harmless and decoder.name in LIGHT and self._batches.is_idle:  # saves a trip to another process
-                return cast(Answered, await self._batches.do(Undecoded(work, call, decoder.name)))
+            if call.is_harmless and self._engine_rests and decoder.front_end_name in QUICK_TO_HEAR:
+                return cast(Answered, await self._batches.do(Undecoded(work, call, decoder.front_end_name)))
             decoded = await self._together.do(decoder, call)
             timings.stages_ms |= decoded.timings_ms
             return await self.answer_decoded(work.decoded(decoded))
@@ -109,6 +109,11 @@ class Pipeline:
                 if tries == TRIES or name == self._session.front_end_name:
                     raise
         raise AssertionError("the last try returns or raises")
+
+    @property
+    def _engine_rests(self) -> bool:
+        """Say whether the engine can decode a file itself, and hold up nobody: it saves a trip to another process."""
+        return self._batches.is_idle and self._engine.is_idle
 
     async def _do(self, works: Sequence[AnyWork | Undecoded]) -> Sequence[Answer | EcholensError]:
         return await asyncio.wrap_future(self._engine.submit(answer_all, works))

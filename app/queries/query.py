@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from app.library.session import Session
-from app.media.decoding import Decoded, Track, decode_query
+from app.media.decoding import Decoded, Track, decode_query, in_memory
 from app.media.upload import SmallUpload
 from app.processes.decoder import Call
 from app.queries.encoding import Encoding
@@ -24,6 +24,7 @@ from model.media.medium import Limits
 from model.modality import Modality
 
 MOST_TEXT = 1000  # characters
+MOST_HARMLESS_BYTES = 256 * 1024  # of a sound: a few seconds, of which a few milliseconds make features
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,9 @@ class QueryWork(Work[EncodedQuery, Answered]):
         args = (query.file, limits, query.at_s, query.modality, query.audio_track, query.length_s)
         if not isinstance(query.file, SmallUpload):
             return Call(decode_query, args)
-        return Call(decode_query, args, is_small=True, is_harmless=query.file.is_harmless)
+        is_short = len(query.file.content) <= MOST_HARMLESS_BYTES
+        is_harmless = is_short and in_memory(query.file, limits, query.audio_track) is not None
+        return Call(decode_query, args, is_small=True, is_harmless=is_harmless)
 
     def decoded(self, decoded: Decoded) -> Self:
         """Return the question with the file's features in place of the file."""

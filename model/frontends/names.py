@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 from model.frontends.entry_points import entry_point_names, entry_points_of
 
 NAMES = ("raw", "pretrained", "paper", "pe-av-small", "pe-av-base", "pe-av-large", "pe-av")  # the built-in ones
-LIGHT = ("raw", "pretrained")  # hear a second in less than a millisecond
+QUICK_TO_HEAR = ("raw", "pretrained")  # a second of sound in less than a millisecond
 OF_REAL_FOOTAGE = "pretrained"  # of a new library, unless told otherwise
 OF_DRAWN_CLIPS = "raw"  # of the demonstration
 

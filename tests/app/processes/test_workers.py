@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import signal
 import threading
@@ -191,6 +192,86 @@ def test_a_process_that_keeps_much_is_renewed(monkeypatch: pytest.MonkeyPatch) -
         workers.submit(exec, "import os; os.kept = bytearray(b'a') * 2**26").result(MOST_WAIT_S)
         assert workers.submit(os.getpid).result(MOST_WAIT_S) != first
         assert workers.replaced == 0
+    finally:
+        workers.close()
+
+
+def test_a_process_that_cannot_be_started_leaves_calls_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again, but only where all others are busy."""
+    monkeypatch.setattr(app.processes.workers, "BETWEEN_STARTS_S", 0.0)
+    workers = Workers(3, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS)
+    try:
+        wait_until(lambda: len(workers.process_ids()) == 3)
+
+        def refuse() -> None:
+            raise BlockingIOError("too many processes")
+
+        monkeypatch.setattr(workers, "_started", refuse)
+        os.kill(workers.process_ids()[0], signal.SIGKILL)
+        outcomes = [workers.submit(time.sleep, 0.2).exception(MOST_WAIT_S) for _ in range(6)]
+        assert sum(isinstance(outcome, WorkerFailure) for outcome in outcomes) <= 1
+        busy = [workers.submit(time.sleep, 0.2) for _ in range(3)]
+        assert sum(isinstance(call.exception(MOST_WAIT_S), WorkerFailure) for call in busy) == 1
+        monkeypatch.undo()
+        assert [workers.submit(time.sleep, 0.1).result(MOST_WAIT_S) for _ in range(6)] == [None] * 6
+    finally:
+        workers.close()
+
+
+def test_calls_of_any_size_are_made(workers: Workers) -> None:
+    """Small ones are sent by the thread that makes them, larger ones by another."""
+    for size in (0, 16_380, 16_390, 65_400, 65_536, 70_000, 1_000_000):
+        assert workers.submit(len, bytes(size)).result(MOST_WAIT_S) == size
+
+
+@pytest.mark.parametrize("fails", ["send_bytes", "recv"])
+def test_after_a_failure_midway_each_call_still_gets_its_own_answer(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as where memory ends: what is left in the pipe goes with the process."""
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS)
+    try:
+        assert workers.submit(abs, -1).result(MOST_WAIT_S) == 1
+        wait_until(lambda: workers.busy == 0)
+        with monkeypatch.context() as broken:
+
+            def fail(*_: object) -> None:
+                broken.undo()
+                raise MemoryError
+
+            broken.setattr(workers._workers[0].connection.__class__, fails, fail)
+            try:
+                outcome = workers.submit(abs, -2).exception(MOST_WAIT_S)
+            except MemoryError as error:
+                outcome = error
+        assert isinstance(outcome, MemoryError)
+        assert [workers.submit(abs, -n).result(MOST_WAIT_S) for n in range(3, 6)] == [3, 4, 5]
+    finally:
+        workers.close()
+
+
+def test_a_limit_of_any_length_is_kept(workers: Workers) -> None:
+    """The system counts milliseconds in 31 bits."""
+    for limit_s in (1e7, math.inf):
+        assert workers.submit(abs, -1, limit_s=limit_s).result(MOST_WAIT_S) == 1
+
+
+def test_a_thread_outlives_a_process_that_cannot_be_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no more descriptors the next call tries again."""
+    monkeypatch.setattr(app.processes.workers, "MOST_CALLS", 2)
+    monkeypatch.setattr(app.processes.workers, "STARTS", 1)
+    workers = Workers(1, MEMORY_BYTES, "test", "model.errors", FAILURE_ERRORS, renewed=True)
+    try:
+        assert workers.submit(abs, -1).result(MOST_WAIT_S) == 1
+        with monkeypatch.context() as broken:
+
+            def fail(*_: object) -> None:
+                broken.undo()
+                raise OSError("too many open files")
+
+            broken.setattr(workers._context, "Pipe", fail)
+            assert workers.submit(abs, -2).result(MOST_WAIT_S) == 2
+            assert [workers.submit(abs, -n).result(MOST_WAIT_S) for n in range(3, 6)] == [3, 4, 5]
     finally:
         workers.close()
 

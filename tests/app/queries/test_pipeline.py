@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import pytest
 import torch
 
 from app.library.session import Session
-from app.media.upload import MOST_HARMLESS_BYTES, SmallUpload
+from app.media.upload import SmallUpload
 from app.queries.engine import Undecoded, answer, answer_all
 from app.queries.pipeline import Pipeline
-from app.queries.query import Query
+from app.queries.query import MOST_HARMLESS_BYTES, Query
 from app.queries.question import Question
 from app.queries.retrieval import Hits, Retrieval
 from app.telemetry.metrics import Metrics
@@ -43,9 +44,12 @@ def found(hits: Any) -> list[tuple[int, float]]:
     return [(hit.segment_id, hit.distance) for hit in hits.hits]
 
 
-def test_what_the_engine_decodes_gets_the_same_answer(session: Session, tmp_path: Path) -> None:
+def test_what_the_engine_decodes_gets_the_same_answer(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a batch with others, each with its own answer or error; the time that it took is told."""
     asked = [sound(tmp_path), sound(tmp_path, amplitude=0.0), sound(tmp_path, amplitude=0.1)]
+    monkeypatch.setattr("app.media.decoding.open_medium", None)  # no decoder is needed
     undecoded = [Undecoded(work, call, "raw") for work in asked if (call := work.decoding(Limits())) is not None]
     ready = sound(tmp_path)
     call = ready.decoding(Limits())
@@ -70,9 +74,13 @@ class Engine:
     """Stand in for the engine's process: note what is asked, and answer once it is let."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._session, self.is_busy = session, False
         self.asked: list[Any] = []
         self.waiting: list[tuple[Future[Any], Sequence[Any]]] = []
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.waiting and not self.is_busy
 
     def submit(self, _: object, works: Sequence[Any]) -> Future[Any]:
         self.asked += works
@@ -92,9 +100,10 @@ class Engine:
                 future.set_result(answer_all(self._session, works))
 
 
-def kinds_asked(session: Session, works: Sequence[Retrieval]) -> list[bool]:
+def kinds_asked(session: Session, works: Sequence[Retrieval], is_busy: bool = False) -> list[bool]:
     """Ask one after the other, all before the first is answered; return of each whether the engine decoded it."""
     engine = Engine(session)
+    engine.is_busy = is_busy
     pipeline = Pipeline(session, engine, Limits(), Metrics())  # type: ignore[arg-type]
 
     async def ask() -> list[Hits]:
@@ -112,9 +121,10 @@ def kinds_asked(session: Session, works: Sequence[Retrieval]) -> list[bool]:
 
 
 def test_the_engine_decodes_a_plain_sound_that_comes_while_it_rests(session: Session, tmp_path: Path) -> None:
-    """Those that come meanwhile go to decoders, so that it is not held up."""
+    """Those that come meanwhile go to decoders, so that it is not held up; also where it encodes footage."""
     assert kinds_asked(session, [sound(tmp_path)]) == [True]
     assert kinds_asked(session, [sound(tmp_path) for _ in range(4)]) == [True, False, False, False]
+    assert kinds_asked(session, [sound(tmp_path)], is_busy=True) == [False]
 
 
 def test_what_might_end_its_process_or_take_long_never_goes_to_the_engine(
@@ -126,5 +136,11 @@ def test_what_might_end_its_process_or_take_long_never_goes_to_the_engine(
     assert kinds_asked(session, [sound(tmp_path, encode_wav(np.full(MOST_HARMLESS_BYTES // 2, 0.1, np.float32)))]) == [
         False
     ]
-    monkeypatch.setattr("app.queries.pipeline.LIGHT", ("pretrained",))
+    with_track = sound(tmp_path)
+    with_track = replace(with_track, query=replace(with_track.query, audio_track=1))
+    assert kinds_asked(session, [with_track]) == [False]  # only a decoder knows tracks
+    call = sound(tmp_path).decoding(Limits(decoded_s=0.5))
+    assert call is not None
+    assert not call.is_harmless  # longer than is accepted: its error comes from a decoder
+    monkeypatch.setattr("app.queries.pipeline.QUICK_TO_HEAR", ("pretrained",))
     assert kinds_asked(session, [sound(tmp_path)]) == [False]
