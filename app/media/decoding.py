@@ -1,4 +1,4 @@
-"""From a file to the features of its seconds. The service runs this in worker processes, the command line in its own.
+"""From a file to the features of its seconds. The service runs this in worker processes, but for short plain sounds.
 
 Only features leave a worker: they are much smaller than the sound and pictures that they are made of.
 """

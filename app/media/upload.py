@@ -1,4 +1,4 @@
-"""A small upload: kept in memory, and written to a file only while it is decoded."""
+"""A small upload: kept in memory, and written to a file only while it is decoded, if a decoder needs one."""
 
 from __future__ import annotations
 

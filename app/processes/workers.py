@@ -171,7 +171,7 @@ class Workers:
         urgent: bool = False,
         counts: int = 1,
     ) -> Future[T]:
-        """Queue a call of a module's function, before all others if `urgent`; results and errors are pickled.
+        """Have a function of a module called, before all that waits if `urgent`; results and errors are pickled.
 
         `counts`: as how many calls it counts until the process is renewed.
         The future also raises the errors of `failure_errors`, and WorkerFailure where no process can be

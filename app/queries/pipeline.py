@@ -1,4 +1,4 @@
-"""The service's way from a question to its answer: decoders, then the engine, which takes what waits as one batch."""
+"""The service's way from a question to its answer: decoders, if it takes any, then the engine's next batch."""
 
 from __future__ import annotations
 

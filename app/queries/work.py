@@ -69,7 +69,7 @@ class Serving:
 
 
 class Work(ABC, Generic[Encoded, Answered]):
-    """One question, from its files to its answer. It is pickled between the steps: to a decoder, to the engine."""
+    """One question, from its files to its answer. It is pickled between processes."""
 
     @property
     def target(self) -> Modality | None:
