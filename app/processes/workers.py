@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import math
 import multiprocessing
 import os
-import resource
 import select
-import signal
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -22,27 +17,22 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
-from pickle import PicklingError
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from app.processes.worker import GONE, work
 from model.errors import EcholensError, WorkerFailure
 
 log = logging.getLogger("echolens")
 T = TypeVar("T")
 ATTEMPTS = 2  # a process may be killed from outside: the call is at fault only if it happens again
-PARENT_CHECK_S = 1.0
 END_S = 5.0
 STARTS, BETWEEN_STARTS_S = 5, 0.2  # the fork server may just have been killed; that takes a moment to be noticed
 MOST_CALLS = 2_000  # until a process is renewed: decoders of damaged files may leak, and a new one costs 0.1 s
 MOST_KEPT_BYTES = 256 * 1024**2  # beyond its start; a process that keeps more after a call is renewed
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-MOST_HELD_BYTES, MOST_ON_HEAP_BYTES = 64 * 1024**2, 32 * 1024**2  # the latter is the most that glibc takes
 MOST_AT_ONCE_BYTES = 64 * 1024  # Linux takes so many without a pause where nothing waits to be read
 LONGEST_POLL_MS = 2**31 - 1
-GONE = (EOFError, OSError)  # raised by the pipe to a process that has ended
 
 
 @dataclass(frozen=True)
@@ -342,85 +332,11 @@ class Workers:
         with theirs, ExitStack() as failing:  # ours ends with the process once theirs is closed here
             failing.enter_context(ours)
             process = self._context.Process(
-                target=_work, args=(theirs, self._name, self._memory_bytes, self._niceness), daemon=True
+                target=work, args=(theirs, self._name, self._memory_bytes, self._niceness), daemon=True
             )
             process.start()
             failing.pop_all()
         return process, ours
-
-
-def _work(connection: Connection, name: str, memory_bytes: int | None, niceness: int) -> None:
-    """Be a worker: run the calls that come through the pipe until it closes."""
-    _write_of_this("comm", name)  # so that `top` tells what it is
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C goes to all of a terminal; the service ends its workers itself
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(niceness)
-    gc.freeze()  # what was imported before the fork is never garbage
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    if memory_bytes is not None:
-        _limit_memory(memory_bytes)
-        _hold_freed_memory()
-        _offer_to_the_kernel()
-    while True:
-        try:
-            function, args = connection.recv()
-            _send(connection, _outcome(function, args))
-        except GONE:
-            return
-
-
-def _send(connection: Connection, outcome: tuple[bool, Any]) -> None:
-    """Send what a call came to; in place of what does not pickle, an error that tells its text."""
-    try:
-        connection.send(outcome)
-    except (TypeError, AttributeError, PicklingError) as error:  # nothing was written yet
-        done, what = outcome
-        failure = WorkerFailure(
-            f"the result of a call cannot be sent ({error})"
-            if done
-            else f"a call failed with {type(what).__name__}, which cannot be sent as it is: {what}"
-        )
-        for note in getattr(what, "__notes__", ()):
-            failure.add_note(note)
-        connection.send((False, failure))
-
-
-def _outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
-    try:
-        return True, function(*args)
-    except Exception as error:
-        error.add_note(traceback.format_exc())  # a pickled error has no traceback
-        return False, error
-
-
-def _end_with(parent: int) -> None:
-    """End when the parent has ended; a worker that hangs in a decoder would not notice."""
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK_S)
-    os._exit(1)
-
-
-def _hold_freed_memory() -> None:
-    """Keep some of the memory that is freed for the next call: to fetch it from the kernel again takes longer.
-
-    A picture of a megapixel costs 3,400 page faults, 6 ms, where glibc gives it back each time.
-    """
-    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:  # other C libraries have none
-        mallopt(M_MMAP_THRESHOLD, MOST_ON_HEAP_BYTES)
-        mallopt(M_TRIM_THRESHOLD, MOST_HELD_BYTES)
-
-
-def _offer_to_the_kernel() -> None:
-    """Let the kernel kill this process first when the machine runs out of memory: it is replaced."""
-    _write_of_this("oom_score_adj", "1000")
-
-
-def _write_of_this(name: str, text: str) -> None:
-    """Set something of this process where the system lets it be set."""
-    with suppress(OSError):
-        Path("/proc/self", name).write_text(text)
 
 
 def _private_bytes(statm: int | None) -> int:
@@ -430,16 +346,3 @@ def _private_bytes(statm: int | None) -> int:
     except OSError:  # it has ended
         return 0
     return (int(pages[1]) - int(pages[2])) * PAGE_BYTES if pages else 0  # resident, less what is of files or shared
-
-
-def _limit_memory(more_bytes: int) -> None:
-    """Limit how much this process's data may grow; no limit if the system does not tell its size."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return
-    held_bytes = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:")), None)
-    if held_bytes is None:
-        return
-    most = held_bytes + more_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
