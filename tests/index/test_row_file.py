@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from index import row_file
 from index.row_file import RowFile
 
 
-@pytest.fixture(params=["in a file", "in memory"])
-def rows(request: pytest.FixtureRequest, tmp_path: Path) -> RowFile:
+@pytest.fixture(params=["in a file", "in memory", "in a large file"])
+def rows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RowFile:
+    if request.param == "in a large file":
+        monkeypatch.setattr(row_file, "MOST_MAPPED_BYTES", 0)
+        return RowFile(np.float32, 3, tmp_path / "rows")
     return RowFile(np.float32, 3, tmp_path / "rows" if request.param == "in a file" else None)
 
 
@@ -26,6 +31,25 @@ def test_rows_are_read_in_the_order_asked_for(rows: RowFile) -> None:
     assert rows.checksum() == zlib.crc32(content.tobytes())
     with pytest.raises(OSError, match="row 1000000"):
         rows.read(np.array([0, 10**6]))
+
+
+def test_rows_that_were_just_added_are_read(rows: RowFile) -> None:
+    """Also where the file was read before, and while it ends within a row."""
+    content = np.arange(3000, dtype=np.float32).reshape(1000, 3)
+    for start in range(0, 1000, 100):
+        rows.append(content[start : start + 100])
+        os.pwrite(rows._file, b"half a row", rows.count * rows.row_bytes)
+        wanted = np.arange(start + 99, -1, -7)
+        np.testing.assert_array_equal(rows.read(wanted), content[wanted])
+
+
+def test_what_is_read_stays_as_it_was(rows: RowFile) -> None:
+    """It is a copy: a file that is cut short later takes nothing back."""
+    rows.append(np.ones((5, 3), np.float32))
+    found = rows.read(np.array([4, 1]))
+    os.ftruncate(rows._file, 0)
+    assert found.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert found.flags.writeable
 
 
 def test_a_view_stays_as_it_was(rows: RowFile) -> None:
