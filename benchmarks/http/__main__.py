@@ -1,11 +1,13 @@
 """How many requests does the service answer, how fast, and what does it do when there are too many?
 
     python -m benchmarks.http [--library DIR] [--clients 1 16 64] [--workloads sound picture localize] [--seconds 10]
-        [--rounds 3] [--overload] [--soak SECONDS] [--json OUT]
+        [--rounds 3] [--before TREE] [--overload] [--soak SECONDS] [--json OUT]
 
 Clients in a closed loop over the loopback, in a process of their own. Two floors are measured in the same rounds: a
 bare route that reads the same upload, started as the service is, and the pipeline in this process on one thread with
-as many queries to a batch as there are clients. Figures are medians over the rounds. `cpu_ms_per_answer` is what each
+as many queries to a batch as there are clients. With `--before`, the service of that checkout takes part in every
+round; `to_before` is how many times as many answers this one gives. Figures are medians over the rounds: where others
+use the machine too, many rounds of a second tell more than a few long ones. `cpu_ms_per_answer` is what each
 process of the service computes for an answer, whatever else the machine does: `service` speaks HTTP, `decode` and
 `engine` are named so in `top` too, `ended` are decoders that were renewed meanwhile. `--overload` sends ten times the
 clients that saturate the service; `--soak` half of what it can do, while it takes in clips. Without --library, a
@@ -21,6 +23,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -60,6 +63,7 @@ def main() -> None:
     parser.add_argument("--workloads", nargs="*", default=["sound", "picture", "localize"])
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--before", type=Path, metavar="TREE", help="a checkout whose service takes part")
     parser.add_argument("--overload", action="store_true")
     parser.add_argument("--soak", type=float, metavar="SECONDS")
     arguments = parser.parse_args()
@@ -83,11 +87,18 @@ def run(directory: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             make_demonstration(session, 40, FIRST_SEED - 100)
         report["library_seconds"] = len(session.library.catalogue.latents("visual").ids)
         pipeline = Pipeline(session)
-        with Service(library) as service, Service(library, module="benchmarks.http.bare_route") as bare:
+        with ExitStack() as serving:
+            service = serving.enter_context(Service(library))
+            bare = serving.enter_context(Service(library, module="benchmarks.http.bare_route"))
+            before = None
+            if arguments.before:
+                shutil.copytree(arguments.library or library, directory / "before")
+                before = serving.enter_context(Service(directory / "before", checkout=arguments.before))
             others = ["sound"] if arguments.overload or arguments.soak else []
             made = workloads(pipeline, {*arguments.workloads, *others})
             asked = [made[name] for name in arguments.workloads]
-            report["points"] = points(service, bare.port, pipeline, asked, arguments.clients, seconds, rounds)
+            measured = Measured(service, bare, before, pipeline)
+            report["points"] = points(measured, asked, arguments.clients, seconds, rounds)
             if arguments.overload:
                 report["overload"] = overload(service.port, made["sound"], seconds, rounds)
     if arguments.soak:
@@ -131,57 +142,87 @@ def workloads(pipeline: Pipeline, names: set[str]) -> dict[str, Workload]:
 # Points: workload x clients
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Hold what is measured side by side: the service, its floors, and the service of another checkout, if any."""
+
+    service: Service
+    bare: Service
+    before: Service | None
+    pipeline: Pipeline
+
+
+@dataclass(frozen=True)
+class Round:
+    """Hold what one round of a point met; `cpu_ms`: what each process of the service computed for an answer."""
+
+    service: Met
+    cpu_ms: dict[str, float]
+    bare: Met
+    before: Met | None
+    pipeline_hz: float
+
+
 def points(
-    service: Service,
-    bare: int,
-    pipeline: Pipeline,
-    asked: list[Workload],
-    clients: list[int],
-    seconds: float,
-    rounds: int,
+    measured: Measured, asked: list[Workload], clients: list[int], seconds: float, rounds: int
 ) -> list[dict[str, Any]]:
-    """Measure service and floors at every point, round after round, so that a noisy minute harms no point alone."""
+    """Measure every point, round after round, so that a noisy minute harms no point alone."""
     every = [(workload, count) for workload in asked for count in clients]
-    met: dict[tuple[str, int], list[tuple[Met, Met, float]]] = {(w.name, c): [] for w, c in every}
-    spent: dict[tuple[str, int], list[dict[str, float]]] = {point: [] for point in met}
+    met: dict[tuple[str, int], list[Round]] = {(workload.name, count): [] for workload, count in every}
     for number in range(rounds):
         for workload, count in every:
-            load = Load(service.port, workload.path, workload.bodies, count, seconds, seed=number)
-            batch = min(count, LARGEST_BATCH)
-            before = CpuTime.of(service.pid)
-            answered = run_load(load)
-            now = CpuTime.of(service.pid).since(before)
-            spent[workload.name, count].append({name: ms / max(1, answered.answered) for name, ms in now.items()})
-            met[workload.name, count].append(
-                (
-                    answered,
-                    run_load(replace(load, port=bare, path="/read")),
-                    pipeline.rate_hz(workload.answer, workload.queries, batch, seconds / 2),
-                )
-            )
-    return [
-        {"workload": name, "clients": count} | point(seen) | {"cpu_ms_per_answer": cpu(spent[name, count])}
-        for (name, count), seen in met.items()
-    ]
+            met[workload.name, count].append(one_round(measured, workload, count, seconds, number))
+    return [{"workload": name, "clients": count} | point(seen) for (name, count), seen in met.items()]
 
 
-def point(seen: list[tuple[Met, Met, float]]) -> dict[str, Any]:
+def one_round(measured: Measured, workload: Workload, clients: int, seconds: float, seed: int) -> Round:
+    """Measure the service, its floors and the other checkout, one after the other."""
+    load = Load(measured.service.port, workload.path, workload.bodies, clients, seconds, seed=seed)
+    before = CpuTime.of(measured.service.pid)
+    met = run_load(load)
+    spent = CpuTime.of(measured.service.pid).since(before)
+    return Round(
+        met,
+        {name: ms / max(1, met.answered) for name, ms in spent.items()},
+        run_load(replace(load, port=measured.bare.port, path="/read")),
+        None if measured.before is None else run_load(replace(load, port=measured.before.port)),
+        measured.pipeline.rate_hz(workload.answer, workload.queries, min(clients, LARGEST_BATCH), seconds / 2),
+    )
+
+
+def point(seen: list[Round]) -> dict[str, Any]:
     """Return the medians over the rounds of one point, and the ratio to the lower floor of the same round."""
-    ratios = [service.rate_hz / min(bare.rate_hz, pipeline) for service, bare, pipeline in seen]
-    return summary([service for service, _, _ in seen]) | {
-        "bare_rate_hz": _median([bare.rate_hz for _, bare, _ in seen]),
-        "bare_p99_ms": _median([bare.percentile_ms(99) for _, bare, _ in seen]),
-        "pipeline_rate_hz": _median([pipeline for _, _, pipeline in seen]),
+    ratios = [one.service.rate_hz / min(one.bare.rate_hz, one.pipeline_hz) for one in seen]
+    floors = {
+        "bare_rate_hz": _median([one.bare.rate_hz for one in seen]),
+        "bare_p99_ms": _median([one.bare.percentile_ms(99) for one in seen]),
+        "pipeline_rate_hz": _median([one.pipeline_hz for one in seen]),
         "ratio_to_lower_floor": _median(ratios),
         "ratios": ratios,
     }
+    return summary([one.service for one in seen]) | floors | {"cpu_ms_per_answer": cpu(seen)} | beside(seen)
 
 
-def cpu(spent: list[dict[str, float]]) -> dict[str, float]:
+def beside(seen: list[Round]) -> dict[str, Any]:
+    """Return what the other checkout's service did, and this one's rate as times of it: median and quartiles."""
+    pairs = [(one.service, one.before) for one in seen if one.before is not None]
+    if not pairs:
+        return {}
+    times = [now.rate_hz / before.rate_hz for now, before in pairs]
+    quartiles = np.percentile(times, (25, 75)).tolist()
+    return {
+        "before": summary([before for _, before in pairs]),
+        "to_before": _median(times),
+        "to_before_quartiles": quartiles,
+    }
+
+
+def cpu(seen: list[Round]) -> dict[str, float]:
     """Return medians over rounds of what each process computed for an answer, in ms; those of a tenth of a ms or more.
 
     `total` is of all of them.
     """
+    spent = [one.cpu_ms for one in seen]
     names = sorted({name for one in spent for name in one})
     median = {name: float(np.median([one.get(name, 0.0) for one in spent])) for name in names}
     total = float(np.median([sum(one.values()) for one in spent]))

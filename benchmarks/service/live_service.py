@@ -86,7 +86,8 @@ class Service:
 
     `with Service(...)` waits until it answers, and stops it at the end. `settings` are given by their names in
     app/settings.py; a new library begins as `raw`, which needs no weights. `temporary` is its directory for temporary
-    files. `module` is what is run in place of the command line, with the same options.
+    files. `module` is what is run in place of the command line, with the same options; `checkout` where it is run from,
+    this one if None.
     """
 
     def __init__(
@@ -95,18 +96,22 @@ class Service:
         settings: Mapping[str, object] | None = None,
         temporary: Path | None = None,
         module: str = "app.cli",
+        checkout: Path | None = None,
     ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        command = [sys.executable, "-m", module, "serve", "--library", str(library), "--port", str(self.port)]
+        command = [sys.executable, "-m", module, "serve", "--library", str(library.absolute())]
+        command += ["--port", str(self.port)]
         settings = {"frontend": "raw", **(settings or {})}
         environment = dict(os.environ) | {f"ECHOLENS_{k.upper()}": str(v) for k, v in settings.items()}
         if temporary is not None:
             environment["TMPDIR"] = str(temporary)
+        if checkout is not None:
+            environment["PYTHONPATH"] = str(checkout.absolute())
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the service
         self._process = subprocess.Popen(
-            command, stdout=self._log, stderr=self._log, start_new_session=True, env=environment
+            command, stdout=self._log, stderr=self._log, start_new_session=True, env=environment, cwd=checkout
         )
         self.pid: int = self._process.pid
 
