@@ -94,9 +94,12 @@ class RowFile:
 
     def _whole(self) -> Shaped[np.ndarray, "rows width"]:
         """Return the rows of the file as it is now. OSError if that fails."""
-        mapped = self._mapped
-        if mapped is None or len(mapped) < self.count * self.row_bytes:
-            self._mapped = mapped = mmap.mmap(self._file, os.fstat(self._file).st_size, access=mmap.ACCESS_READ)
+        mapped, needed = self._mapped, self.count * self.row_bytes
+        if mapped is None or len(mapped) < needed:
+            size = os.fstat(self._file).st_size
+            if size < needed:
+                raise OSError("the file is too short")
+            self._mapped = mapped = mmap.mmap(self._file, size, access=mmap.ACCESS_READ)
         rows = len(mapped) // self.row_bytes
         return np.frombuffer(mapped, self.dtype, rows * self.width).reshape(rows, self.width)
 

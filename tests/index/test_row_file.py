@@ -52,6 +52,14 @@ def test_what_is_read_stays_as_it_was(rows: RowFile) -> None:
     assert found.flags.writeable
 
 
+@pytest.mark.parametrize("left", [0, 20])
+def test_a_file_that_was_cut_short_before_it_is_read_says_so(rows: RowFile, left: int) -> None:
+    rows.append(np.ones((5, 3), np.float32))
+    os.ftruncate(rows._file, left)
+    with pytest.raises(OSError, match=r"too short|not in the file"):
+        rows.read(np.array([1, 4]))
+
+
 def test_a_view_stays_as_it_was(rows: RowFile) -> None:
     """Rows that come later are not in it, and it outlives the file's name."""
     rows.append(np.zeros((2, 3), np.float32))
